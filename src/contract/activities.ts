@@ -1,0 +1,93 @@
+import type { Kind, RowCounts, UploadRef } from './memory.js';
+
+/** What the agent's snapshot of its databases holds. */
+export interface SnapshotSummary {
+  uploadId: string;
+  files: number;
+  /** After compression. */
+  bytes: number;
+  rows: Partial<Record<Kind, number>>;
+  /** Databases that could not be read, each with its reason. */
+  omitted: { name: string; reason: string }[];
+}
+
+export interface TransferSummary {
+  /** Keys in object storage. */
+  files: string[];
+  bytes: number;
+}
+
+/** Activities of one host, on the queue `akosha-agent-<system_id>`. Each may run twice. */
+export interface AgentActivities {
+  /** Uploads that an earlier run prepared and did not deliver, in order. */
+  outstandingUploads(): Promise<string[]>;
+  takeSnapshot(input: UploadRef): Promise<SnapshotSummary>;
+  uploadFiles(input: UploadRef): Promise<TransferSummary>;
+  /** Writes the manifest: from here on the upload is acknowledged. */
+  commitUpload(input: UploadRef): Promise<void>;
+  /** Writes the inbox entry. */
+  announceUpload(input: UploadRef): Promise<void>;
+  /** Removes the upload from the outbox. */
+  closeUpload(input: UploadRef): Promise<void>;
+}
+
+export interface IngestSummary {
+  status: 'ingested' | 'quarantined';
+  rows: RowCounts;
+  reason: string | null;
+}
+
+export interface WalkSummary {
+  /** Folders of uploads that were looked at, and how many of them are in the queue since. */
+  seen: number;
+  added: number;
+  /** When the walk ended, by the server's clock: milliseconds since 1970. */
+  at: number;
+}
+
+/** One system and month of rows that are to go to cold. */
+export interface ColdPartitionPlan {
+  systemId: string;
+  year: number;
+  month: number;
+  rows: number;
+}
+
+export interface TransitionPlanSummary {
+  hot: number;
+  warm: number;
+  /** At most `MAX_PARTITIONS_PER_PLAN`; plan again when they are through. */
+  partitions: ColdPartitionPlan[];
+}
+
+/** Keeps a plan far below Temporal's payload limit: a partition takes about 100 bytes. */
+export const MAX_PARTITIONS_PER_PLAN = 500;
+
+export interface BatchSummary {
+  /** Rows in the batch; 0 where none was due. */
+  due: number;
+  moved: number;
+}
+
+export interface SweepSummary {
+  rows: number;
+  tables: number;
+  objects: number;
+}
+
+/** Activities that touch the store, on the queue `akosha-store`. Each may run twice, also at once. */
+export interface StoreActivities {
+  /** Queues an upload that an agent delivered, and nudges its system's ingest: seconds instead of the next poll. */
+  handOver(input: UploadRef): Promise<{ added: boolean }>;
+  nextUpload(input: { systemId: string }): Promise<UploadRef | null>;
+  ingestUpload(input: UploadRef): Promise<IngestSummary>;
+  /** Walks object storage, queues what is new, nudges. */
+  walkUploads(): Promise<WalkSummary>;
+  /** Uploads queued by `before` that are not through yet. */
+  countUnfinished(input: { before: number }): Promise<number>;
+  /** `asOf` in milliseconds since 1970; absent: the setting's clock. */
+  planTransition(input: { asOf: number | null; all: boolean }): Promise<TransitionPlanSummary & { asOf: number }>;
+  moveToWarm(input: { asOf: number }): Promise<BatchSummary>;
+  moveToCold(input: { asOf: number; partition: ColdPartitionPlan }): Promise<BatchSummary>;
+  sweep(): Promise<SweepSummary>;
+}

@@ -1,0 +1,64 @@
+/**
+ * Every error type the program raises, by name. A name is public: it is the `type` of Temporal's
+ * `ApplicationFailure`, the `error.code` of a REST answer and the key of a runbook line, so it never changes.
+ * `permanent` says that trying again without a person's help cannot succeed.
+ */
+export const ERROR_TYPES = {
+  SettingsInvalid: { permanent: true, meaning: 'a setting is missing or out of its bounds' },
+  ObjectNotFound: { permanent: true, meaning: 'the object store has no such object' },
+  ObjectExists: { permanent: true, meaning: 'a create-only put found the key taken' },
+  ObjectStoreRefused: { permanent: true, meaning: 'the object store refused the request: credentials, permission or bucket' },
+  ObjectStoreUnavailable: { permanent: false, meaning: 'the object store did not answer, or asked to slow down' },
+  ObjectCorrupt: { permanent: false, meaning: 'bytes read back differ from the bytes written' },
+  UploadUnreadable: { permanent: true, meaning: 'an upload breaks a rule and goes to quarantine' },
+  UploadReplaced: { permanent: true, meaning: 'an upload id is already taken by other content' },
+  DatabaseUnreadable: { permanent: true, meaning: 'a DuckDB file cannot be read by this build' },
+  SnapshotTorn: { permanent: false, meaning: 'the database changed while it was being copied' },
+  NothingToUpload: { permanent: true, meaning: 'none of the named databases exists' },
+  ReaderFailed: { permanent: false, meaning: 'a reader process died or ran out of its limits' },
+  OperationClosed: { permanent: false, meaning: 'the operation was closed by someone else; start a new one' },
+  WriteSetStale: { permanent: false, meaning: 'a row became needed after the write set was made; start a new operation' },
+  StoreLocked: { permanent: true, meaning: 'another process owns the store' },
+  StoreDamaged: { permanent: true, meaning: 'a file of the store cannot be opened' },
+  StoreClosed: { permanent: false, meaning: 'the store is shutting down' },
+  VerifyFailed: { permanent: false, meaning: 'a copy does not equal its source' },
+  ModelUnavailable: { permanent: true, meaning: 'the embedding model is not installed' },
+  OrchestratorUnavailable: { permanent: false, meaning: 'Temporal does not answer' },
+  ServerMissing: { permanent: true, meaning: 'a server program (Temporal, S3) is not installed' },
+  ServerFailed: { permanent: false, meaning: 'a server program (Temporal, S3) did not start or does not answer' },
+  BadRequest: { permanent: true, meaning: 'the request breaks a rule named in the message' },
+  Cancelled: { permanent: true, meaning: 'the caller gave up' },
+} as const;
+
+export type ErrorType = keyof typeof ERROR_TYPES;
+
+/** The types a retry policy must not retry, in the form Temporal's `nonRetryableErrorTypes` wants. */
+export const PERMANENT_ERROR_TYPES: string[] = Object.entries(ERROR_TYPES)
+  .filter(([, rule]) => rule.permanent)
+  .map(([type]) => type);
+
+/** An error with a type of the list above. `details` holds plain JSON for the reader: ids, sizes, the setting to change. */
+export class AkoshaError extends Error {
+  override readonly name = 'AkoshaError';
+  readonly type: ErrorType;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(type: ErrorType, message: string, options: { cause?: unknown; details?: Record<string, unknown> } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.type = type;
+    this.details = options.details ?? {};
+  }
+
+  get permanent(): boolean {
+    return ERROR_TYPES[this.type].permanent;
+  }
+}
+
+export function isAkoshaError(error: unknown, type?: ErrorType): error is AkoshaError {
+  return error instanceof AkoshaError && (type === undefined || error.type === type);
+}
+
+/** The message of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

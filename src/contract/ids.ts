@@ -1,0 +1,58 @@
+import type { Tier } from './memory.js';
+
+/** Task queues. One place, because client and worker must agree letter by letter. */
+export const TASK_QUEUES = {
+  /** Workflows and object-storage activities of the server. */
+  server: 'akosha',
+  /** Activities that touch the store; only the process that owns the store polls it. */
+  store: 'akosha-store',
+  /** Activities of one host's agent: its files are on that host only. */
+  agent: (systemId: string): string => `akosha-agent-${systemId}`,
+} as const;
+
+/** Workflow types: the exported function's name is the type, for ever. */
+export const WORKFLOWS = {
+  uploadMemory: 'uploadMemory',
+  ingestSystem: 'ingestSystem',
+  dailyIngest: 'dailyIngest',
+  tierTransition: 'tierTransition',
+} as const;
+
+/** Workflow ids are business keys, so that starting twice means joining. */
+export const WORKFLOW_IDS = {
+  uploadMemory: (systemId: string): string => `upload/${systemId}`,
+  ingestSystem: (systemId: string): string => `ingest/${systemId}`,
+  dailyIngest: (time: string): string => `daily-ingest/manual/${time}`,
+  tierTransition: (time: string): string => `tier-transition/manual/${time}`,
+} as const;
+
+export const SCHEDULE_IDS = {
+  dailyIngest: 'akosha-daily-ingest',
+  tierTransition: 'akosha-tier-transition',
+} as const;
+
+/** Wire names of messages. `uploadReady` and `syncRequested` are empty nudges: lost or doubled ones do not matter. */
+export const SIGNALS = { uploadReady: 'uploadReady', syncRequested: 'syncRequested' } as const;
+export const QUERIES = { progress: 'progress' } as const;
+
+/** Custom search attributes, all of type Keyword. Prefixed, because a namespace is shared. */
+export const SEARCH_ATTRIBUTES = {
+  systemId: 'AkoshaSystemId',
+  uploadId: 'AkoshaUploadId',
+  tier: 'AkoshaTier',
+  phase: 'AkoshaPhase',
+} as const;
+
+/** What every workflow's `progress` query answers. */
+export interface Progress {
+  phase: string;
+  done: number;
+  /** Unknown until planned. */
+  total: number | null;
+  unit: 'files' | 'uploads' | 'rows';
+  systemId: string | null;
+  uploadId: string | null;
+  tier: Tier | null;
+  /** ISO 8601, when `phase` or `done` last changed. */
+  updatedAt: string;
+}

@@ -1,0 +1,6 @@
+export * from './errors.js';
+export * from './ids.js';
+export * from './memory.js';
+export * from './object-keys.js';
+export * from './activities.js';
+export * from './workflows.js';

@@ -1,0 +1,34 @@
+/** What kinds of memory a host keeps, and where the store keeps them. */
+export const KINDS = ['conversation', 'reflection', 'entity', 'relation'] as const;
+export type Kind = (typeof KINDS)[number];
+
+export const TIERS = ['hot', 'warm', 'cold'] as const;
+export type Tier = (typeof TIERS)[number];
+
+/** Identifies a memory for ever. Ids repeat across systems: same text on two hosts, same conversation id. */
+export interface MemoryKey {
+  systemId: string;
+  kind: Kind;
+  memoryId: string;
+}
+
+/** What an ingest did with the rows of one upload. */
+export interface RowCounts {
+  new: number;
+  changed: number;
+  unchanged: number;
+  /** Kept out: forgotten by a tombstone. */
+  refused: number;
+  /** Older than the version the store already has. */
+  superseded: number;
+  /** Of this system in the store, of a kind the upload covers, and not in the upload. */
+  absent: number;
+}
+
+export const NO_ROWS: RowCounts = { new: 0, changed: 0, unchanged: 0, refused: 0, superseded: 0, absent: 0 };
+
+/** Names one upload. */
+export interface UploadRef {
+  systemId: string;
+  uploadId: string;
+}

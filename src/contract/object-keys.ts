@@ -1,0 +1,73 @@
+import type { UploadRef } from './memory.js';
+
+/**
+ * Keys in object storage. The first three prefixes are written by hosts, the rest by the server.
+ * The layout `systems/<system_id>/uploads/<upload_id>/` is the original Session-Buddy's.
+ */
+export const SYSTEMS_PREFIX = 'systems/';
+export const INBOX_PREFIX = 'inbox/';
+export const JOURNAL_PREFIX = 'journal/';
+export const COLD_PREFIX = 'cold/';
+
+export const MANIFEST_NAME = 'manifest.json';
+export const RECEIPT_NAME = 'receipt.json';
+
+export function systemPrefix(systemId: string): string {
+  return `${SYSTEMS_PREFIX}${systemId}/uploads/`;
+}
+
+export function uploadPrefix({ systemId, uploadId }: UploadRef): string {
+  return `${systemPrefix(systemId)}${uploadId}/`;
+}
+
+export function manifestKey(ref: UploadRef): string {
+  return uploadPrefix(ref) + MANIFEST_NAME;
+}
+
+export function receiptKey(ref: UploadRef): string {
+  return uploadPrefix(ref) + RECEIPT_NAME;
+}
+
+/** The upload id first, so that a listing of the inbox is in order of upload, not of host. */
+export function inboxKey({ systemId, uploadId }: UploadRef): string {
+  return `${INBOX_PREFIX}${uploadId}@${systemId}`;
+}
+
+export function parseInboxKey(key: string): UploadRef | undefined {
+  const match = /^inbox\/([A-Za-z0-9_.-]+)@([A-Za-z0-9_-]+)$/.exec(key);
+  return match?.[1] !== undefined && match[2] !== undefined ? { uploadId: match[1], systemId: match[2] } : undefined;
+}
+
+/** `systems/<system_id>/uploads/<upload_id>/manifest.json` or `…/receipt.json`, taken apart. */
+export function parseUploadKey(key: string): (UploadRef & { name: string }) | undefined {
+  const match = /^systems\/([A-Za-z0-9_-]+)\/uploads\/([A-Za-z0-9_.-]+)\/([^/]+)$/.exec(key);
+  if (match?.[1] === undefined || match[2] === undefined || match[3] === undefined) return undefined;
+  return { systemId: match[1], uploadId: match[2], name: match[3] };
+}
+
+/**
+ * The operation's id is in the name, so that two attempts at one upload never write the same object: the sweep of
+ * the first could otherwise delete what the second placed.
+ */
+export function journalKey(ref: UploadRef, opId: number, sha256: string): string {
+  return `${JOURNAL_PREFIX}system=${ref.systemId}/${ref.uploadId}-${opId}-${sha256.slice(0, 16)}.parquet`;
+}
+
+export interface ColdPartition {
+  systemId: string;
+  /** Of the rows' own time, UTC. */
+  year: number;
+  month: number;
+}
+
+export function coldKey(partition: ColdPartition, batchId: number, opId: number, sha256: string): string {
+  const month = String(partition.month).padStart(2, '0');
+  const name = `${batchId}-${opId}-${sha256.slice(0, 16)}.parquet`;
+  return `${COLD_PREFIX}system=${partition.systemId}/year=${partition.year}/month=${month}/${name}`;
+}
+
+/** The operation id in the name of a journal or cold object, or undefined for a name of another shape. */
+export function operationOfObject(key: string): number | undefined {
+  const match = /^(?:journal|cold)\/.*-(\d+)-[0-9a-f]{16}\.parquet$/.exec(key);
+  return match?.[1] === undefined ? undefined : Number(match[1]);
+}

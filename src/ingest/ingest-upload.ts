@@ -1,0 +1,152 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import path from 'node:path';
+import {
+  AkoshaError,
+  inboxKey,
+  isAkoshaError,
+  journalKey,
+  NO_ROWS,
+  receiptKey,
+  type RowCounts,
+  type UploadRef,
+} from '../contract/index.js';
+import { failPoint } from '../faults/index.js';
+import type { Receipt } from '../memory/index.js';
+import type { IngestBatch, IngestOperation, UploadRecord, WrittenObject } from '../store/index.js';
+import type { IngestContext } from './context.js';
+import { readUpload } from './read-upload.js';
+
+export interface IngestOptions {
+  signal?: AbortSignal;
+  /** Called before each step with its name. */
+  onStep?: (step: string) => void;
+}
+
+export interface IngestOutcome {
+  status: 'ingested' | 'quarantined';
+  rows: RowCounts;
+  reason: string | null;
+}
+
+/**
+ * Ingests one upload by the protocol, from whatever state it is in: pending, committed without a receipt, or receipted
+ * with its inbox entry still there. Safe to run twice, also at once: the catalog's transaction lets one attempt commit.
+ * What cannot be read is quarantined with its reason; every other error is raised and changes nothing.
+ */
+export async function ingestUpload(
+  context: IngestContext,
+  ref: UploadRef,
+  options: IngestOptions = {},
+): Promise<IngestOutcome> {
+  const record = await requireRecord(context, ref);
+  if (record.state === 'pending') await bringIn(context, record, options);
+  return finishUpload(context, ref, options);
+}
+
+async function bringIn(context: IngestContext, record: UploadRecord, options: IngestOptions): Promise<void> {
+  const scratch = await mkdtemp(path.join(context.scratch, 'ingest-'));
+  try {
+    options.onStep?.('read');
+    const batch = await readUpload(context, record, scratch, options.signal);
+    await commitBatch(context, batch, scratch, options);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    await context.store.quarantine(record, error.message);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** These say that the same bytes will fail again; trying for ever would hold up the system's later uploads. */
+function isUnreadable(error: unknown): error is AkoshaError {
+  return isAkoshaError(error, 'UploadUnreadable') || isAkoshaError(error, 'DatabaseUnreadable');
+}
+
+/** Steps 1 to 5 of the protocol. */
+async function commitBatch(
+  context: IngestContext,
+  batch: IngestBatch,
+  scratch: string,
+  { onStep }: IngestOptions,
+): Promise<void> {
+  onStep?.('open');
+  const operation = await context.store.openIngest(batch);
+  try {
+    failPoint('ingest.after-open');
+    if (operation.writes === 0) {
+      onStep?.('commit');
+      await operation.commit(undefined);
+    } else {
+      onStep?.('insert');
+      await operation.insertRows();
+      failPoint('ingest.after-insert');
+      onStep?.('journal');
+      const journal = await writeJournal(operation, batch.upload, scratch);
+      failPoint('ingest.before-commit');
+      onStep?.('commit');
+      await operation.commit(journal);
+    }
+    failPoint('ingest.after-commit');
+  } finally {
+    await operation.close();
+  }
+}
+
+/** Steps 3 and 4: the journal object, put and read back. */
+async function writeJournal(operation: IngestOperation, upload: UploadRef, scratch: string): Promise<WrittenObject> {
+  const file = path.join(scratch, 'journal.parquet');
+  await operation.exportJournal(file);
+  return operation.putObject({
+    file,
+    back: path.join(scratch, 'journal.back.parquet'),
+    name: (sha256) => journalKey(upload, operation.opId, sha256),
+    failPoint: 'ingest.after-journal-put',
+  });
+}
+
+/** Steps 6 and 7: receipt, then inbox entry. Anyone may do them, any number of times: both come from the ledger. */
+async function finishUpload(context: IngestContext, ref: UploadRef, { onStep }: IngestOptions): Promise<IngestOutcome> {
+  onStep?.('finish');
+  const record = await requireRecord(context, ref);
+  const outcome: IngestOutcome = {
+    status: record.state === 'quarantined' ? 'quarantined' : 'ingested',
+    rows: record.state === 'quarantined' ? NO_ROWS : record.rows,
+    reason: record.reason,
+  };
+  if (record.state === 'committed' || record.state === 'quarantined') {
+    await context.uploads.put(receiptKey(ref), receiptOf(record, outcome, context.clock()), {
+      contentType: 'application/json',
+    });
+    failPoint('ingest.after-receipt-put');
+    await context.store.markReceipted(ref);
+    failPoint('ingest.after-receipted');
+  }
+  await context.uploads.delete([inboxKey(ref)]);
+  failPoint('ingest.after-inbox-delete');
+  await context.store.markDone(ref);
+  failPoint('ingest.after-done');
+  return outcome;
+}
+
+/** Times come from the ledger, so that a receipt put again is the same. */
+function receiptOf(record: UploadRecord, { status, rows, reason }: IngestOutcome, now: number): string {
+  const receipt: Receipt = {
+    format_version: 1,
+    upload_id: record.uploadId,
+    system_id: record.systemId,
+    status,
+    order: record.order,
+    reader: record.reader ?? '',
+    files: record.files,
+    rows,
+    reason,
+    ingested_at: new Date(record.committedAt ?? now).toISOString(),
+  };
+  return `${JSON.stringify(receipt, null, 2)}\n`;
+}
+
+async function requireRecord(context: IngestContext, ref: UploadRef): Promise<UploadRecord> {
+  const record = await context.store.getUpload(ref);
+  if (record !== undefined) return record;
+  throw new AkoshaError('BadRequest', `upload ${ref.uploadId} of system ${ref.systemId} is not known: run the daily ingest`);
+}

@@ -1,0 +1,17 @@
+import type { ObjectStore } from '../objects/index.js';
+import type { MemoryStore } from '../store/index.js';
+
+/** What maintenance works with. */
+export interface MaintenanceContext {
+  store: MemoryStore;
+  /** `journal/` and `cold/`. */
+  archive: ObjectStore;
+  /** A folder for files in transit; emptied at start. */
+  scratch: string;
+  /** Rows per move: bounds memory, and how much a crash undoes. */
+  batchRows: number;
+  /** The longest request and the longest search, in milliseconds: nothing reads a row that nobody has named for so long. */
+  longestMs: number;
+  /** The system's clock, milliseconds since 1970. */
+  now: () => number;
+}

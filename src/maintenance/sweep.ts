@@ -1,0 +1,27 @@
+import { COLD_PREFIX, JOURNAL_PREFIX } from '../contract/index.js';
+import { failPoint } from '../faults/index.js';
+import type { SweptCounts } from '../store/index.js';
+import type { MaintenanceContext } from './context.js';
+
+/**
+ * Takes what no placement names: rows, emptied tables, journal and cold objects, of operations that are closed. It scans what
+ * stands, again and again, because a dead server's put may still land after any single look. Nothing goes before
+ * it has been unnamed for the longest request and search together.
+ */
+export async function sweep(context: MaintenanceContext, signal?: AbortSignal): Promise<SweptCounts> {
+  await context.store.closeExpiredOperations();
+  const unnamedBefore = context.now() - context.longestMs;
+  const swept = await context.store.sweepRows({ unnamedBefore });
+  for (const prefix of [JOURNAL_PREFIX, COLD_PREFIX]) {
+    for await (const page of context.archive.list(prefix, signal === undefined ? {} : { signal })) {
+      const names = page.objects.map(({ key }) => key);
+      const chosen = await context.store.chooseObjects(names, { unnamedBefore });
+      if (chosen.length === 0) continue;
+      await context.archive.delete(chosen);
+      failPoint('sweep.after-objects');
+      await context.store.forgetObjects(chosen);
+      swept.objects += chosen.length;
+    }
+  }
+  return swept;
+}

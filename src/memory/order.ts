@@ -1,0 +1,11 @@
+/**
+ * The order of uploads within a system is a number: our hosts' outbox sequence, or, for an original upload, the time in its
+ * id in milliseconds since 1970. A host numbers strictly above everything under its prefix, so the two mix.
+ */
+export function originalUploadOrder(uploadId: string): number | undefined {
+  const match = /^(\d{4})(\d{2})(\d{2})_(\d{2})(\d{2})(\d{2})_/.exec(uploadId);
+  if (!match) return undefined;
+  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [number, number, number, number, number, number];
+  const time = Date.UTC(year, month - 1, day, hour, minute, second);
+  return Number.isNaN(time) ? undefined : time;
+}

@@ -1,0 +1,40 @@
+/** Vectors are all-MiniLM-L6-v2: 384 numbers, compared by cosine. */
+export const EMBEDDING_DIMENSIONS = 384;
+export const EMBEDDING_MODEL = 'all-MiniLM-L6-v2';
+
+/**
+ * The columns of the Parquet that a reader process hands over, one file per database: one row per memory, before any of
+ * the server's own columns (row id, operation, order, own time in UTC) are added.
+ */
+export const EXPORTED_COLUMNS = {
+  kind: 'VARCHAR',
+  memory_id: 'VARCHAR',
+  /** `contentHash`, lower-case hex. */
+  hash: 'VARCHAR',
+  /** What is searched and shown: the text; for an entity its name, type and observations; for a relation its two names and type. */
+  content: 'VARCHAR',
+  project: 'VARCHAR',
+  tags: 'VARCHAR[]',
+  /** On the writer's own clock, without a zone; null where the source has none. */
+  source_time: 'TIMESTAMP',
+  /** Every other column of the source, as a JSON object. */
+  fields: 'VARCHAR',
+  /** Null where missing, of another length, or holding a NaN. */
+  embedding: `FLOAT[${EMBEDDING_DIMENSIONS}]`,
+  /** Rank of the source table: the lower wins where one upload holds a memory twice. */
+  source_rank: 'INTEGER',
+} as const;
+
+/** The columns of the one Parquet that the exports of an upload are merged into: one row per key. */
+export const BATCH_COLUMNS = {
+  kind: 'VARCHAR',
+  memory_id: 'VARCHAR',
+  hash: 'VARCHAR',
+  content: 'VARCHAR',
+  project: 'VARCHAR',
+  tags: 'VARCHAR[]',
+  /** UTC. */
+  own_time: 'TIMESTAMP',
+  fields: 'VARCHAR',
+  embedding: `FLOAT[${EMBEDDING_DIMENSIONS}]`,
+} as const;

@@ -1,0 +1,95 @@
+import Libsql from 'libsql';
+import { AkoshaError } from '../../../contract/index.js';
+import { IDS_PER_EPOCH, SCHEMA, SCHEMA_VERSION, STAGING } from './schema.js';
+
+type Parameter = string | number | null;
+
+/**
+ * One SQLite connection of the catalog. Synchronous: it lives in the catalog's threads only.
+ * WAL with synchronous=full: a commit that returned survives power loss.
+ */
+export class CatalogDatabase {
+  readonly #connection: Libsql.Database;
+  readonly #statements = new Map<string, Libsql.Statement>();
+
+  constructor(path: string, mode: 'write' | 'read') {
+    this.#connection = new Libsql(path, mode === 'read' ? { readonly: true } : {});
+    // Long enough for a checkpoint of the other side to pass; a longer wait would mean a second writer.
+    this.#connection.exec('PRAGMA busy_timeout = 10000');
+    if (mode === 'write') this.#prepareForWriting();
+  }
+
+  #prepareForWriting(): void {
+    this.#connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+    const version = this.number('PRAGMA user_version');
+    if (version > SCHEMA_VERSION) {
+      throw new AkoshaError('StoreDamaged', `catalog.db has schema ${version}; this build reads up to ${SCHEMA_VERSION}`);
+    }
+    if (version === 0) this.#connection.exec(`BEGIN; ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+    this.#connection.exec(STAGING);
+  }
+
+  /** All rows of a query. The row type is the caller's reading of its own SQL: the schema above is the parser. */
+  all<Row>(sql: string, parameters: Record<string, Parameter> = {}): Row[] {
+    return this.#statement(sql).all(parameters) as Row[];
+  }
+
+  get<Row>(sql: string, parameters: Record<string, Parameter> = {}): Row | undefined {
+    return this.all<Row>(sql, parameters)[0];
+  }
+
+  /** The first column of the first row, as a number; 0 where there is none. */
+  number(sql: string, parameters: Record<string, Parameter> = {}): number {
+    const row = this.get<Record<string, unknown>>(sql, parameters);
+    return row === undefined ? 0 : Number(Object.values(row)[0]);
+  }
+
+  /** Runs a statement and returns how many rows it changed. */
+  run(sql: string, parameters: Record<string, Parameter> = {}): number {
+    return this.#statement(sql).run(parameters).changes;
+  }
+
+  /** Runs `work` in one transaction, taken for writing at once so that it never fails half-way to upgrade its lock. */
+  transaction<T>(work: () => T): T {
+    this.#connection.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.#connection.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.#connection.inTransaction) this.#connection.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** A block of `count` fresh ids for rows, operations and objects; never used twice. Only inside a transaction. */
+  takeIds(count: number): number {
+    const next = this.number(`SELECT value FROM meta WHERE key = 'next_id'`);
+    this.run(`UPDATE meta SET value = value + $count WHERE key = 'next_id'`, { count });
+    return next;
+  }
+
+  /** Starts the ids of a new epoch, above everything an earlier store under the same bucket can have used. */
+  startEpoch(epoch: number): void {
+    const first = epoch * IDS_PER_EPOCH + 1;
+    this.run(`INSERT INTO meta VALUES ('epoch', $epoch), ('first_id', $first), ('next_id', $first)`, { epoch, first });
+  }
+
+  checkpoint(): void {
+    this.#connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#connection.close();
+  }
+
+  #statement(sql: string): Libsql.Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#connection.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}

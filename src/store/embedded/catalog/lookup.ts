@@ -1,0 +1,103 @@
+import type { Kind, MemoryKey, Tier } from '../../../contract/index.js';
+import type { Candidate, SearchFilters, TierCounts } from '../../store.js';
+import type { CatalogDatabase } from './database.js';
+
+/** Where a memory's row is now. */
+export interface Placed extends MemoryKey {
+  rowId: number;
+  tier: Tier;
+  ownTime: number;
+  /** The cold object's name; null in the other tiers. */
+  object: string | null;
+}
+
+interface PlacementRow {
+  system_id: string;
+  kind: Kind;
+  memory_id: string;
+  row_id: number;
+  tier: Tier;
+  own_time: number;
+  object: string | null;
+}
+
+/** The current placement of each key that has one; deleted ones have none. */
+export function placements(db: CatalogDatabase, keys: readonly MemoryKey[]): Placed[] {
+  return db
+    .all<PlacementRow>(
+      `SELECT p.system_id, p.kind, p.memory_id, p.row_id, p.tier, p.own_time, o.name AS object
+       FROM json_each($keys) k JOIN placements p ON p.system_id = k.value ->> 'systemId' AND p.kind = k.value ->> 'kind'
+         AND p.memory_id = k.value ->> 'memoryId' LEFT JOIN objects o ON o.object_id = p.object_id WHERE p.deleted = 0`,
+      { keys: JSON.stringify(keys) },
+    )
+    .map((row) => ({ ...keyOf(row), rowId: row.row_id, tier: row.tier, ownTime: row.own_time, object: row.object }));
+}
+
+/**
+ * The best matches of any of the terms by BM25 in a tier that the text index covers. Terms are quoted, so that no text of a
+ * user is read as FTS5 syntax.
+ */
+export function searchText(
+  db: CatalogDatabase,
+  input: { tier: Tier; terms: readonly string[]; filters: SearchFilters; limit: number },
+): Candidate[] {
+  const { filters } = input;
+  const match = input.terms.map((term) => `"${term.replaceAll('"', '""')}"`).join(' OR ');
+  return db
+    .all<PlacementRow & { score: number }>(
+      `SELECT p.system_id, p.kind, p.memory_id, -bm25(memory_text) AS score
+       FROM memory_text JOIN placements p ON p.pid = memory_text.rowid
+       WHERE memory_text MATCH $match AND p.tier = $tier AND p.deleted = 0
+         AND ($system IS NULL OR p.system_id = $system) AND ($kind IS NULL OR p.kind = $kind)
+         AND ($project IS NULL OR p.project = $project)
+         AND ($since IS NULL OR p.own_time >= $since) AND ($until IS NULL OR p.own_time < $until)
+       ORDER BY bm25(memory_text), p.pid LIMIT $limit`,
+      {
+        match,
+        tier: input.tier,
+        system: filters.systemId ?? null,
+        kind: filters.kind ?? null,
+        project: filters.project ?? null,
+        since: filters.since ?? null,
+        until: filters.until ?? null,
+        limit: input.limit,
+      },
+    )
+    .map((row) => ({ ...keyOf(row), score: row.score }));
+}
+
+/** Cold objects that can hold a row of these filters, by what the catalog knows of each. */
+export function coldObjects(db: CatalogDatabase, filters: SearchFilters): { name: string; bytes: number; sha256: string }[] {
+  return db.all(
+    `SELECT name, bytes, sha256 FROM objects o WHERE kind = 'cold' AND ($system IS NULL OR system_id = $system)
+       AND ($since IS NULL OR max_own_time >= $since) AND ($until IS NULL OR min_own_time < $until)
+       AND EXISTS (SELECT 1 FROM placements p WHERE p.keeper_id = o.object_id) ORDER BY name`,
+    { system: filters.systemId ?? null, since: filters.since ?? null, until: filters.until ?? null },
+  );
+}
+
+export function objectByName(db: CatalogDatabase, name: string): { name: string; bytes: number; sha256: string } | undefined {
+  return db.get(`SELECT name, bytes, sha256 FROM objects WHERE name = $name`, { name });
+}
+
+/** Rows per tier and kind by placement. `bytes` of cold are its objects'; the other tiers' files are measured elsewhere. */
+export function countTiers(db: CatalogDatabase): Record<Tier, TierCounts> {
+  const empty = (): TierCounts => ({ rows: 0, bytes: 0, kinds: { conversation: 0, reflection: 0, entity: 0, relation: 0 } });
+  const counts: Record<Tier, TierCounts> = { hot: empty(), warm: empty(), cold: empty() };
+  const rows = db.all<{ tier: Tier; kind: Kind; n: number }>(
+    `SELECT tier, kind, count(*) AS n FROM placements WHERE deleted = 0 GROUP BY tier, kind`,
+  );
+  for (const { tier, kind, n } of rows) {
+    counts[tier].rows += n;
+    counts[tier].kinds[kind] += n;
+  }
+  counts.cold.bytes = db.number(
+    `SELECT coalesce(sum(bytes), 0) FROM objects o WHERE kind = 'cold'
+       AND EXISTS (SELECT 1 FROM placements p WHERE p.keeper_id = o.object_id)`,
+  );
+  return counts;
+}
+
+function keyOf(row: { system_id: string; kind: Kind; memory_id: string }): MemoryKey {
+  return { systemId: row.system_id, kind: row.kind, memoryId: row.memory_id };
+}

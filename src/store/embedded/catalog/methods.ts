@@ -1,0 +1,74 @@
+import type { CatalogDatabase } from './database.js';
+import * as ingest from './ingest.js';
+import * as lookup from './lookup.js';
+import * as moves from './moves.js';
+import * as operations from './operations.js';
+import * as sweep from './sweep.js';
+import * as uploads from './uploads.js';
+
+/** What the catalog's writing thread answers. All of it runs on one connection, one call after the other. */
+export const WRITE_METHODS = {
+  registerUploads: uploads.registerUploads,
+  advanceUpload: uploads.advanceUpload,
+  quarantineUpload: uploads.quarantineUpload,
+  stageRows: ingest.stageRows,
+  stageTexts: ingest.stageTexts,
+  dropStage: ingest.dropStage,
+  openIngest: ingest.openIngest,
+  commitIngest: ingest.commitIngest,
+  openMove: moves.openMove,
+  openCold: moves.openCold,
+  commitMove: moves.commitMove,
+  commitCold: moves.commitCold,
+  openOperations: operations.openOperations,
+  expiredOperations: operations.expiredOperations,
+  abortOperation: operations.abortOperation,
+  abortAllOperations: operations.abortAllOperations,
+  chooseRows: sweep.chooseRows,
+  chooseObjects: sweep.chooseObjects,
+  forgetUnnamed: sweep.forgetUnnamed,
+  trimChanges: sweep.trimChanges,
+  ensureEpoch,
+  checkpoint: (db: CatalogDatabase): void => {
+    db.checkpoint();
+  },
+};
+
+/** What its reading threads answer: they see the last commit and hold nobody up. */
+export const READ_METHODS = {
+  knownUploads: uploads.knownUploads,
+  nextUpload: uploads.nextUpload,
+  getUpload: uploads.getUpload,
+  unfinishedSystems: uploads.unfinishedSystems,
+  countUnfinished: uploads.countUnfinished,
+  countStates: uploads.countStates,
+  countDue: moves.countDue,
+  coldPartitionsDue: moves.coldPartitionsDue,
+  countPlaced: sweep.countPlaced,
+  placements: lookup.placements,
+  searchText: lookup.searchText,
+  coldObjects: lookup.coldObjects,
+  objectByName: lookup.objectByName,
+  countTiers: lookup.countTiers,
+  currentEpoch: (db: CatalogDatabase): number => db.number(`SELECT value FROM meta WHERE key = 'epoch'`),
+};
+
+/** Gives a new catalog its epoch; one that has an epoch keeps it. Returns the epoch in force. */
+function ensureEpoch(db: CatalogDatabase, epoch: number): number {
+  return db.transaction(() => {
+    const current = db.number(`SELECT value FROM meta WHERE key = 'epoch'`);
+    if (current > 0) return current;
+    db.startEpoch(epoch);
+    return epoch;
+  });
+}
+
+type Method = (db: CatalogDatabase, ...args: never[]) => unknown;
+type WithoutDatabase<M> = M extends (db: CatalogDatabase, ...args: infer A) => infer R
+  ? (...args: A) => Promise<R>
+  : never;
+
+/** The same methods as seen from the main thread. */
+export type Remote<Methods extends Record<string, Method>> = {
+  readonly [Name in keyof Methods]: WithoutDatabase<Methods[Name]>;
+};

@@ -1,0 +1,180 @@
+import { AkoshaError, type Tier } from '../../../contract/index.js';
+import type { ColdPartitionDue, WrittenObject } from '../../store.js';
+import type { CatalogDatabase } from './database.js';
+import { closeOperation, openOperation, requireOpen } from './operations.js';
+
+/** A row of a move: where it stands now, and the fresh id its copy gets. */
+export interface MovingRow {
+  pid: number;
+  rowId: number;
+  newRowId: number;
+  ownTime: number;
+  /** Of the placement; a cold object carries it. */
+  ord: number;
+}
+
+export interface OpenedMove {
+  opId: number;
+  rows: MovingRow[];
+}
+
+interface Lease {
+  now: number;
+  leaseUntil: number;
+}
+
+const NOT_MOVING = `NOT EXISTS (SELECT 1 FROM batch_rows b WHERE b.pid = p.pid)`;
+
+/** Cold takes rows only once their upload has its receipt: a rebuild ignores journals of uploads without one. */
+const RECEIPTED = `EXISTS (SELECT 1 FROM uploads u WHERE u.system_id = p.system_id AND u.upload_id = p.upload_id
+  AND u.state IN ('receipted', 'done', 'raw_gone'))`;
+
+/** Hot to warm, step 1: the oldest rows at or before the cutoff that are in no open batch. */
+export function openMove(
+  db: CatalogDatabase,
+  input: Lease & { cutoff: number; limit: number },
+): OpenedMove | undefined {
+  return openBatch(db, 'move', null, input, {
+    where: `p.tier = 'hot' AND p.own_time <= $cutoff`,
+    parameters: { cutoff: input.cutoff, limit: input.limit },
+  });
+}
+
+/** Warm to cold, step 1: the same within one system and month. */
+export function openCold(
+  db: CatalogDatabase,
+  input: Lease & { cutoff: number; limit: number; systemId: string; from: number; until: number },
+): OpenedMove | undefined {
+  return openBatch(db, 'cold', input.systemId, input, {
+    where: `p.tier = 'warm' AND p.system_id = $system AND p.own_time >= $from AND p.own_time < $until
+      AND p.own_time <= $cutoff AND ${RECEIPTED}`,
+    parameters: {
+      system: input.systemId,
+      from: input.from,
+      until: input.until,
+      cutoff: input.cutoff,
+      limit: input.limit,
+    },
+  });
+}
+
+function openBatch(
+  db: CatalogDatabase,
+  kind: 'move' | 'cold',
+  systemId: string | null,
+  { now, leaseUntil }: Lease,
+  choice: { where: string; parameters: Record<string, string | number> },
+): OpenedMove | undefined {
+  return db.transaction(() => {
+    const chosen = db.all<{ pid: number; row_id: number; own_time: number; ord: number }>(
+      `SELECT p.pid, p.row_id, p.own_time, p.ord FROM placements p WHERE ${choice.where} AND ${NOT_MOVING}
+       ORDER BY p.own_time, p.pid LIMIT $limit`,
+      choice.parameters,
+    );
+    if (chosen.length === 0) return undefined;
+    const first = db.takeIds(chosen.length);
+    const opId = openOperation(db, { kind, target: `batch/${first}`, systemId, now, leaseUntil });
+    const rows = chosen.map((row, i) => ({
+      pid: row.pid,
+      rowId: row.row_id,
+      newRowId: first + i,
+      ownTime: row.own_time,
+      ord: row.ord,
+    }));
+    db.run(
+      `INSERT INTO batch_rows (pid, op_id, row_id, new_row_id)
+       SELECT value ->> 'pid', $opId, value ->> 'rowId', value ->> 'newRowId' FROM json_each($rows)`,
+      { opId, rows: JSON.stringify(rows) },
+    );
+    return { opId, rows };
+  });
+}
+
+/** Rows that the commit takes: those whose placement still names the noted row and that no tombstone covers. */
+const STILL_THERE = `
+  JOIN placements p ON p.pid = b.pid AND p.row_id = b.row_id
+  WHERE b.op_id = $opId AND NOT EXISTS (
+    SELECT 1 FROM tombstones t WHERE t.system_id = p.system_id AND t.state <> 'lifted' AND (t.scope = 'system'
+      OR (t.scope = 'project' AND t.project = p.project)
+      OR (t.scope = 'memory' AND t.kind = p.kind AND t.memory_id = p.memory_id)))`;
+
+/** Hot to warm, step 3. Keeper and order stay as they are. Returns the rows moved. */
+export function commitMove(db: CatalogDatabase, input: { opId: number; now: number }): number {
+  return db.transaction(() => {
+    requireOpen(db, input.opId);
+    const moved = db.run(
+      `UPDATE placements SET row_id = m.new_row_id, tier = 'warm'
+       FROM (SELECT b.pid, b.new_row_id FROM batch_rows b ${STILL_THERE}) m WHERE placements.pid = m.pid`,
+      { opId: input.opId },
+    );
+    return finishMove(db, input, moved);
+  });
+}
+
+/** Warm to cold, step 4: object and keeper become the new object; its words are searched there from now on. */
+export function commitCold(
+  db: CatalogDatabase,
+  input: { opId: number; now: number; systemId: string; rows: number; object: WrittenObject },
+): number {
+  return db.transaction(() => {
+    requireOpen(db, input.opId);
+    const objectId = db.takeIds(1);
+    db.run(
+      `INSERT INTO objects (object_id, name, op_id, kind, system_id, bytes, rows, sha256, min_own_time, max_own_time)
+       SELECT $objectId, $name, $opId, 'cold', $systemId, $bytes, $rows, $sha256, min(p.own_time), max(p.own_time)
+       FROM batch_rows b JOIN placements p ON p.pid = b.pid WHERE b.op_id = $opId`,
+      { objectId, opId: input.opId, systemId: input.systemId, rows: input.rows, ...input.object },
+    );
+    db.run(`DELETE FROM memory_text WHERE rowid IN (SELECT b.pid FROM batch_rows b ${STILL_THERE})`, {
+      opId: input.opId,
+    });
+    const moved = db.run(
+      `UPDATE placements SET row_id = m.new_row_id, tier = 'cold', object_id = $objectId, keeper_id = $objectId
+       FROM (SELECT b.pid, b.new_row_id FROM batch_rows b ${STILL_THERE}) m WHERE placements.pid = m.pid`,
+      { opId: input.opId, objectId },
+    );
+    return finishMove(db, input, moved);
+  });
+}
+
+function finishMove(db: CatalogDatabase, { opId, now }: { opId: number; now: number }, moved: number): number {
+  db.run(
+    `INSERT INTO changes (pid, row_id, what, at) SELECT b.pid, b.new_row_id, 'moved', $now FROM batch_rows b
+     JOIN placements p ON p.row_id = b.new_row_id WHERE b.op_id = $opId`,
+    { opId, now },
+  );
+  closeOperation(db, opId, 'committed', now);
+  return moved;
+}
+
+export function countDue(
+  db: CatalogDatabase,
+  input: { hotCutoff: number; warmCutoff: number },
+): { hot: number; warm: number } {
+  const due = `SELECT count(*) FROM placements WHERE tier = $tier AND own_time <= $cutoff`;
+  return {
+    hot: db.number(due, { tier: 'hot', cutoff: input.hotCutoff }),
+    warm: db.number(due, { tier: 'warm', cutoff: input.warmCutoff }),
+  };
+}
+
+/** Systems and months with enough rows due for cold, or with one due for so long that it must go. */
+export function coldPartitionsDue(
+  db: CatalogDatabase,
+  input: { cutoff: number; minRows: number; overdueCutoff: number },
+): ColdPartitionDue[] {
+  return db.all<ColdPartitionDue>(
+    `SELECT p.system_id AS systemId, CAST(strftime('%Y', p.own_time / 1000, 'unixepoch') AS INTEGER) AS year,
+       CAST(strftime('%m', p.own_time / 1000, 'unixepoch') AS INTEGER) AS month, count(*) AS rows
+     FROM placements p WHERE p.tier = 'warm' AND p.own_time <= $cutoff AND ${RECEIPTED}
+     GROUP BY 1, 2, 3 HAVING count(*) >= $minRows OR min(p.own_time) <= $overdueCutoff ORDER BY 2, 3, 1`,
+    input,
+  );
+}
+
+/** Fails where a store's file and its placements cannot both be right. */
+export function requireRows(expected: number, found: number, what: string): void {
+  if (expected !== found) throw new AkoshaError('VerifyFailed', `${what}: ${found} of ${expected} rows are as they should be`);
+}
+
+export type MoveTarget = Extract<Tier, 'warm' | 'cold'>;

@@ -1,0 +1,154 @@
+/** The catalog's tables. A change here needs a new version and a migration. */
+export const SCHEMA_VERSION = 1;
+
+export const SCHEMA = `
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE systems (
+  system_id TEXT PRIMARY KEY,
+  first_seen_at INTEGER NOT NULL,
+  mirror INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+-- The ingest queue and, once committed, the ledger.
+CREATE TABLE uploads (
+  system_id TEXT NOT NULL,
+  upload_id TEXT NOT NULL,
+  ord INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'committed', 'receipted', 'done', 'raw_gone', 'quarantined')),
+  manifest_sha256 TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  registered_at INTEGER NOT NULL,
+  committed_at INTEGER,
+  covers TEXT NOT NULL DEFAULT '[]',
+  files TEXT NOT NULL DEFAULT '[]',
+  reader TEXT,
+  reason TEXT,
+  rows_new INTEGER NOT NULL DEFAULT 0,
+  rows_changed INTEGER NOT NULL DEFAULT 0,
+  rows_unchanged INTEGER NOT NULL DEFAULT 0,
+  rows_refused INTEGER NOT NULL DEFAULT 0,
+  rows_superseded INTEGER NOT NULL DEFAULT 0,
+  rows_absent INTEGER NOT NULL DEFAULT 0,
+  in_backup INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (system_id, upload_id)
+) WITHOUT ROWID;
+CREATE INDEX uploads_by_order ON uploads (system_id, ord);
+CREATE INDEX uploads_unfinished ON uploads (system_id, state) WHERE state IN ('pending', 'committed', 'receipted');
+
+-- Orders that a later manifest names as its predecessor and that have not arrived.
+CREATE TABLE gaps (system_id TEXT NOT NULL, ord INTEGER NOT NULL, PRIMARY KEY (system_id, ord)) WITHOUT ROWID;
+
+CREATE TABLE operations (
+  op_id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('ingest', 'move', 'cold')),
+  target TEXT NOT NULL,
+  system_id TEXT,
+  state TEXT NOT NULL CHECK (state IN ('open', 'committed', 'aborted')),
+  opened_at INTEGER NOT NULL,
+  lease_until INTEGER NOT NULL,
+  closed_at INTEGER
+);
+CREATE INDEX operations_open ON operations (target) WHERE state = 'open';
+
+-- The rows of open moves: each row in at most one.
+CREATE TABLE batch_rows (
+  pid INTEGER PRIMARY KEY,
+  op_id INTEGER NOT NULL REFERENCES operations (op_id),
+  row_id INTEGER NOT NULL,
+  new_row_id INTEGER NOT NULL
+);
+CREATE INDEX batch_rows_by_operation ON batch_rows (op_id);
+
+-- Journal and cold objects that a committed operation placed.
+CREATE TABLE objects (
+  object_id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  op_id INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('journal', 'cold')),
+  system_id TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  rows INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  min_own_time INTEGER NOT NULL,
+  max_own_time INTEGER NOT NULL
+);
+
+-- For each memory the one row that counts.
+CREATE TABLE placements (
+  pid INTEGER PRIMARY KEY AUTOINCREMENT,
+  system_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  memory_id TEXT NOT NULL,
+  row_id INTEGER NOT NULL,
+  hash TEXT NOT NULL,
+  ord INTEGER NOT NULL,
+  upload_id TEXT NOT NULL,
+  deleted INTEGER NOT NULL DEFAULT 0,
+  tier TEXT NOT NULL CHECK (tier IN ('hot', 'warm', 'cold')),
+  object_id INTEGER REFERENCES objects (object_id),
+  keeper_id INTEGER NOT NULL REFERENCES objects (object_id),
+  own_time INTEGER NOT NULL,
+  project TEXT,
+  CHECK ((tier = 'cold') = (object_id IS NOT NULL))
+);
+CREATE UNIQUE INDEX placements_by_key ON placements (system_id, kind, memory_id);
+CREATE UNIQUE INDEX placements_by_row ON placements (row_id);
+CREATE INDEX placements_by_age ON placements (tier, own_time);
+CREATE INDEX placements_by_keeper ON placements (keeper_id);
+
+-- What a derived index has to follow.
+CREATE TABLE changes (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  pid INTEGER NOT NULL,
+  row_id INTEGER NOT NULL,
+  what TEXT NOT NULL CHECK (what IN ('placed', 'moved', 'removed')),
+  at INTEGER NOT NULL
+);
+
+CREATE TABLE tombstones (
+  scope TEXT NOT NULL CHECK (scope IN ('system', 'project', 'memory')),
+  system_id TEXT NOT NULL,
+  project TEXT NOT NULL DEFAULT '',
+  kind TEXT NOT NULL DEFAULT '',
+  memory_id TEXT NOT NULL DEFAULT '',
+  state TEXT NOT NULL CHECK (state IN ('standing', 'erased', 'lifted')),
+  PRIMARY KEY (system_id, scope, project, kind, memory_id)
+) WITHOUT ROWID;
+
+-- What a sweep found to be named by nothing, and when first: it goes once nobody can still be reading it.
+CREATE TABLE unnamed (
+  what TEXT NOT NULL CHECK (what IN ('row', 'object')),
+  id TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  PRIMARY KEY (what, id)
+) WITHOUT ROWID;
+
+-- Rowid = placements.pid. Contentless: the text itself stands once, in its tier.
+CREATE VIRTUAL TABLE memory_text USING fts5 (
+  content, content = '', contentless_delete = 1, tokenize = "unicode61 remove_diacritics 2"
+);
+`;
+
+/** Per connection: the rows of ingests in progress, between open and commit. Lost with the process, as it should be. */
+export const STAGING = `
+CREATE TEMP TABLE incoming (
+  stage TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  memory_id TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  own_time INTEGER NOT NULL,
+  project TEXT,
+  deleted INTEGER NOT NULL DEFAULT 0,
+  content TEXT,
+  row_id INTEGER,
+  tier TEXT,
+  pid INTEGER,
+  class TEXT,
+  PRIMARY KEY (stage, kind, memory_id)
+) WITHOUT ROWID;
+`;
+
+/** Ids of an epoch lie in one block of 2^36, below 2^53 for 131,071 epochs, so that they stay exact in a double. */
+export const IDS_PER_EPOCH = 2 ** 36;

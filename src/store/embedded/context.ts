@@ -1,0 +1,43 @@
+import type { ObjectStore } from '../../objects/index.js';
+import { cutoff } from '../../memory/index.js';
+import type { TierPolicy } from '../store.js';
+import type { Catalog } from './catalog/catalog.js';
+import type { ColdCache } from './cold-cache.js';
+import { OperationLatch } from './latch.js';
+import type { TierDatabase } from './tiers/tier-database.js';
+
+/** What the parts of the embedded engine share. */
+export class EngineContext {
+  readonly latch = new OperationLatch();
+  #stages = 0;
+
+  constructor(
+    readonly catalog: Catalog,
+    readonly tiers: TierDatabase,
+    readonly cold: ColdCache,
+    readonly archive: ObjectStore,
+    readonly policy: TierPolicy,
+    readonly hashFile: (path: string) => Promise<{ bytes: number; sha256: string }>,
+    readonly leaseMs: number,
+    /** The system's clock, never the fixed one: leases and grace are about real time. */
+    readonly now: () => number,
+  ) {}
+
+  /** Names an attempt's staged rows in the catalog. */
+  nextStage(): number {
+    return ++this.#stages;
+  }
+
+  lease(): { now: number; leaseUntil: number } {
+    const now = this.now();
+    return { now, leaseUntil: now + this.leaseMs };
+  }
+
+  hotCutoff(asOf: number): number {
+    return cutoff('hot', asOf, this.policy);
+  }
+
+  warmCutoff(asOf: number): number {
+    return cutoff('warm', asOf, this.policy);
+  }
+}

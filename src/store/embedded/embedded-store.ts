@@ -1,0 +1,141 @@
+import { mkdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { COLD_PREFIX, JOURNAL_PREFIX, operationOfObject, type Tier } from '../../contract/index.js';
+import type { ObjectStore } from '../../objects/index.js';
+import type { MemoryStore, TierCounts, TierPolicy } from '../store.js';
+import { Catalog } from './catalog/catalog.js';
+import { IDS_PER_EPOCH } from './catalog/schema.js';
+import { ColdCache } from './cold-cache.js';
+import { EngineContext } from './context.js';
+import { openIngest } from './ingest-operation.js';
+import { lockStore } from './lock.js';
+import { openCold, openMove } from './move-operations.js';
+import { fetchMemories, searchVectors, searchWords } from './search.js';
+import { closeExpired, sweepRows } from './sweep.js';
+import { TierDatabase } from './tiers/tier-database.js';
+
+export interface EmbeddedStoreOptions {
+  /** `<data>/store` and `<data>/cache` go here. */
+  dataFolder: string;
+  /** Where cold objects are, to read them. */
+  archive: ObjectStore;
+  policy: TierPolicy;
+  memoryMb: number;
+  coldCacheBytes: number;
+  /** How long an operation may take before it counts as dead, in milliseconds. */
+  leaseMs: number;
+  /** SHA-256 of a file, taken off the main thread. */
+  hashFile: (path: string) => Promise<{ bytes: number; sha256: string }>;
+  /** The system's clock, milliseconds since 1970. */
+  now: () => number;
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * The embedded engine: DuckDB for rows, SQLite for the catalog, one process. Raises `StoreLocked` where another process has
+ * the folder, `StoreDamaged` where a file cannot be opened. What the last process left open is aborted before anything
+ * else runs.
+ */
+export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<MemoryStore> {
+  const folder = path.join(options.dataFolder, 'store');
+  await mkdir(folder, { recursive: true });
+  const unlock = await lockStore(folder);
+  const opened: (() => Promise<void> | void)[] = [unlock];
+  try {
+    const catalog = await Catalog.open(path.join(folder, 'catalog.db'), () => nextEpoch(options.archive));
+    opened.unshift(() => catalog.close());
+    const tiers = await TierDatabase.open({
+      folder,
+      memoryMb: options.memoryMb,
+      scratch: path.join(options.dataFolder, 'scratch', 'duckdb'),
+    });
+    opened.unshift(() => {
+      tiers.close();
+    });
+    const cold = new ColdCache({
+      folder: path.join(options.dataFolder, 'cache', 'cold'),
+      archive: options.archive,
+      maxBytes: options.coldCacheBytes,
+      hashFile: options.hashFile,
+    });
+    const context = new EngineContext(catalog, tiers, cold, options.archive, options.policy, options.hashFile, options.leaseMs, options.now);
+    await catalog.write.abortAllOperations(options.now());
+    return storeOf(context, opened);
+  } catch (error) {
+    for (const close of opened) await close();
+    throw error;
+  }
+}
+
+/** Above every epoch that wrote under this bucket, so that a new store never takes another's objects for its own garbage. */
+async function nextEpoch(archive: ObjectStore): Promise<number> {
+  let newest = 0;
+  for (const prefix of [JOURNAL_PREFIX, COLD_PREFIX]) {
+    for await (const page of archive.list(prefix)) {
+      for (const { key } of page.objects) newest = Math.max(newest, operationOfObject(key) ?? 0);
+    }
+  }
+  return Math.floor(newest / IDS_PER_EPOCH) + 1;
+}
+
+function storeOf(context: EngineContext, opened: readonly (() => Promise<void> | void)[]): MemoryStore {
+  const { catalog, policy } = context;
+  return {
+    registerUploads: (found) => catalog.write.registerUploads(found, context.now()),
+    knownUploads: (refs) => catalog.read.knownUploads(refs),
+    nextUpload: (systemId) => catalog.read.nextUpload(systemId),
+    getUpload: (ref) => catalog.read.getUpload(ref),
+    unfinishedSystems: (limit) => catalog.read.unfinishedSystems(limit),
+    countUnfinished: (registeredBefore) => catalog.read.countUnfinished(registeredBefore),
+    countUploads: () => catalog.read.countStates(),
+    markReceipted: (ref) => catalog.write.advanceUpload(ref, 'committed', 'receipted'),
+    markDone: (ref) => catalog.write.advanceUpload(ref, 'receipted', 'done'),
+    quarantine: (ref, reason) => catalog.write.quarantineUpload(ref, reason),
+
+    openIngest: (batch) => openIngest(context, batch),
+
+    countDue: (asOf) =>
+      catalog.read.countDue({ hotCutoff: context.hotCutoff(asOf), warmCutoff: context.warmCutoff(asOf) }),
+    openMove: (asOf, limit) => openMove(context, asOf, limit),
+    coldPartitionsDue: (asOf, all) =>
+      catalog.read.coldPartitionsDue({
+        cutoff: context.warmCutoff(asOf),
+        minRows: all ? 1 : policy.coldBatchRows,
+        overdueCutoff: context.warmCutoff(asOf) - policy.coldOverdueDays * DAY_MS,
+      }),
+    openCold: (asOf, partition, limit) => openCold(context, asOf, partition, limit),
+    countTiers: () => countTiers(context),
+    closeExpiredOperations: () => closeExpired(context),
+    sweepRows: (options) => sweepRows(context, options),
+    chooseObjects: (names, options) => catalog.write.chooseObjects(names, { ...options, now: context.now() }),
+    forgetObjects: async (names) => {
+      for (const name of names) await context.cold.remove(name);
+      await catalog.write.forgetUnnamed('object', names);
+    },
+
+    searchVectors: (...query) => searchVectors(context, ...query),
+    searchWords: (...query) => searchWords(context, ...query),
+    fetch: (keys, tiers) => fetchMemories(context, keys, tiers),
+
+    checkpoint: async () => {
+      await context.tiers.checkpoint();
+      await catalog.write.checkpoint();
+    },
+    close: async () => {
+      await context.latch.closeAll();
+      for (const close of opened) await close();
+    },
+  };
+}
+
+async function countTiers(context: EngineContext): Promise<Record<Tier, TierCounts>> {
+  const counts = await context.catalog.read.countTiers();
+  for (const tier of ['hot', 'warm'] as const) counts[tier].bytes = await fileBytes(context.tiers.file(tier));
+  return counts;
+}
+
+async function fileBytes(file: string): Promise<number> {
+  const sizes = await Promise.all([file, `${file}.wal`].map((name) => stat(name).then((found) => found.size).catch(() => 0)));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,102 @@
+import { AkoshaError, type RowCounts } from '../../contract/index.js';
+import type { IngestBatch, IngestOperation, WrittenObject } from '../store.js';
+import type { EngineContext } from './context.js';
+import { OpenOperation, openExclusively } from './open-operation.js';
+import { IngestStaging, readKeys } from './tiers/staging.js';
+import type { RowToWrite } from './catalog/ingest.js';
+
+/** Step 1 of the protocol's ingest: stages the keys, closes dead attempts at the same upload, opens the operation. */
+export async function openIngest(context: EngineContext, batch: IngestBatch): Promise<IngestOperation> {
+  const { catalog, tiers } = context;
+  const stage = `${batch.upload.systemId}/${batch.upload.uploadId}/${context.nextStage()}`;
+  try {
+    for await (const rows of readKeys(tiers, batch.rowsFile)) await catalog.write.stageRows(stage, rows);
+    const order = await requireOrder(context, batch);
+    const { opId, writes } = await openExclusively(context, `${batch.upload.systemId}/${batch.upload.uploadId}`, () =>
+      catalog.write.openIngest({
+        stage,
+        upload: batch.upload,
+        hotCutoff: context.hotCutoff(batch.asOf),
+        ...context.lease(),
+      }),
+    );
+    context.latch.open(opId);
+    return new EmbeddedIngest(context, batch, { opId, stage, order, writes });
+  } catch (error) {
+    await catalog.write.dropStage(stage);
+    throw error;
+  }
+}
+
+async function requireOrder(context: EngineContext, { upload }: IngestBatch): Promise<number> {
+  const record = await context.catalog.read.getUpload(upload);
+  if (record !== undefined) return record.order;
+  throw new AkoshaError('OperationClosed', `upload ${upload.uploadId} of ${upload.systemId} is not in the queue`);
+}
+
+class EmbeddedIngest extends OpenOperation implements IngestOperation {
+  readonly writes: number;
+  readonly #batch: IngestBatch;
+  readonly #stage: string;
+  readonly #order: number;
+  readonly #rows: readonly RowToWrite[];
+  #staging: IngestStaging | undefined;
+
+  constructor(
+    context: EngineContext,
+    batch: IngestBatch,
+    opened: { opId: number; stage: string; order: number; writes: readonly RowToWrite[] },
+  ) {
+    super(context, opened.opId);
+    this.#batch = batch;
+    this.#stage = opened.stage;
+    this.#order = opened.order;
+    this.#rows = opened.writes;
+    this.writes = opened.writes.length;
+  }
+
+  insertRows(): Promise<void> {
+    return this.write(async () => {
+      const staging = await this.#load();
+      await staging.insert();
+      for await (const texts of staging.texts()) await this.context.catalog.write.stageTexts(this.#stage, texts);
+    });
+  }
+
+  exportJournal(path: string): Promise<void> {
+    return this.write(async () => (await this.#load()).exportJournal(path));
+  }
+
+  async commit(journal: WrittenObject | undefined): Promise<RowCounts> {
+    const { upload, covers, files, reader } = this.#batch;
+    const counts = await this.context.catalog.write.commitIngest({
+      stage: this.#stage,
+      opId: this.opId,
+      upload,
+      covers,
+      files,
+      reader,
+      journal,
+      now: this.context.now(),
+    });
+    this.committed = true;
+    return counts;
+  }
+
+  async #load(): Promise<IngestStaging> {
+    this.#staging ??= await IngestStaging.load(this.context.tiers, {
+      rowsFile: this.#batch.rowsFile,
+      opId: this.opId,
+      systemId: this.#batch.upload.systemId,
+      uploadId: this.#batch.upload.uploadId,
+      order: this.#order,
+      writes: this.#rows,
+    });
+    return this.#staging;
+  }
+
+  protected override async release(): Promise<void> {
+    this.#staging?.close();
+    await this.context.catalog.write.dropStage(this.#stage);
+  }
+}

@@ -1,0 +1,49 @@
+import { failPoint } from '../../faults/index.js';
+import type { SweepOptions, SweptCounts } from '../store.js';
+import type { EngineContext } from './context.js';
+import { abandon } from './open-operation.js';
+import { countRows, deleteRows, dropIfEmpty, standingRows, TABLE_TIERS } from './tiers/sweeping.js';
+import type { PeriodTable } from './tiers/tables.js';
+
+/** Rows per look and per delete: short enough that other writers of the tier get their turn in between. */
+const CHUNK = 10_000;
+
+/** Deletes rows that no placement names, table by table, and drops the tables that this empties. */
+export async function sweepRows(context: EngineContext, options: SweepOptions): Promise<SweptCounts> {
+  const swept: SweptCounts = { rows: 0, tables: 0, objects: 0 };
+  for (const tier of TABLE_TIERS) {
+    for (const table of await context.tiers.tables(tier)) {
+      swept.rows += await sweepTable(context, table, options);
+      if (await dropIfEmpty(context.tiers, table)) swept.tables++;
+      failPoint('sweep.after-drop');
+    }
+  }
+  await context.catalog.write.trimChanges(context.now());
+  return swept;
+}
+
+async function sweepTable(context: EngineContext, table: PeriodTable, { unnamedBefore }: SweepOptions): Promise<number> {
+  const { catalog, tiers } = context;
+  const placed = await catalog.read.countPlaced(table.from, table.until, table.tier);
+  if ((await countRows(tiers, table)) <= placed) return 0;
+  const standing = await standingRows(tiers, table);
+  let deleted = 0;
+  for (let i = 0; i < standing.length; i += CHUNK) {
+    const clock = { now: context.now(), unnamedBefore };
+    const chosen = await catalog.write.chooseRows(standing.slice(i, i + CHUNK), clock);
+    failPoint('sweep.after-choice');
+    if (chosen.length === 0) continue;
+    await deleteRows(tiers, table, chosen);
+    failPoint('sweep.after-rows');
+    await catalog.write.forgetUnnamed('row', chosen.map(String));
+    deleted += chosen.length;
+  }
+  return deleted;
+}
+
+/** Closes operations whose lease ran out, so that their rows can be swept and their batches planned again. */
+export async function closeExpired(context: EngineContext): Promise<number> {
+  const expired = await context.catalog.write.expiredOperations(context.now());
+  for (const opId of expired) await abandon(context, opId);
+  return expired.length;
+}

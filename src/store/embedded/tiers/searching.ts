@@ -1,0 +1,187 @@
+import { ARRAY, arrayValue, FLOAT, type DuckDBType, type DuckDBValue } from '@duckdb/node-api';
+import type { Kind, MemoryKey } from '../../../contract/index.js';
+import { EMBEDDING_DIMENSIONS } from '../../../memory/index.js';
+import type { Candidate, SearchFilters } from '../../store.js';
+import { literal, qualified, timestampSql, type PeriodTable, type TableTier } from './tables.js';
+import { queryRows, type TierDatabase } from './tier-database.js';
+
+interface CandidateRow {
+  system_id: string;
+  kind: Kind;
+  memory_id: string;
+  score: number;
+}
+
+/** A row of any tier, as a search answers it. */
+export interface FetchedRow extends MemoryKey {
+  rowId: number;
+  content: string;
+  project: string | null;
+  tags: string[];
+  ownTime: number;
+  hash: string;
+  uploadId: string;
+  fields: string;
+}
+
+/** Exact cosine over the period tables that the filters allow. */
+export async function searchTableVectors(
+  tiers: TierDatabase,
+  tier: TableTier,
+  vector: Float32Array,
+  filters: SearchFilters,
+  limit: number,
+): Promise<Candidate[]> {
+  const tables = (await tiers.tables(tier)).filter((table) => overlaps(table, filters));
+  if (tables.length === 0) return [];
+  const column = tier === 'hot' ? 'embedding' : `CAST(vector AS FLOAT[${EMBEDDING_DIMENSIONS}])`;
+  const { sql, values } = filterSql(filters);
+  const parts = tables.map(
+    (table) => `SELECT system_id, kind, memory_id,
+        array_cosine_similarity(${column}, $vector) AS score
+      FROM ${qualified(table)} WHERE ${tier === 'hot' ? 'embedding' : 'vector'} IS NOT NULL${sql}`,
+  );
+  values['vector'] = arrayValue([...vector]);
+  return candidates(tiers, parts.join(' UNION ALL '), values, limit, { vector: ARRAY(FLOAT, EMBEDDING_DIMENSIONS) });
+}
+
+/**
+ * Cosine estimated from the signs of the components: two vectors at an angle a differ in a share a/pi of them (Charikar,
+ * "Similarity estimation techniques from rounding algorithms", 2002). Good for candidates, not for a score to show.
+ */
+export async function searchColdVectors(
+  tiers: TierDatabase,
+  files: readonly string[],
+  vector: Float32Array,
+  filters: SearchFilters,
+  limit: number,
+): Promise<Candidate[]> {
+  if (files.length === 0) return [];
+  const bits = Array.from(vector, (x) => (x > 0 ? '1' : '0')).join('');
+  const { sql, values } = filterSql(filters);
+  return candidates(
+    tiers,
+    `SELECT system_id, kind, memory_id,
+       cos(pi() * bit_count(xor(CAST(signs AS BIT), CAST('${bits}' AS BIT))) / ${EMBEDDING_DIMENSIONS}) AS score
+     FROM ${parquet(files)} WHERE signs IS NOT NULL${sql}`,
+    values,
+    limit,
+  );
+}
+
+/**
+ * Cold has no text index: a row scores the terms that its text holds, each weighted by its rarity among the rows that the
+ * filters allow, as in BM25 without its length term.
+ */
+export async function searchColdWords(
+  tiers: TierDatabase,
+  files: readonly string[],
+  terms: readonly string[],
+  filters: SearchFilters,
+  limit: number,
+): Promise<Candidate[]> {
+  if (files.length === 0 || terms.length === 0) return [];
+  const { sql, values } = filterSql(filters);
+  const marks = terms.map((_, i) => `contains(folded, strip_accents($term${i})) AS hit${i}`);
+  const weights = terms.map((_, i) => `ln(1 + (count(*) - count(*) FILTER (hit${i}) + 0.5) / (count(*) FILTER (hit${i}) + 0.5)) AS weight${i}`);
+  const score = terms.map((_, i) => `CASE WHEN hit${i} THEN weight${i} ELSE 0 END`).join(' + ');
+  terms.forEach((term, i) => (values[`term${i}`] = term.toLowerCase()));
+  return candidates(
+    tiers,
+    `WITH folded AS (SELECT system_id, kind, memory_id, strip_accents(lower(content)) AS folded
+         FROM ${parquet(files)} WHERE true${sql}),
+       marked AS MATERIALIZED (SELECT system_id, kind, memory_id, ${marks.join(', ')} FROM folded),
+       weighed AS (SELECT ${weights.join(', ')} FROM marked)
+     SELECT system_id, kind, memory_id, ${score} AS score FROM marked, weighed
+     WHERE ${terms.map((_, i) => `hit${i}`).join(' OR ')}`,
+    values,
+    limit,
+  );
+}
+
+async function candidates(
+  tiers: TierDatabase,
+  sql: string,
+  values: Record<string, DuckDBValue>,
+  limit: number,
+  types: Record<string, DuckDBType> = {},
+): Promise<Candidate[]> {
+  const rows = await tiers.read((connection) =>
+    queryRows<CandidateRow>(
+      connection,
+      `SELECT * FROM (${sql}) WHERE score IS NOT NULL ORDER BY score DESC, memory_id LIMIT ${limit}`,
+      values,
+      types,
+    ),
+  );
+  return rows.map((row) => ({ systemId: row.system_id, kind: row.kind, memoryId: row.memory_id, score: row.score }));
+}
+
+const FETCHED = `row_id, system_id, kind, memory_id, content, project, tags, epoch_ms(own_time) AS own, hash, upload_id, fields`;
+
+export function fetchFromTable(tiers: TierDatabase, table: PeriodTable, rowIds: readonly number[]): Promise<FetchedRow[]> {
+  return fetchRows(tiers, `SELECT ${FETCHED} FROM ${qualified(table)} WHERE row_id IN (${rowIds.join(', ')})`);
+}
+
+export function fetchFromObject(tiers: TierDatabase, file: string, rowIds: readonly number[]): Promise<FetchedRow[]> {
+  return fetchRows(tiers, `SELECT ${FETCHED} FROM ${parquet([file])} WHERE row_id IN (${rowIds.join(', ')})`);
+}
+
+async function fetchRows(tiers: TierDatabase, sql: string): Promise<FetchedRow[]> {
+  const rows = await tiers.read((connection) =>
+    queryRows<{
+      row_id: bigint;
+      system_id: string;
+      kind: Kind;
+      memory_id: string;
+      content: string;
+      project: string | null;
+      tags: string[] | null;
+      own: bigint;
+      hash: string;
+      upload_id: string;
+      fields: string;
+    }>(connection, sql),
+  );
+  return rows.map((row) => ({
+    systemId: row.system_id,
+    kind: row.kind,
+    memoryId: row.memory_id,
+    rowId: Number(row.row_id),
+    content: row.content,
+    project: row.project,
+    tags: row.tags ?? [],
+    ownTime: Number(row.own),
+    hash: row.hash,
+    uploadId: row.upload_id,
+    fields: row.fields,
+  }));
+}
+
+function parquet(files: readonly string[]): string {
+  return `read_parquet([${files.map(literal).join(', ')}], hive_partitioning = false)`;
+}
+
+function overlaps(table: PeriodTable, filters: SearchFilters): boolean {
+  return (filters.since ?? -Infinity) < table.until && (filters.until ?? Infinity) > table.from;
+}
+
+function filterSql(filters: SearchFilters): { sql: string; values: Record<string, DuckDBValue> } {
+  const values: Record<string, DuckDBValue> = {};
+  let sql = '';
+  if (filters.systemId !== undefined) {
+    sql += ' AND system_id = $system';
+    values['system'] = filters.systemId;
+  }
+  if (filters.kind !== undefined) {
+    sql += ' AND kind = $kind';
+    values['kind'] = filters.kind;
+  }
+  if (filters.project !== undefined) {
+    sql += ' AND project = $project';
+    values['project'] = filters.project;
+  }
+  if (filters.since !== undefined) sql += ` AND own_time >= ${timestampSql(filters.since)}`;
+  if (filters.until !== undefined) sql += ` AND own_time < ${timestampSql(filters.until)}`;
+  return { sql, values };
+}

@@ -1,0 +1,135 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { DuckDBInstance, type DuckDBConnection, type DuckDBType, type DuckDBValue } from '@duckdb/node-api';
+import { AkoshaError, messageOf } from '../../../contract/index.js';
+import { literal, parseTable, type PeriodTable, type TableTier } from './tables.js';
+
+export interface TierDatabaseOptions {
+  folder: string;
+  /** DuckDB's own limit; its default is most of the machine. */
+  memoryMb: number;
+  /** Where DuckDB spills what does not fit. */
+  scratch: string;
+}
+
+/**
+ * Hot and warm, both attached to one DuckDB instance. There is one instance per process and file: two on one path open
+ * without error and lose rows. Attached to `:memory:` rather than opened, because a file whose writer was killed before its
+ * first checkpoint replays its log only that way.
+ */
+export class TierDatabase {
+  readonly #instance: DuckDBInstance;
+  readonly #folder: string;
+  readonly #locks: Record<TableTier, Promise<unknown>> = { hot: Promise.resolve(), warm: Promise.resolve() };
+  readonly #idle: DuckDBConnection[] = [];
+
+  private constructor(instance: DuckDBInstance, folder: string) {
+    this.#instance = instance;
+    this.#folder = folder;
+  }
+
+  static async open(options: TierDatabaseOptions): Promise<TierDatabase> {
+    await mkdir(options.scratch, { recursive: true });
+    const instance = await DuckDBInstance.create(':memory:', {
+      memory_limit: `${options.memoryMb}MB`,
+      temp_directory: options.scratch,
+      // The machine is shared with Temporal's worker and the API; two threads scan 100,000 vectors in tens of milliseconds.
+      threads: '2',
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    });
+    const database = new TierDatabase(instance, options.folder);
+    // Own times are UTC; the host's zone must not leak into casts.
+    await database.read((connection) => connection.run(`SET GLOBAL TimeZone = 'UTC'`));
+    for (const tier of ['hot', 'warm'] as const) await database.#attach(tier);
+    return database;
+  }
+
+  async #attach(tier: TableTier): Promise<void> {
+    const file = this.file(tier);
+    try {
+      await this.read((connection) => connection.run(`ATTACH ${literal(file)} AS ${tier}`));
+    } catch (error) {
+      throw new AkoshaError('StoreDamaged', `${file} cannot be opened: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  file(tier: TableTier): string {
+    return path.join(this.#folder, `${tier}.duckdb`);
+  }
+
+  /** Runs `work` on a pooled connection. */
+  async read<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    const connection = this.#idle.pop() ?? (await this.#instance.connect());
+    try {
+      const result = await work(connection);
+      this.#idle.push(connection);
+      return result;
+    } catch (error) {
+      // A connection that failed may be inside a broken transaction.
+      connection.closeSync();
+      throw error;
+    }
+  }
+
+  /** A connection of its own, for temporary tables. The caller closes it. */
+  connect(): Promise<DuckDBConnection> {
+    return this.#instance.connect();
+  }
+
+  /**
+   * Runs `work` in one transaction that writes to a tier. Writers of a tier take turns: DuckDB would fail the second of two that
+   * create, drop or extend one table, and a drop must not come between another's check and insert.
+   */
+  write<T>(tier: TableTier, connection: DuckDBConnection, work: () => Promise<T>): Promise<T> {
+    const turn = this.#locks[tier].then(async () => {
+      await connection.run('BEGIN TRANSACTION');
+      try {
+        const result = await work();
+        await connection.run('COMMIT');
+        return result;
+      } catch (error) {
+        await connection.run('ROLLBACK').catch(() => undefined);
+        throw error;
+      }
+    });
+    this.#locks[tier] = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async tables(tier: TableTier): Promise<PeriodTable[]> {
+    const rows = await this.read((connection) =>
+      queryRows<{ table_name: string }>(
+        connection,
+        `SELECT table_name FROM duckdb_tables() WHERE database_name = ${literal(tier)} ORDER BY table_name`,
+      ),
+    );
+    return rows.map((row) => parseTable(tier, row.table_name)).filter((table) => table !== undefined);
+  }
+
+  async checkpoint(): Promise<void> {
+    for (const tier of ['hot', 'warm'] as const) await this.read((connection) => connection.run(`CHECKPOINT ${tier}`));
+  }
+
+  close(): void {
+    for (const connection of this.#idle.splice(0)) connection.closeSync();
+    this.#instance.closeSync();
+  }
+}
+
+/** The rows of a query as plain objects. The row type is the caller's reading of its own SQL. */
+export async function queryRows<Row>(
+  connection: DuckDBConnection,
+  sql: string,
+  values?: Record<string, DuckDBValue>,
+  types?: Record<string, DuckDBType>,
+): Promise<Row[]> {
+  const reader = await connection.runAndReadAll(sql, values, types);
+  return reader.getRowObjectsJS() as Row[];
+}
+
+/** The first column of the first row, as a number. */
+export async function queryNumber(connection: DuckDBConnection, sql: string): Promise<number> {
+  const [row] = await queryRows<Record<string, unknown>>(connection, sql);
+  return row === undefined ? 0 : Number(Object.values(row)[0]);
+}

@@ -1,0 +1,2 @@
+export type * from './store.js';
+export { openEmbeddedStore, type EmbeddedStoreOptions } from './embedded/embedded-store.js';
