@@ -1,0 +1,30 @@
+import { detailsOf, SETTING_KEYS } from './definitions.js';
+import type { LoadedSettings, SettingSource } from './load.js';
+import { environmentName, fileName } from './names.js';
+
+export interface SettingDescription {
+  name: string;
+  env: string;
+  /** In effect; `null` where the setting is absent, `********` where it is secret. */
+  value: string | number | readonly string[] | null;
+  source: SettingSource;
+  description: string;
+}
+
+/** Whatever its length, so that nothing is told about the secret. */
+const MASK = '********';
+
+/** The settings in effect and where each came from, in the order of their definitions. Safe to print. */
+export function describeSettings({ settings, sources }: LoadedSettings): SettingDescription[] {
+  return SETTING_KEYS.map((key) => {
+    const { secret, description } = detailsOf(key);
+    const value = settings[key] ?? null;
+    return {
+      name: fileName(key),
+      env: environmentName(key),
+      value: secret === true && value !== null ? MASK : value,
+      source: sources.get(key) ?? 'default',
+      description,
+    };
+  });
+}

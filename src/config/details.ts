@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import type { Host } from './host.js';
+
+export const GROUPS = [
+  'Process',
+  'Host and its databases',
+  'Object storage',
+  'Ingest',
+  'Store',
+  'Tiers',
+  'Search',
+  'Temporal',
+] as const;
+export type SettingGroup = (typeof GROUPS)[number];
+
+export type Initial = string | number | readonly string[] | ((host: Host) => string);
+
+/** What is told about a setting besides its shape. */
+export interface SettingDetails {
+  group: SettingGroup;
+  /** Completes "must be …"; told when the rule is broken, and in the reference. */
+  rule: string;
+  description: string;
+  /** Left out where the setting may be absent, or is derived from others (see `SETTINGS`). */
+  initial?: Initial;
+  /** How the reference words a default that depends on the machine or on another setting. */
+  initialText?: string;
+  /** Shown nowhere. */
+  secret?: boolean;
+  /** Made absolute where it is read. `list` also takes one text separated by commas. */
+  paths?: 'one' | 'list';
+}
+
+export const SETTING_DETAILS = z.registry<SettingDetails>();

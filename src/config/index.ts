@@ -1,0 +1,18 @@
+export { clockFrom } from './clock.js';
+export { detailsOf, SETTING_KEYS, type SettingKey } from './definitions.js';
+export { GROUPS, type SettingDetails, type SettingGroup } from './details.js';
+export { describeSettings, type SettingDescription } from './describe.js';
+export type { SettingFault } from './faults.js';
+export type { Environment } from './host.js';
+export {
+  loadSettings,
+  readSettings,
+  type LoadedSettings,
+  type LoadOptions,
+  type SettingSource,
+} from './load.js';
+export { environmentName, fileName, flagName } from './names.js';
+export { renderSettingsDoc } from './reference.js';
+export type { Settings } from './rules.js';
+export { requireServable } from './servable.js';
+export { temporalConnection, type TemporalConnection } from './temporal.js';

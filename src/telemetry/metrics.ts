@@ -1,0 +1,104 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Seconds. From an upload of a few rows to a whole database over a slow line. */
+const INGEST_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180, 600];
+
+/** Seconds. Fine around a few milliseconds, where a search is when all is well, and up to its time limit. */
+const SEARCH_BUCKETS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/**
+ * Every metric of the program, in one table, on a registry of its own: two servers in one process (as in tests) do not
+ * add up. A label has few values; no ids, because each value is a series that Prometheus keeps.
+ */
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  return {
+    registry,
+    ingestionBacklog: new Gauge({
+      name: 'akosha_ingestion_backlog_count',
+      help: 'Uploads found and not yet ingested.',
+      registers,
+    }),
+    ingestedUploads: new Counter({
+      name: 'akosha_ingested_uploads_total',
+      help: 'Uploads whose ingest ended, by how it ended.',
+      labelNames: ['status'],
+      registers,
+    }),
+    ingestedRows: new Counter({
+      name: 'akosha_ingested_rows_total',
+      help: 'Rows of ingested uploads, by what became of them: new, changed, unchanged, refused, superseded or absent.',
+      labelNames: ['result'],
+      registers,
+    }),
+    ingestDuration: new Histogram({
+      name: 'akosha_ingest_duration_seconds',
+      help: 'From the start of an ingest to its commit.',
+      buckets: INGEST_BUCKETS,
+      registers,
+    }),
+    tierRows: new Gauge({
+      name: 'akosha_tier_rows',
+      help: 'Memories in each tier.',
+      labelNames: ['tier'],
+      registers,
+    }),
+    movedRows: new Counter({
+      name: 'akosha_moved_rows_total',
+      help: 'Memories moved between tiers.',
+      labelNames: ['from', 'to'],
+      registers,
+    }),
+    swept: new Counter({
+      name: 'akosha_swept_total',
+      help: 'Garbage removed: rows and objects that no placement names.',
+      labelNames: ['what'],
+      registers,
+    }),
+    searchDuration: new Histogram({
+      name: 'akosha_search_duration_seconds',
+      help: 'From a search request to its answer.',
+      buckets: SEARCH_BUCKETS,
+      registers,
+    }),
+    searchPartial: new Counter({
+      name: 'akosha_search_partial_total',
+      help: 'Searches answered without a tier, by the tier that did not answer.',
+      labelNames: ['tier'],
+      registers,
+    }),
+    objectListRequests: new Counter({
+      name: 'akosha_object_list_requests_total',
+      help: 'List requests to object storage, which are what polling costs.',
+      registers,
+    }),
+    objectErrors: new Counter({
+      name: 'akosha_object_errors_total',
+      help: 'Failed requests to object storage, by type of error.',
+      labelNames: ['type'],
+      registers,
+    }),
+    httpRequests: new Counter({
+      name: 'akosha_http_requests_total',
+      help: 'HTTP requests answered, by route pattern.',
+      labelNames: ['route', 'method', 'status'],
+      registers,
+    }),
+  };
+}
+
+/**
+ * Adds memory, garbage collection and event-loop delay of this process. Once for a process: each call starts observers
+ * of its own, which last as long as the process.
+ */
+export function observeProcess(metrics: Metrics): void {
+  collectDefaultMetrics({ register: metrics.registry });
+}
+
+/** The metrics in Prometheus's text format, and the content type to send them with. */
+export async function renderMetrics(metrics: Metrics): Promise<{ contentType: string; body: string }> {
+  return { contentType: metrics.registry.contentType, body: await metrics.registry.metrics() };
+}

@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import type { MemoryStore, IngestOperation, StoredMemory, WrittenObject } from '../../../src/store/index.js';
+import type { ObjectStore } from '../../../src/objects/index.js';
+import type { Library } from './library.js';
+
+export const SYSTEM = 'host-1';
+export const NOW = Date.parse('2026-11-22T12:00:00Z');
+const DAY = 86_400_000;
+
+/** A memory as a scenario writes it: the text is the version. */
+export interface Row {
+  id: string;
+  text: string;
+  /** Days before `NOW`; 1 by default, so hot. */
+  age?: number;
+}
+
+/**
+ * One store on a temporary folder, driven step by step through its own interface. Time for leases and grace is the world's
+ * own and moves only when told.
+ */
+export class World {
+  store!: MemoryStore;
+  archive!: ObjectStore;
+  now = 1_000_000;
+  #scratch = 0;
+
+  private constructor(
+    readonly library: Library,
+    readonly folder: string,
+  ) {}
+
+  static async create(library: Library): Promise<World> {
+    const world = new World(library, await mkdtemp(path.join(tmpdir(), 'akosha-world-')));
+    await mkdir(path.join(world.folder, 'scratch'), { recursive: true });
+    await world.open();
+    return world;
+  }
+
+  async open(leaseMs = 900_000): Promise<void> {
+    this.archive = await this.library.objects.openObjectStore(`file://${this.folder}/objects`);
+    this.store = await this.library.store.openEmbeddedStore({
+      dataFolder: this.folder,
+      archive: this.archive,
+      policy: { hotDays: 7, warmDays: 90, coldBatchRows: 1000, coldOverdueDays: 7 },
+      memoryMb: 512,
+      coldCacheBytes: 1e9,
+      leaseMs,
+      hashFile,
+      now: () => this.now,
+    });
+  }
+
+  async destroy(): Promise<void> {
+    await this.store.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Queues an upload as discovery would. */
+  async register(uploadId: string, order: number, previousOrder: number | null = null): Promise<void> {
+    await this.store.registerUploads([
+      { systemId: SYSTEM, uploadId, order, previousOrder, manifestSha256: 'x', createdAt: NOW },
+    ]);
+  }
+
+  /** Step 1 for an upload of these rows. */
+  async openIngest(uploadId: string, rows: readonly Row[]): Promise<IngestOperation> {
+    return this.store.openIngest({
+      upload: { systemId: SYSTEM, uploadId },
+      rowsFile: await this.rowsFile(rows),
+      covers: ['conversation'],
+      files: [],
+      reader: 'test',
+      asOf: NOW,
+    });
+  }
+
+  /** Steps 3 and 4. */
+  async putJournal(operation: IngestOperation, uploadId: string): Promise<WrittenObject> {
+    const file = this.file('journal');
+    await operation.exportJournal(file);
+    return operation.putObject({
+      file,
+      back: this.file('back'),
+      name: (sha256) => this.library.contract.journalKey({ systemId: SYSTEM, uploadId }, operation.opId, sha256),
+      failPoint: 'ingest.after-journal-put',
+    });
+  }
+
+  /** Steps 1 to 5 at once. */
+  async commit(uploadId: string, rows: readonly Row[]): Promise<Record<string, number>> {
+    const operation = await this.openIngest(uploadId, rows);
+    try {
+      if (operation.writes === 0) return { ...(await operation.commit(undefined)) };
+      await operation.insertRows();
+      return { ...(await operation.commit(await this.putJournal(operation, uploadId))) };
+    } finally {
+      await operation.close();
+    }
+  }
+
+  /** Steps 6 and 7, without the objects that only a host reads. */
+  async finish(uploadId: string): Promise<void> {
+    await this.store.markReceipted({ systemId: SYSTEM, uploadId });
+    await this.store.markDone({ systemId: SYSTEM, uploadId });
+  }
+
+  /** A whole ingest. */
+  async ingest(uploadId: string, order: number, rows: readonly Row[], previous: number | null = null): Promise<Record<string, number>> {
+    await this.register(uploadId, order, previous);
+    const counts = await this.commit(uploadId, rows);
+    await this.finish(uploadId);
+    return counts;
+  }
+
+  async find(id: string): Promise<StoredMemory | undefined> {
+    const key = { systemId: SYSTEM, kind: 'conversation', memoryId: id } as const;
+    const [memory] = await this.store.fetch([key], ['hot', 'warm', 'cold']);
+    return memory;
+  }
+
+  /** Runs statements on the catalog beside the store, for states that no interface makes yet. */
+  sql(statement: string): void {
+    const database = new this.library.database.CatalogDatabase(path.join(this.folder, 'store/catalog.db'), 'write');
+    database.run(statement);
+    database.close();
+  }
+
+  maintenance(longestMs = 0): Parameters<Library['maintenance']['sweep']>[0] {
+    return {
+      store: this.store,
+      archive: this.archive,
+      scratch: path.join(this.folder, 'scratch'),
+      batchRows: 1000,
+      longestMs,
+      now: () => this.now,
+    };
+  }
+
+  /** A sweep at a later time. */
+  async sweepAfter(ms: number, longestMs = 0): Promise<{ rows: number; objects: number; tables: number }> {
+    this.now += ms;
+    return this.library.maintenance.sweep(this.maintenance(longestMs));
+  }
+
+  async objectNames(prefix: string): Promise<string[]> {
+    const names: string[] = [];
+    for await (const page of this.archive.list(prefix)) names.push(...page.objects.map(({ key }) => key));
+    return names;
+  }
+
+  file(name: string): string {
+    return path.join(this.folder, 'scratch', `${++this.#scratch}-${name}.parquet`);
+  }
+
+  async rowsFile(rows: readonly Row[]): Promise<string> {
+    const file = this.file('rows');
+    const instance = await DuckDBInstance.create(':memory:');
+    const connection = await instance.connect();
+    const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+    const values = rows.map(({ id, text, age = 1 }) => {
+      const hash = createHash('sha256').update(text).digest('hex');
+      return `('conversation', ${quote(id)}, '${hash}', ${quote(text)}, make_timestamp(${NOW - age * DAY} * 1000))`;
+    });
+    await connection.run(
+      `COPY (SELECT kind, memory_id, hash, content, NULL::VARCHAR AS project, NULL::VARCHAR[] AS tags, own_time, '{}' AS fields,
+         CAST(list_transform(range(384), lambda x: sin(x + length(content))) AS FLOAT[384]) AS embedding
+       FROM (VALUES ${values.join(', ')}) t(kind, memory_id, hash, content, own_time)) TO ${quote(file)} (FORMAT parquet)`,
+    );
+    connection.closeSync();
+    instance.closeSync();
+    return file;
+  }
+}
+
+async function hashFile(file: string): Promise<{ bytes: number; sha256: string }> {
+  const content = await readFile(file);
+  return { bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') };
+}

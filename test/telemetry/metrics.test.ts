@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { createMetrics, observeProcess, renderMetrics } from '../../src/telemetry/index.js';
+
+const NAMES = [
+  'akosha_ingestion_backlog_count',
+  'akosha_ingested_uploads_total',
+  'akosha_ingested_rows_total',
+  'akosha_ingest_duration_seconds',
+  'akosha_tier_rows',
+  'akosha_moved_rows_total',
+  'akosha_swept_total',
+  'akosha_search_duration_seconds',
+  'akosha_search_partial_total',
+  'akosha_object_list_requests_total',
+  'akosha_object_errors_total',
+  'akosha_http_requests_total',
+];
+
+describe('metrics', () => {
+  it('are the ones that dashboards and alerts know, each with help', async () => {
+    const { contentType, body } = await renderMetrics(createMetrics());
+    expect(contentType).toContain('text/plain');
+    expect([...body.matchAll(/^# HELP (\S+) \S/gm)].map(([, name]) => name)).toEqual(NAMES);
+  });
+
+  it('count by their labels', async () => {
+    const metrics = createMetrics();
+    metrics.ingestedUploads.inc({ status: 'ingested' }, 2);
+    metrics.tierRows.set({ tier: 'cold' }, 7);
+    metrics.movedRows.inc({ from: 'hot', to: 'warm' }, 3);
+    metrics.httpRequests.inc({ route: '/api/v1/search', method: 'POST', status: 200 });
+    metrics.searchDuration.observe(0.004);
+    const { body } = await renderMetrics(metrics);
+    expect(body).toContain('akosha_ingested_uploads_total{status="ingested"} 2\n');
+    expect(body).toContain('akosha_tier_rows{tier="cold"} 7\n');
+    expect(body).toContain('akosha_moved_rows_total{from="hot",to="warm"} 3\n');
+    expect(body).toContain(
+      'akosha_http_requests_total{route="/api/v1/search",method="POST",status="200"} 1\n',
+    );
+    expect(body).toContain('akosha_search_duration_seconds_bucket{le="0.002"} 0\n');
+    expect(body).toContain('akosha_search_duration_seconds_bucket{le="0.005"} 1\n');
+  });
+
+  it('of two servers in one process do not add up', async () => {
+    const [first, second] = [createMetrics(), createMetrics()];
+    first.objectListRequests.inc(5);
+    expect((await renderMetrics(second)).body).toContain('akosha_object_list_requests_total 0\n');
+  });
+
+  it('hold the process’s own where asked to', async () => {
+    const metrics = createMetrics();
+    observeProcess(metrics);
+    expect((await renderMetrics(metrics)).body).toMatch(/^nodejs_eventloop_lag_seconds /m);
+  });
+});
