@@ -1,0 +1,190 @@
+import { DeleteObjectsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { throwIfAborted } from './cancel.js';
+import { assertFolder, assertKey, assertPrefix } from './keys.js';
+import { openSource, saveAs } from './local-files.js';
+import type {
+  ListOptions,
+  ListPage,
+  ObjectInfo,
+  ObjectStore,
+  PutOptions,
+  ReadOptions,
+} from './object-store.js';
+import { type S3Connection, sendOptions } from './s3-connection.js';
+import { deleteError, describe, type S3Request, s3Error } from './s3-errors.js';
+import { foldersOf, listAnswers, objectsOf } from './s3-list.js';
+import { putBytes, putOpenFile } from './s3-put.js';
+import { headObject, readObject } from './s3-read.js';
+import type { S3Location } from './url.js';
+
+/** S3's limit for one DeleteObjects request. */
+const DELETE_BATCH = 1000;
+
+export interface S3Limits {
+  /** A host that is up accepts within a round trip; 5 s bears a lost packet or two. */
+  connectMs: number;
+  /** No byte either way. A server can take many seconds to join the parts of a large upload, saying nothing. */
+  idleMs: number;
+  /** The first try and one more, for the connection that was closed while idle. Longer waits are the caller's. */
+  tries: number;
+  /** S3's own limit of 5 GiB for a body in one request. Bytes. */
+  maxWhole: number;
+}
+
+export const S3_LIMITS: S3Limits = { connectMs: 5_000, idleMs: 60_000, tries: 2, maxWhole: 5 * 1024 ** 3 };
+
+const ignore = (): void => undefined;
+
+/** The SDK's own logger writes to the console: an error that it would tell of there is raised to the caller anyway. */
+const QUIET = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
+
+/**
+ * Objects in a bucket of Amazon S3 or a server that speaks its protocol, with conditional writes (`If-None-Match: *` on
+ * PutObject and CompleteMultipartUpload). Credentials: the AWS SDK's own chain. They need ListBucket beside GetObject, PutObject,
+ * DeleteObject and AbortMultipartUpload: without it S3 answers 403 for a missing key.
+ */
+export class S3ObjectStore implements ObjectStore {
+  readonly url: string;
+  readonly #connection: S3Connection;
+
+  constructor(location: S3Location, limits: S3Limits = S3_LIMITS) {
+    this.url = location.url;
+    const checksums = location.checksums === 'supported' ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
+    const client = new S3Client({
+      ...(location.endpoint === undefined ? {} : { endpoint: location.endpoint }),
+      ...(location.region === undefined ? {} : { region: location.region }),
+      forcePathStyle: location.pathStyle,
+      requestChecksumCalculation: checksums,
+      responseChecksumValidation: checksums,
+      maxAttempts: limits.tries,
+      logger: QUIET,
+      requestHandler: { connectionTimeout: limits.connectMs, socketTimeout: limits.idleMs },
+    });
+    this.#connection = { client, location, maxWhole: limits.maxWhole };
+  }
+
+  async put(key: string, body: Uint8Array | string, options: PutOptions = {}): Promise<void> {
+    assertKey(key);
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    await this.#run({ verb: 'put', key, signal: options.signal }, (doing) =>
+      putBytes(this.#connection, { key, doing, options }, bytes),
+    );
+  }
+
+  async putFile(key: string, path: string, options: PutOptions = {}): Promise<void> {
+    assertKey(key);
+    await this.#run({ verb: 'put', key, signal: options.signal }, async (doing) => {
+      const file = await openSource(path, doing);
+      try {
+        await putOpenFile(this.#connection, { key, doing, options }, { file, path });
+      } finally {
+        await file.close();
+      }
+    });
+  }
+
+  async get(key: string, options: ReadOptions = {}): Promise<Buffer> {
+    assertKey(key);
+    return this.#run({ verb: 'get', key, signal: options.signal }, (doing) =>
+      readObject(this.#connection, { key, doing, options }, async (chunks) => {
+        const parts: Uint8Array[] = [];
+        for await (const chunk of chunks) parts.push(chunk);
+        return Buffer.concat(parts);
+      }),
+    );
+  }
+
+  async getFile(key: string, path: string, options: ReadOptions = {}): Promise<number> {
+    assertKey(key);
+    return this.#run({ verb: 'get', key, signal: options.signal }, (doing) =>
+      readObject(this.#connection, { key, doing, options }, (chunks) => saveAs(path, chunks, doing)),
+    );
+  }
+
+  async head(key: string, options: { signal?: AbortSignal } = {}): Promise<ObjectInfo | undefined> {
+    assertKey(key);
+    return this.#run({ verb: 'head', key, signal: options.signal }, () =>
+      headObject(this.#connection, key, options.signal),
+    );
+  }
+
+  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListPage> {
+    assertPrefix(prefix);
+    try {
+      for await (const answer of listAnswers(this.#connection, { prefix }, options)) {
+        const objects = objectsOf(answer, this.#connection.location);
+        if (objects.length > 0) yield { objects };
+      }
+    } catch (error) {
+      throw s3Error(error, { verb: 'list', key: prefix, signal: options.signal }, this.#connection.location);
+    }
+  }
+
+  async *listFolders(prefix: string, options: ListOptions = {}): AsyncGenerator<string[]> {
+    assertFolder(prefix);
+    const { startAfter, ...rest } = options;
+    // S3 starts after a key, and the keys inside the folder come after its name: that one folder comes again.
+    const from = startAfter === undefined ? rest : { ...rest, startAfter: prefix + startAfter };
+    try {
+      for await (const answer of listAnswers(this.#connection, { prefix, delimiter: '/' }, from)) {
+        const all = foldersOf(answer, this.#connection.location, prefix);
+        const folders = all.filter((folder) => folder !== startAfter);
+        if (folders.length > 0) yield folders;
+      }
+    } catch (error) {
+      throw s3Error(error, { verb: 'list', key: prefix, signal: options.signal }, this.#connection.location);
+    }
+  }
+
+  async delete(keys: readonly string[], options: { signal?: AbortSignal } = {}): Promise<void> {
+    keys.forEach(assertKey);
+    for (let start = 0; start < keys.length; start += DELETE_BATCH) {
+      const batch = keys.slice(start, start + DELETE_BATCH);
+      const first = batch[0] ?? '';
+      await this.#run({ verb: 'delete', key: first, signal: options.signal }, () =>
+        this.#deleteBatch(batch, options),
+      );
+    }
+  }
+
+  /** By a listing of one key, because the permission to list may be granted for the prefix alone. */
+  async check(options: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.#run({ verb: 'check', key: '', signal: options.signal }, async () => {
+      const { client, location } = this.#connection;
+      const command = new ListObjectsV2Command({
+        Bucket: location.bucket,
+        Prefix: location.prefix,
+        MaxKeys: 1,
+      });
+      await client.send(command, sendOptions(options.signal));
+    });
+  }
+
+  close(): Promise<void> {
+    this.#connection.client.destroy();
+    return Promise.resolve();
+  }
+
+  async #deleteBatch(keys: readonly string[], options: { signal?: AbortSignal }): Promise<void> {
+    const { client, location } = this.#connection;
+    const objects = [...new Set(keys)].map((key) => ({ Key: location.prefix + key }));
+    const answer = await client.send(
+      new DeleteObjectsCommand({ Bucket: location.bucket, Delete: { Objects: objects, Quiet: true } }),
+      sendOptions(options.signal),
+    );
+    for (const failure of answer.Errors ?? []) {
+      const error = deleteError(failure, location);
+      if (error !== undefined) throw error;
+    }
+  }
+
+  async #run<Result>(request: S3Request, work: (doing: string) => Promise<Result>): Promise<Result> {
+    const doing = describe(request, this.#connection.location);
+    try {
+      throwIfAborted(request.signal, doing);
+      return await work(doing);
+    } catch (error) {
+      throw s3Error(error, request, this.#connection.location);
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import { basename, join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { KINDS, messageOf, type Kind } from '../contract/index.js';
+import { KIND_DEFINITIONS } from '../memory/index.js';
+import { attachForeign, brokenRule, foreignFault, type ForeignFile } from './database-file.js';
+import { exportSql, isList } from './export-sql.js';
+import type { ExportJob, ExportResult } from './messages.js';
+import { quoteText, withSandbox } from './sandbox.js';
+import { countRows, knownTables, type KnownTable } from './source-schema.js';
+import { decompressFile, type StoredAndRaw } from './streams.js';
+
+/** Columns without which a table is not the one its name says. */
+const REQUIRED: Readonly<Record<Kind, readonly string[]>> = {
+  conversation: ['id', 'content'],
+  reflection: ['id', 'content'],
+  entity: ['id', 'name'],
+  relation: ['id', 'from_entity', 'to_entity'],
+};
+
+/**
+ * Reads a stored DuckDB file, gzip or not, and writes its memories to `output` as Parquet with exactly
+ * `EXPORTED_COLUMNS`.
+ *
+ * Raises `UploadUnreadable`, naming file and rule, for a file that is not whole, not DuckDB, too large or of another
+ * schema; `DatabaseUnreadable` for a newer file version; `ReaderFailed` where memory or disk ran out.
+ */
+export async function exportDatabase(job: ExportJob): Promise<ExportResult> {
+  const file: ForeignFile = {
+    label: basename(job.stored),
+    path: join(job.work, 'source.duckdb'),
+    brokenType: 'UploadUnreadable',
+  };
+  const { stored, raw } = await unpack(job, file);
+  const sandbox = {
+    folder: job.work,
+    files: [job.output],
+    memoryLimitMb: job.memoryLimitMb,
+    maxSpillBytes: job.maxRawBytes,
+  };
+  const { rows, skipped } = await withSandbox(sandbox, async (connection) => {
+    await attachForeign(connection, file, 'READ_ONLY');
+    try {
+      return await writeParquet(connection, file, job.output);
+    } catch (error) {
+      throw foreignFault(file, error);
+    }
+  });
+  return {
+    rows,
+    skipped,
+    storedBytes: stored.bytes,
+    storedSha256: stored.sha256,
+    rawBytes: raw.bytes,
+    rawSha256: raw.sha256,
+  };
+}
+
+async function unpack(job: ExportJob, file: ForeignFile): Promise<StoredAndRaw> {
+  const limit = (total: number): void => {
+    if (total > job.maxRawBytes)
+      throw brokenRule(file, `is larger than ${job.maxRawBytes} bytes after decompression`);
+  };
+  try {
+    return await decompressFile(job.stored, file.path, limit);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && /^Z_/.test(String(error.code))) {
+      throw brokenRule(file, `is not a whole gzip stream: ${messageOf(error)}`, error);
+    }
+    throw error;
+  }
+}
+
+async function writeParquet(
+  connection: DuckDBConnection,
+  file: ForeignFile,
+  output: string,
+): Promise<Pick<ExportResult, 'rows' | 'skipped'>> {
+  const tables = await knownTables(connection);
+  for (const table of tables) checkColumns(file, table);
+  const found = await countRows(connection, tables);
+  await connection.run(
+    `COPY (${exportSql(tables)}) TO ${quoteText(output)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)`,
+  );
+  const written = await readBack(connection, output);
+  const rows: Partial<Record<Kind, number>> = {};
+  let skipped = 0;
+  for (const kind of KINDS) {
+    const all = found[kind];
+    if (all === undefined) continue;
+    rows[kind] = written.get(kind) ?? 0;
+    skipped += all - rows[kind];
+  }
+  return { rows, skipped };
+}
+
+function checkColumns(file: ForeignFile, { kind, name, columns }: KnownTable): void {
+  for (const column of REQUIRED[kind]) {
+    if (!columns.has(column)) throw brokenRule(file, `has a table ${name} without the column ${column}`);
+  }
+  for (const { name: column, type } of KIND_DEFINITIONS[kind].hashed) {
+    const actual = columns.get(column);
+    if (type === 'list' && actual !== undefined && !isList(actual)) {
+      throw brokenRule(file, `has in table ${name} the column ${column} as ${actual}; it must be a list`);
+    }
+  }
+}
+
+/**
+ * Counts what was written, and reads every text on the way: a hostile file can hold text that is not UTF-8, and whoever
+ * reads the Parquet next must not be the one to find out.
+ */
+async function readBack(connection: DuckDBConnection, output: string): Promise<Map<string, number>> {
+  const reader = await connection.runAndReadAll(
+    `SELECT kind, count(*), sum(length(memory_id)), sum(length(content)), sum(length(project)), sum(length(fields)),
+       sum(length(array_to_string(tags, '')))
+     FROM read_parquet(${quoteText(output)}) GROUP BY kind`,
+  );
+  return new Map(reader.getRows().map(([kind, count]) => [String(kind), Number(count)]));
+}

@@ -1,0 +1,141 @@
+import { EXPORTED_COLUMNS, KIND_DEFINITIONS, contentHashSql } from '../memory/index.js';
+import { quoteName, quoteText } from './sandbox.js';
+import type { KnownTable } from './source-schema.js';
+
+/** Columns with a place of their own in the export, and those derived from the content. */
+const NOT_IN_FIELDS = new Set([
+  'content',
+  'project',
+  'tags',
+  'embedding',
+  'fingerprint',
+  'searchable_content',
+]);
+
+/** A bare number that JSON has no word for, where a value stands; Python's `json.dumps` writes them. */
+const NOT_JSON = String.raw`[:\[,]\s*[-+]?(nan|inf|infinity)\s*[,\]}]`;
+
+/**
+ * One SELECT of `EXPORTED_COLUMNS` over all known tables of the attached file, rows without id or content left out,
+ * in order of kind and memory id. Where an id stands twice the lower `source_rank` comes first.
+ */
+export function exportSql(tables: readonly KnownTable[]): string {
+  const columns = Object.entries(EXPORTED_COLUMNS);
+  // Gives the types and names, also where no table is known.
+  const shape = columns.map(([name, type]) => `CAST(NULL AS ${type}) AS ${name}`).join(', ');
+  const selects = tables.map((table) => tableSql(table, tables));
+  return (
+    [`SELECT ${shape} WHERE false`, ...selects].join('\nUNION ALL\n') +
+    '\nORDER BY kind, memory_id, source_rank, hash'
+  );
+}
+
+function tableSql(table: KnownTable, tables: readonly KnownTable[]): string {
+  const row = `(SELECT ${Object.entries(sourceExpressions(table))
+    .map(([name, expression]) => `${expression} AS ${name}`)
+    .join(', ')} FROM ${table.from}) AS r`;
+  const { content, joins } = contentSql(table, tables);
+  return (
+    `SELECT ${quoteText(table.kind)}, memory_id, hash, ${content} AS content, project, tags, source_time, fields, ` +
+    `embedding, ${table.rank} FROM ${row}${joins} WHERE memory_id IS NOT NULL AND ${content} IS NOT NULL`
+  );
+}
+
+/** What is computed from the row alone, in a scope where its column names cannot meet another table's. */
+function sourceExpressions(table: KnownTable): Record<string, string> {
+  const { columns, kind } = table;
+  const text = (name: string): string => (columns.has(name) ? `CAST(${quoteName(name)} AS VARCHAR)` : 'NULL');
+  return {
+    memory_id: text('id'),
+    hash: contentHashSql(kind, new Set(columns.keys())),
+    project: text('project'),
+    tags: isList(columns.get('tags')) ? 'CAST("tags" AS VARCHAR[])' : 'NULL',
+    source_time: sourceTimeSql(table),
+    fields: fieldsSql(columns),
+    embedding: embeddingSql(columns.get('embedding')),
+    ...partsOfContent(table, text),
+  };
+}
+
+function partsOfContent(
+  { kind, columns }: KnownTable,
+  text: (name: string) => string,
+): Record<string, string> {
+  switch (kind) {
+    case 'conversation':
+    case 'reflection':
+      return { own_content: text('content') };
+    case 'entity': {
+      const observations = isList(columns.get('observations'))
+        ? `nullif(array_to_string(CAST("observations" AS VARCHAR[]), ' '), '')`
+        : 'NULL';
+      return {
+        own_content: `nullif(concat_ws(' ', ${text('name')}, ${text('entity_type')}, ${observations}), '')`,
+      };
+    }
+    case 'relation':
+      return {
+        from_id: text('from_entity'),
+        to_id: text('to_entity'),
+        relation_type: text('relation_type'),
+      };
+  }
+}
+
+/** A relation reads as its two entities' names around its type, so that it is found by them. */
+function contentSql(table: KnownTable, tables: readonly KnownTable[]): { content: string; joins: string } {
+  if (table.kind !== 'relation') return { content: 'own_content', joins: '' };
+  const entities = tables.find(
+    ({ kind, columns }) => kind === 'entity' && columns.has('id') && columns.has('name'),
+  );
+  if (entities === undefined)
+    return { content: `nullif(concat_ws(' ', from_id, relation_type, to_id), '')`, joins: '' };
+  // Grouped, so that an id that stands twice does not double the relation.
+  const names = `(SELECT CAST("id" AS VARCHAR) AS id, min(CAST("name" AS VARCHAR)) AS name FROM ${entities.from} GROUP BY 1)`;
+  return {
+    content: `nullif(concat_ws(' ', coalesce(f.name, from_id), relation_type, coalesce(t.name, to_id)), '')`,
+    joins: ` LEFT JOIN ${names} AS f ON f.id = from_id LEFT JOIN ${names} AS t ON t.id = to_id`,
+  };
+}
+
+function sourceTimeSql({ kind, columns }: KnownTable): string {
+  const times = KIND_DEFINITIONS[kind].ownTime
+    .filter((name) => columns.has(name))
+    .map((name) => `TRY_CAST(${quoteName(name)} AS TIMESTAMP)`);
+  if (times.length === 0) return 'NULL';
+  const time = `coalesce(${times.join(', ')})`;
+  // Infinity and years that ISO 8601 and the archive's folders cannot write count as no time at all.
+  return `CASE WHEN ${time} >= TIMESTAMP '0001-01-01' AND ${time} < TIMESTAMP '10000-01-01' THEN ${time} END`;
+}
+
+function fieldsSql(columns: ReadonlyMap<string, string>): string {
+  const fields = [...columns]
+    .filter(([name]) => !NOT_IN_FIELDS.has(name))
+    .map(([name, type]) => `${quoteName(name)} := ${jsonSafe(quoteName(name), type)}`);
+  // A known table always has its id, so there is at least one field.
+  return `CAST(to_json(struct_pack(${fields.join(', ')})) AS VARCHAR)`;
+}
+
+/** DuckDB writes NaN and Infinity into JSON as they are, which no JSON parser takes. */
+function jsonSafe(column: string, type: string): string {
+  if (type === 'FLOAT' || type === 'DOUBLE') return `CASE WHEN isfinite(${column}) THEN ${column} END`;
+  if (/FLOAT|DOUBLE/.test(type)) return `CAST(${column} AS VARCHAR)`;
+  if (type === 'JSON') {
+    const text = `CAST(${column} AS VARCHAR)`;
+    return `CASE WHEN regexp_matches(${text}, ${quoteText(NOT_JSON)}, 'i') THEN to_json(${text}) ELSE ${column} END`;
+  }
+  return column;
+}
+
+function embeddingSql(type: string | undefined): string {
+  if (type === undefined || !/^(FLOAT|DOUBLE)\[\d*\]$/.test(type)) return 'NULL';
+  // As a list inside the CASE, because DuckDB has no CASE over arrays; the outer cast refuses any other length.
+  const vector = `TRY_CAST("embedding" AS FLOAT[])`;
+  const finite = `len(list_filter(${vector}, lambda x: isfinite(x))) = len(${vector})`;
+  return `TRY_CAST(CASE WHEN ${finite} THEN ${vector} END AS ${EXPORTED_COLUMNS.embedding})`;
+}
+
+/** True for a list or an array of a DuckDB type name. */
+export function isList(type: string | undefined): boolean {
+  return type?.endsWith(']') ?? false;
+}

@@ -1,0 +1,45 @@
+import type { MergeJob, MergeResult } from './messages.js';
+import { quoteText, withSandbox } from './sandbox.js';
+
+/** Spill for the sort: as much as the largest upload may hold. */
+const MAX_SPILL_BYTES = 8 * 1024 ** 3;
+
+/**
+ * Makes one Parquet of `BATCH_COLUMNS` out of the exports of one upload, one row per key, in order of kind and id. Where two
+ * files hold a memory, the lower source rank wins, then the file name that sorts first. Own time is the source's wall clock in the
+ * writer's zone; where it is missing or later than `asOf`, it is the upload's time.
+ */
+export async function mergeExports(job: MergeJob): Promise<MergeResult> {
+  const sandbox = {
+    folder: job.work,
+    files: [job.output, ...job.inputs.map((input) => input.path)],
+    memoryLimitMb: job.memoryLimitMb,
+    maxSpillBytes: MAX_SPILL_BYTES,
+  };
+  const rows = await withSandbox(sandbox, async (connection) => {
+    await connection.run(
+      `COPY (${mergeSql(job)}) TO ${quoteText(job.output)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)`,
+    );
+    const reader = await connection.runAndReadAll(
+      `SELECT count(*) FROM read_parquet(${quoteText(job.output)})`,
+    );
+    return Number(reader.getRows()[0]?.[0]);
+  });
+  return { rows };
+}
+
+function mergeSql({ inputs, timeZone, uploadedAt, asOf }: MergeJob): string {
+  const sources = inputs.map(
+    ({ path, name }) => `SELECT *, ${quoteText(name)} AS file_name FROM read_parquet(${quoteText(path)})`,
+  );
+  const utc = `timezone('UTC', timezone(${quoteText(timeZone)}, source_time))`;
+  const limit = `make_timestamp(${asOf} * 1000)`;
+  const uploaded = `make_timestamp(${Math.min(uploadedAt, asOf)} * 1000)`;
+  return `
+    SELECT kind, memory_id, hash, content, project, tags,
+      CASE WHEN source_time IS NULL OR NOT isfinite(source_time) OR ${utc} > ${limit} THEN ${uploaded} ELSE ${utc} END AS own_time,
+      fields, embedding
+    FROM (${sources.join(' UNION ALL ')})
+    QUALIFY row_number() OVER (PARTITION BY kind, memory_id ORDER BY source_rank, file_name, hash) = 1
+    ORDER BY kind, memory_id`;
+}

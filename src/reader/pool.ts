@@ -1,0 +1,247 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { AkoshaError } from '../contract/index.js';
+import {
+  ExportSchema,
+  FileSumsSchema,
+  MergeSchema,
+  SnapshotSchema,
+  type ExportResult,
+  type FileSums,
+  type Job,
+  type MergeResult,
+  type Snapshot,
+} from './messages.js';
+import { ReaderProcess, readerEnvironment } from './reader-process.js';
+
+/**
+ * A fresh child costs 250 ms of CPU, a reused one 3 ms a file; after some hundred files the difference is earned, and whatever
+ * a native library leaked goes with the process.
+ */
+const MAX_JOBS_PER_CHILD = 300;
+
+/** A host's whole history is tens of megabytes; a file beyond this is a mistake or a bomb. */
+const MAX_RAW_BYTES = 8 * 1024 ** 3;
+
+export interface ReaderPoolOptions {
+  /** Children at work at once. */
+  size: number;
+  /** For DuckDB in each child. */
+  memoryLimitMb: number;
+  /** For one job, from its start in a child, not from its call. */
+  jobTimeoutMs: number;
+  maxJobsPerChild?: number;
+}
+
+export interface JobOptions {
+  signal?: AbortSignal | undefined;
+}
+
+export interface SnapshotRequest {
+  /** Path of the live database. */
+  database: string;
+  /** An existing folder for the result; scratch is made inside it and removed. */
+  folder: string;
+  /** Plain file name of the result. */
+  name: string;
+}
+
+export interface ExportRequest {
+  /** Path of the file as stored: gzip or a bare DuckDB file. */
+  stored: string;
+  /** An existing folder in which scratch is made and removed: up to the raw file's size and as much again to sort. */
+  scratch: string;
+  /** Path of the Parquet to write. */
+  output: string;
+  limits?: { rawBytes?: number };
+}
+
+export interface MergeRequest {
+  /** Exports of one upload with the names of their files. */
+  inputs: readonly { path: string; name: string }[];
+  scratch: string;
+  output: string;
+  timeZone: string;
+  /** Milliseconds since 1970, by the host's clock and by the setting's. */
+  uploadedAt: number;
+  asOf: number;
+}
+
+interface Waiting {
+  resolve: (reader: ReaderProcess) => void;
+  reject: (error: AkoshaError) => void;
+}
+
+/**
+ * Child processes that open foreign DuckDB files, hash and compress, so that a hostile or broken file, and work that would
+ * block the event loop, stay out of this process. Children are forked when first needed and used again.
+ *
+ * Every method raises the job's own error, `ReaderFailed` where the child died or timed out, `Cancelled` where the
+ * signal fired or the pool was closed. A child whose job failed, whatever the reason, is replaced.
+ */
+export class ReaderPool {
+  readonly #options: Required<ReaderPoolOptions>;
+  readonly #idle: ReaderProcess[] = [];
+  readonly #busy = new Set<ReaderProcess>();
+  readonly #ending = new Set<Promise<void>>();
+  readonly #queue: Waiting[] = [];
+  #forked = 0;
+  #closed = false;
+
+  constructor(options: ReaderPoolOptions) {
+    this.#options = { maxJobsPerChild: MAX_JOBS_PER_CHILD, ...options };
+  }
+
+  /** How many children the pool has started so far. */
+  get forked(): number {
+    return this.#forked;
+  }
+
+  hashFile(path: string, options: JobOptions = {}): Promise<FileSums> {
+    return this.#run({ job: 'hashFile', path }, FileSumsSchema, options);
+  }
+
+  /**
+   * Takes a copy of a live database with its log, never opening the original, and leaves it as gzip at `<folder>/<name>`,
+   * forced to disk. Raises `DatabaseUnreadable` and `SnapshotTorn` besides.
+   */
+  async snapshotDatabase(request: SnapshotRequest, options: JobOptions = {}): Promise<Snapshot> {
+    const { memoryLimitMb } = this.#options;
+    return inScratch(request.folder, (work) =>
+      this.#run({ job: 'snapshotDatabase', ...request, memoryLimitMb, work }, SnapshotSchema, options),
+    );
+  }
+
+  /**
+   * Writes the memories of a stored DuckDB file to a Parquet of `EXPORTED_COLUMNS`. No `output` is left where it fails.
+   * Raises `UploadUnreadable` and `DatabaseUnreadable` besides.
+   */
+  async exportDatabase(request: ExportRequest, options: JobOptions = {}): Promise<ExportResult> {
+    const { stored, scratch, limits } = request;
+    const output = resolve(request.output);
+    const { memoryLimitMb } = this.#options;
+    const maxRawBytes = limits?.rawBytes ?? MAX_RAW_BYTES;
+    try {
+      return await inScratch(scratch, (work) =>
+        this.#run(
+          { job: 'exportDatabase', stored, output, maxRawBytes, memoryLimitMb, work },
+          ExportSchema,
+          options,
+        ),
+      );
+    } catch (error) {
+      await rm(output, { force: true });
+      throw error;
+    }
+  }
+
+  /** Makes one Parquet of `BATCH_COLUMNS` out of the exports of one upload, one row per key. */
+  mergeExports(request: MergeRequest, options: JobOptions = {}): Promise<MergeResult> {
+    const { scratch, inputs, ...rest } = request;
+    const { memoryLimitMb } = this.#options;
+    return inScratch(scratch, (work) =>
+      this.#run(
+        {
+          job: 'mergeExports',
+          ...rest,
+          inputs: inputs.map((input) => ({ ...input, path: resolve(input.path) })),
+          output: resolve(request.output),
+          memoryLimitMb,
+          work,
+        },
+        MergeSchema,
+        options,
+      ),
+    );
+  }
+
+  /** Ends the idle children, kills the busy ones, and rejects what runs or waits. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const waiting of this.#queue.splice(0)) waiting.reject(poolClosed());
+    const idle = this.#idle.splice(0).map((reader) => reader.end());
+    await Promise.all([...idle, ...[...this.#busy].map((reader) => reader.kill()), ...this.#ending]);
+  }
+
+  async #run<T>(job: Job, schema: z.ZodType<T>, { signal }: JobOptions): Promise<T> {
+    const reader = await this.#acquire(signal);
+    try {
+      const answer = await reader.run(job, { timeoutMs: this.#options.jobTimeoutMs, signal });
+      const result = schema.safeParse(answer);
+      if (!result.success)
+        throw new AkoshaError('ReaderFailed', `${job.job}: ${z.prettifyError(result.error)}`);
+      return result.data;
+    } catch (error) {
+      throw this.#closed ? poolClosed(error) : error;
+    } finally {
+      this.#release(reader);
+    }
+  }
+
+  async #acquire(signal: AbortSignal | undefined): Promise<ReaderProcess> {
+    if (this.#closed) throw poolClosed();
+    if (signal?.aborted === true) throw new AkoshaError('Cancelled', 'cancelled', { cause: signal.reason });
+    if (this.#busy.size < this.#options.size) return this.#take();
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        resolve: (reader) => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve(reader);
+        },
+        reject,
+      };
+      const onAbort = (): void => {
+        const at = this.#queue.indexOf(waiting);
+        if (at !== -1) this.#queue.splice(at, 1);
+        reject(
+          new AkoshaError('Cancelled', 'cancelled while waiting for a reader', { cause: signal?.reason }),
+        );
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#queue.push(waiting);
+    });
+  }
+
+  #take(): ReaderProcess {
+    let reader = this.#idle.pop();
+    while (reader !== undefined && !reader.usable) reader = this.#idle.pop();
+    reader ??= this.#fork();
+    this.#busy.add(reader);
+    return reader;
+  }
+
+  /** Fail points go to the first child only: each child counts its own hits, and a fault is meant to strike once. */
+  #fork(): ReaderProcess {
+    this.#forked += 1;
+    return new ReaderProcess(readerEnvironment(this.#forked === 1));
+  }
+
+  #release(reader: ReaderProcess): void {
+    this.#busy.delete(reader);
+    if (this.#closed) return;
+    if (reader.usable && reader.jobs < this.#options.maxJobsPerChild) this.#idle.push(reader);
+    else this.#retire(reader);
+    const next = this.#queue.shift();
+    if (next !== undefined) next.resolve(this.#take());
+  }
+
+  #retire(reader: ReaderProcess): void {
+    const ended = reader.end().finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
+  }
+}
+
+/** A folder for one job, removed also where the child was killed. */
+async function inScratch<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(resolve(parent), '.reader-'));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function poolClosed(cause?: unknown): AkoshaError {
+  return new AkoshaError('Cancelled', 'the reader pool was closed', { cause });
+}

@@ -1,0 +1,158 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { AkoshaError } from '../contract/index.js';
+import { entryPoint } from '../runtime/index.js';
+import { ResponseSchema, type Job, type Request } from './messages.js';
+
+/** Enough for the stack of a crash, little enough to stand in a log line. */
+const STDERR_TAIL = 2000;
+
+/** An idle reader ends within milliseconds of its channel closing; one that has not by then never will. */
+const END_GRACE_MS = 2000;
+
+/**
+ * What a reader is told of this process's environment: enough to start, and no credentials. A file that took a reader
+ * over would find none.
+ */
+const PASSED_ON = [
+  'PATH',
+  'HOME',
+  'TMPDIR',
+  'LANG',
+  'LC_ALL',
+  'LD_LIBRARY_PATH',
+  'SystemRoot',
+  'TEMP',
+  'TMP',
+];
+
+export interface RunOptions {
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** One child process. Runs one job at a time. */
+export class ReaderProcess {
+  readonly #child: ChildProcess;
+  readonly #closed: Promise<unknown>;
+  #stderr = '';
+  #jobs = 0;
+  #usable = true;
+
+  constructor(environment: NodeJS.ProcessEnv) {
+    this.#child = fork(entryPoint(import.meta.url, './reader-child.js'), [], {
+      // Nothing of the parent's own flags: a debugger's port or a test runner's loader is not for a child.
+      execArgv: [],
+      env: environment,
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    this.#closed = Promise.race([once(this.#child, 'close'), once(this.#child, 'error')]).catch(
+      () => undefined,
+    );
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL);
+    });
+    this.#child.on('exit', () => (this.#usable = false)).on('error', () => (this.#usable = false));
+  }
+
+  /** False once it died or a job of it failed. */
+  get usable(): boolean {
+    return this.#usable;
+  }
+
+  get jobs(): number {
+    return this.#jobs;
+  }
+
+  /** The result as the child sent it. Rejects with the job's own error, `ReaderFailed` or `Cancelled`. */
+  async run(job: Job, options: RunOptions): Promise<unknown> {
+    const id = ++this.#jobs;
+    try {
+      return await this.#exchange({ id, job }, options);
+    } catch (error) {
+      // Whatever went wrong, a foreign file was open in it: the next job gets a fresh process. Gone before the error is seen,
+      // so that nothing writes any more into what the caller now removes.
+      await this.kill();
+      throw error;
+    }
+  }
+
+  #exchange(request: Request, { timeoutMs, signal }: RunOptions): Promise<unknown> {
+    const child = this.#child;
+    const what = describe(request.job);
+    return new Promise<unknown>((resolve, reject) => {
+      const settle = (action: () => void): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+        child.off('message', onMessage).off('close', onClose).off('error', onError);
+        action();
+      };
+      const fail = (error: AkoshaError): void => settle(() => reject(error));
+      const onMessage = (message: unknown): void => {
+        const response = ResponseSchema.safeParse(message);
+        if (!response.success || response.data.id !== request.id) {
+          return fail(readerFailed(`${what}: the reader's answer is not of the protocol`));
+        }
+        const answer = response.data;
+        if (answer.ok) return settle(() => resolve(answer.result));
+        fail(new AkoshaError(answer.error.type, answer.error.message, { details: answer.error.details }));
+      };
+      const onClose = (code: number | null, by: string | null): void =>
+        fail(
+          readerFailed(`${what}: the reader died (${by ?? `exit code ${code}`}) ${this.#stderr}`.trimEnd()),
+        );
+      const onError = (error: Error): void => fail(readerFailed(`${what}: ${error.message}`, error));
+      const onAbort = (): void =>
+        fail(new AkoshaError('Cancelled', `${what}: cancelled`, { cause: signal?.reason }));
+      const timer = setTimeout(
+        () => fail(readerFailed(`${what}: not done after ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+
+      child.on('message', onMessage).on('close', onClose).on('error', onError);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal?.aborted === true) return onAbort();
+      child.send(request, (error) => {
+        if (error !== null) onError(error);
+      });
+    });
+  }
+
+  /** Ends it at once; resolves when it is gone. */
+  async kill(): Promise<void> {
+    this.#usable = false;
+    this.#child.kill('SIGKILL');
+    await this.#closed;
+  }
+
+  /** Ends an idle one. */
+  async end(): Promise<void> {
+    this.#usable = false;
+    if (this.#child.connected) this.#child.disconnect();
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), END_GRACE_MS);
+    await this.#closed;
+    clearTimeout(timer);
+  }
+}
+
+export function readerEnvironment(failPoints: boolean): NodeJS.ProcessEnv {
+  const names = failPoints ? [...PASSED_ON, 'AKOSHA_FAIL_POINT'] : PASSED_ON;
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+}
+
+function describe(job: Job): string {
+  switch (job.job) {
+    case 'hashFile':
+      return `hashing ${job.path}`;
+    case 'snapshotDatabase':
+      return `taking a snapshot of ${job.database}`;
+    case 'exportDatabase':
+      return `reading ${job.stored}`;
+    case 'mergeExports':
+      return `merging ${job.inputs.length} exports into ${job.output}`;
+  }
+}
+
+function readerFailed(message: string, cause?: unknown): AkoshaError {
+  return new AkoshaError('ReaderFailed', message, { cause });
+}

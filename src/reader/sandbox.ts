@@ -1,0 +1,64 @@
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+
+export interface SandboxOptions {
+  /** Absolute folder that DuckDB may read, write and spill to. */
+  folder: string;
+  /** Absolute paths of further files it may write. */
+  files?: readonly string[];
+  memoryLimitMb: number;
+  maxSpillBytes: number;
+}
+
+/**
+ * Runs `work` on a DuckDB in memory that can reach nothing but the given folder and files, can load no extension and
+ * cannot be reconfigured, so that whatever an attached file holds stays in it. The instance lives for one call: nothing that
+ * a file did to it meets the next file.
+ */
+export async function withSandbox<T>(
+  options: SandboxOptions,
+  work: (connection: DuckDBConnection) => Promise<T>,
+): Promise<T> {
+  const instance = await DuckDBInstance.create(':memory:');
+  try {
+    const connection = await instance.connect();
+    try {
+      for (const setting of settings(options)) await connection.run(`SET ${setting}`);
+      return await work(connection);
+    } finally {
+      connection.closeSync();
+    }
+  } finally {
+    instance.closeSync();
+  }
+}
+
+function settings({ folder, files = [], memoryLimitMb, maxSpillBytes }: SandboxOptions): string[] {
+  return [
+    // One thread: a host's other programs come first, and a server runs several readers beside each other.
+    'threads = 1',
+    `memory_limit = '${memoryLimitMb}MiB'`,
+    `temp_directory = ${quoteText(folder)}`,
+    // In KiB, because DuckDB takes sizes in units only.
+    `max_temp_directory_size = '${Math.ceil(maxSpillBytes / 1024)}KiB'`,
+    // Casts from TIMESTAMP WITH TIME ZONE use it.
+    `TimeZone = 'UTC'`,
+    'autoinstall_known_extensions = false',
+    'autoload_known_extensions = false',
+    'allow_community_extensions = false',
+    `allowed_directories = [${quoteText(`${folder}/`)}]`,
+    `allowed_paths = [${files.map(quoteText).join(', ')}]`,
+    // These two last: the first forbids what the settings above still may, the second all of them.
+    'enable_external_access = false',
+    'lock_configuration = true',
+  ];
+}
+
+/** A SQL string literal. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A SQL identifier. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

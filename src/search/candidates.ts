@@ -1,0 +1,78 @@
+import type { MemoryKey, Tier } from '../contract/index.js';
+import type { Candidate, MemoryStore, SearchFilters } from '../store/index.js';
+import type { Attempt, Budget } from './budget.js';
+
+/**
+ * Shares of a search's time by which each phase must be over, so that one that hangs leaves the next its time: the query's
+ * vector, the candidates of every tier, their rows by one call, their rows tier by tier.
+ */
+export const SHARES = { embedding: 0.5, candidates: 0.75, fetch: 0.9, fetchByTier: 1 } as const;
+
+/** What one tier came up with. */
+export interface TierCandidates {
+  tier: Tier;
+  /** Best first. */
+  vectors: readonly Candidate[];
+  words: readonly Candidate[];
+  /** Of the slower of its two searches. */
+  ms: number;
+  /** Why a search of this tier did not answer. */
+  faults: string[];
+}
+
+export interface CandidateQuery {
+  terms: readonly string[];
+  /** Settles when the query's vector is there, or undefined where there is none to be had. */
+  vector: Promise<Float32Array | undefined>;
+  filters: SearchFilters;
+  limit: number;
+}
+
+/** Both searches of one tier at once: words need not wait for the query's vector. */
+export async function gatherTier(
+  store: MemoryStore,
+  tier: Tier,
+  { terms, vector, filters, limit }: CandidateQuery,
+  budget: Budget,
+): Promise<TierCandidates> {
+  const byWords = budget.attempt(SHARES.candidates, () =>
+    terms.length === 0 ? Promise.resolve([]) : store.searchWords(tier, terms, filters, limit),
+  );
+  const byVector = vector.then((found) =>
+    budget.attempt(SHARES.candidates, () =>
+      found === undefined ? Promise.resolve([]) : store.searchVectors(tier, found, filters, limit),
+    ),
+  );
+  const [words, vectors] = await Promise.all([byWords, byVector]);
+  return {
+    tier,
+    words: found(words),
+    vectors: found(vectors),
+    ms: Math.max(words.ms, vectors.ms),
+    faults: [...fault('words', words), ...fault('vectors', vectors)],
+  };
+}
+
+function found(attempt: Attempt<Candidate[]>): Candidate[] {
+  return attempt.ok ? attempt.value : [];
+}
+
+function fault(what: string, attempt: Attempt<unknown>): string[] {
+  return attempt.ok ? [] : [`${what}: ${attempt.reason}`];
+}
+
+/** A memory's key as one text. No part but the last can hold a slash. */
+export function keyText({ systemId, kind, memoryId }: MemoryKey): string {
+  return `${systemId}/${kind}/${memoryId}`;
+}
+
+/** Every key once, in the order of first appearance. */
+export function distinctKeys(tiers: readonly Pick<TierCandidates, 'vectors' | 'words'>[]): MemoryKey[] {
+  const keys = new Map<string, MemoryKey>();
+  for (const { vectors, words } of tiers) {
+    for (const { systemId, kind, memoryId } of [...vectors, ...words]) {
+      keys.set(keyText({ systemId, kind, memoryId }), { systemId, kind, memoryId });
+    }
+  }
+  return [...keys.values()];
+}

@@ -1,0 +1,4 @@
+export { openEmbedder, type Embedder, type EmbedderOptions } from './embedding/index.js';
+export { openSearch, type Search, type SearchOptions } from './open-search.js';
+export { search, type SearchAnswer, type SearchContext, type SearchResult } from './query.js';
+export { DEFAULT_LIMIT, MAX_LIMIT, type SearchRequest } from './request.js';

@@ -1,0 +1,83 @@
+import { setImmediate } from 'node:timers/promises';
+import { foldText, isTermCharacter } from './terms.js';
+
+/** BM25's usual constants (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009), and FTS5's. */
+const K1 = 1.2;
+const B = 0.75;
+
+/** BM25 saturates: beyond so many occurrences the score no longer moves, and counting on would read long texts in vain. */
+const MAX_OCCURRENCES = 8;
+
+/** What a term inside a longer word is worth (`key` in `keys`): the cold tier finds those, the text index does not. */
+const INSIDE_WORD = 0.5;
+
+/** Characters times terms looked at before other work gets its turn on this thread: some 5 ms. */
+const TURN = 20_000_000;
+
+/**
+ * How well each text matches the terms, by BM25 with these texts as the collection; 0 without any match.
+ *
+ * The tiers' own scores cannot be compared: each comes from another collection, and the cold tier's from another formula. These
+ * can, since they come from the texts alone. Their word frequencies are those of the candidates, not of the store, which is
+ * what tells candidates apart.
+ */
+export async function scoreWords(
+  terms: readonly string[],
+  texts: readonly string[],
+): Promise<readonly number[]> {
+  const folded = terms.map(foldText);
+  const counts: number[][] = [];
+  let work = 0;
+  for (const text of texts) {
+    const body = foldText(text);
+    counts.push(folded.map((term) => countOccurrences(body, term)));
+    work += body.length * folded.length;
+    if (work > TURN) {
+      work = 0;
+      await setImmediate();
+    }
+  }
+  const weights = folded.map((_, i) =>
+    rarity(counts.filter((row) => (row[i] ?? 0) > 0).length, texts.length),
+  );
+  const typical = median(texts.map((text) => text.length));
+  return counts.map((row, i) => bm25(row, weights, (texts[i]?.length ?? 0) / typical));
+}
+
+function bm25(frequencies: readonly number[], weights: readonly number[], relativeLength: number): number {
+  const norm = K1 * (1 - B + B * relativeLength);
+  return frequencies.reduce(
+    (sum, frequency, i) => sum + ((weights[i] ?? 0) * frequency * (K1 + 1)) / (frequency + norm),
+    0,
+  );
+}
+
+function rarity(having: number, all: number): number {
+  return Math.log(1 + (all - having + 0.5) / (having + 0.5));
+}
+
+/** In place of BM25's average length, which a single text of 300,000 characters would set for all. */
+function median(lengths: readonly number[]): number {
+  return Math.max(1, lengths.toSorted((a, b) => a - b)[Math.floor(lengths.length / 2)] ?? 1);
+}
+
+function countOccurrences(text: string, term: string): number {
+  let whole = 0;
+  let inside = false;
+  for (let at = text.indexOf(term); at !== -1; at = text.indexOf(term, at + term.length)) {
+    if (isWholeWord(text, at, at + term.length)) whole++;
+    else inside = true;
+    if (whole === MAX_OCCURRENCES) break;
+  }
+  return whole === 0 && inside ? INSIDE_WORD : whole;
+}
+
+function isWholeWord(text: string, start: number, end: number): boolean {
+  return !isTermCharacter(text, previousCharacter(text, start)) && !isTermCharacter(text, end);
+}
+
+/** Where the character before a place begins: one unit before it, or two for a pair of surrogates. */
+function previousCharacter(text: string, at: number): number {
+  const pair = text.codePointAt(at - 2);
+  return pair !== undefined && pair > 0xffff ? at - 2 : at - 1;
+}

@@ -1,0 +1,183 @@
+import { describe, expect, it } from 'vitest';
+import { originalUploadOrder, parseManifest, serializeManifest } from '../../src/memory/index.js';
+
+/** What Session-Buddy 0.36.0 wrote into a bucket, letter for letter. */
+const ORIGINAL = `{
+  "upload_id": "20261122_120850_macbook-pro-les",
+  "system_id": "macbook-pro-les",
+  "timestamp": "2026-11-22T12:08:51.258536+00:00",
+  "files": [
+    {
+      "name": "reflection.duckdb",
+      "path": "systems/macbook-pro-les/uploads/20261122_120850_macbook-pro-les/reflection.duckdb",
+      "size_bytes": 0,
+      "compression": "gzip",
+      "checksum": ""
+    },
+    {
+      "name": "knowledge_graph.duckdb",
+      "path": "systems/macbook-pro-les/uploads/20261122_120850_macbook-pro-les/knowledge_graph.duckdb",
+      "size_bytes": 0,
+      "compression": "gzip",
+      "checksum": ""
+    }
+  ],
+  "metadata": {
+    "uploader": "session-buddy",
+    "version": "1.0.0"
+  }
+}`;
+const ORIGINAL_REF = { systemId: 'macbook-pro-les', uploadId: '20261122_120850_macbook-pro-les' };
+
+const SUM = 'a'.repeat(64);
+const REF = { systemId: 'host-1', uploadId: '01JD000000000000000000000A' };
+
+function ours() {
+  return {
+    format_version: 1 as const,
+    upload_id: REF.uploadId,
+    system_id: REF.systemId,
+    timestamp: '2026-11-22T12:00:00.000Z',
+    order: 7,
+    previous_order: 6 as number | null,
+    time_zone: 'Europe/Berlin',
+    files: [
+      {
+        name: 'reflection.duckdb',
+        path: 'systems/host-1/uploads/01JD000000000000000000000A/reflection.duckdb',
+        size_bytes: 10,
+        compression: 'gzip' as const,
+        checksum: SUM,
+        raw_size_bytes: 20,
+        raw_checksum: SUM,
+        rows: { conversation: 2 },
+      },
+    ],
+    omitted: [{ name: 'knowledge_graph.duckdb', reason: 'does not exist' }],
+    metadata: { uploader: 'akosha', version: '0.1.0' },
+  };
+}
+
+const parse = (ref: typeof REF, json: unknown) => parseManifest(ref, Buffer.from(JSON.stringify(json)));
+
+describe('the original manifest', () => {
+  it('is read as it is, sizes and sums unknown', () => {
+    const unknown = { storedBytes: null, storedSha256: null, rawBytes: null, rawSha256: null, rows: null };
+    expect(parseManifest(ORIGINAL_REF, Buffer.from(ORIGINAL))).toEqual({
+      dialect: 'session-buddy',
+      ...ORIGINAL_REF,
+      createdAt: Date.parse('2026-11-22T12:08:51.258Z'),
+      order: Date.parse('2026-11-22T12:08:50Z'),
+      previousOrder: undefined,
+      timeZone: null,
+      files: [
+        { name: 'reflection.duckdb', ...unknown },
+        { name: 'knowledge_graph.duckdb', ...unknown },
+      ],
+      omitted: [],
+      uploader: 'session-buddy',
+    });
+  });
+
+  it('keeps sizes and sums where they are given', () => {
+    const json: unknown = JSON.parse(
+      ORIGINAL.replaceAll('"size_bytes": 0', '"size_bytes": 5').replaceAll('""', `"${SUM}"`),
+    );
+    expect(parse(ORIGINAL_REF, json).files[0]).toMatchObject({ storedBytes: 5, storedSha256: SUM });
+  });
+
+  it('must have a time in its id', () => {
+    const ref = { systemId: 'macbook-pro-les', uploadId: 'latest' };
+    const json: unknown = JSON.parse(ORIGINAL.replace(/"upload_id": "[^"]*"/, '"upload_id": "latest"'));
+    expect(() => parse(ref, json)).toThrow(/upload latest .*upload_id: must begin with a time/);
+  });
+});
+
+describe('our manifest', () => {
+  it('comes back as it was written', () => {
+    const bytes = Buffer.from(serializeManifest(ours()));
+    expect(parseManifest(REF, bytes)).toEqual({
+      dialect: 'akosha',
+      ...REF,
+      createdAt: Date.parse('2026-11-22T12:00:00Z'),
+      order: 7,
+      previousOrder: 6,
+      timeZone: 'Europe/Berlin',
+      files: [
+        {
+          name: 'reflection.duckdb',
+          storedBytes: 10,
+          storedSha256: SUM,
+          rawBytes: 20,
+          rawSha256: SUM,
+          rows: { conversation: 2 },
+        },
+      ],
+      omitted: [{ name: 'knowledge_graph.duckdb', reason: 'does not exist' }],
+      uploader: 'akosha',
+    });
+  });
+
+  it('tells a first upload from a dialect that does not say', () => {
+    expect(parse(REF, { ...ours(), previous_order: null }).previousOrder).toBeNull();
+  });
+
+  it('lets keys of a later version pass', () => {
+    expect(parse(REF, { ...ours(), later: { x: 1 } }).order).toBe(7);
+  });
+});
+
+describe('a bad manifest is refused with the field and the rule', () => {
+  const file = ours().files[0];
+  it.each([
+    ['another upload', { ...ours(), upload_id: 'other' }, /names upload other of system host-1/],
+    ['another system', { ...ours(), system_id: 'other' }, /names upload .* of system other/],
+    ['an array', [], /manifest: .*object/],
+    ['null', null, /manifest: .*object/],
+    ['a later format', { ...ours(), format_version: 2 }, /format_version/],
+    ['no order', { ...ours(), order: undefined }, /order/],
+    ['order 0', { ...ours(), order: 0 }, /order/],
+    ['a broken order', { ...ours(), order: 1.5 }, /order/],
+    ['an unsafe order', { ...ours(), order: 2 ** 53 }, /order/],
+    ['a time that is none', { ...ours(), timestamp: 'yesterday' }, /timestamp/],
+    ['a zone that is none', { ...ours(), time_zone: 'Mars/Olympus' }, /time_zone: must be an IANA time zone/],
+    [
+      'a short sum',
+      { ...ours(), files: [{ ...file, checksum: 'ab' }] },
+      /files\.0\.checksum: must be 64 lower-case hex digits/,
+    ],
+    ['a negative size', { ...ours(), files: [{ ...file, size_bytes: -1 }] }, /files\.0\.size_bytes/],
+    [
+      'a path for a name',
+      { ...ours(), files: [{ ...file, name: '../x' }] },
+      /files\.0\.name: may hold letters/,
+    ],
+    ['dots in a name', { ...ours(), files: [{ ...file, name: 'a..b' }] }, /files\.0\.name: must not hold/],
+    ['an unknown kind', { ...ours(), files: [{ ...file, rows: { thing: 1 } }] }, /files\.0\.rows/],
+    ['too many files', { ...ours(), files: Array.from({ length: 1001 }, () => file) }, /files/],
+  ])('%s', (_what, json, message) => {
+    expect(() => parse(REF, json)).toThrow(message);
+    expect(() => parse(REF, json)).toThrow(expect.objectContaining({ type: 'UploadUnreadable' }));
+    expect(() => parse(REF, json)).toThrow(/manifest of upload 01JD000000000000000000000A of system host-1/);
+  });
+
+  it('what is not JSON', () => {
+    expect(() => parseManifest(REF, Buffer.from('{"upload_id"'))).toThrow(/is not JSON/);
+    expect(() => parseManifest(REF, Buffer.from(''))).toThrow(/is not JSON/);
+  });
+});
+
+describe('the order of original ids', () => {
+  it.each([
+    ['20261122_120850_macbook-pro-les', Date.parse('2026-11-22T12:08:50Z')],
+    ['20240229_000000_x', Date.parse('2024-02-29T00:00:00Z')],
+    ['20250229_000000_x', undefined],
+    ['20261301_000000_x', undefined],
+    ['20260101_246000_x', undefined],
+    ['2026-11-22', undefined],
+    ['20261122_120850', undefined],
+    ['01JD000000000000000000000A', undefined],
+  ])('%s', (uploadId, order) => {
+    expect(originalUploadOrder(uploadId)).toBe(order);
+  });
+});

@@ -1,0 +1,44 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { onTestFinished } from 'vitest';
+import { ReaderPool, type ReaderPoolOptions } from '../../src/reader/index.js';
+
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'akosha-test-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export function openPool(options: Partial<ReaderPoolOptions> = {}): ReaderPool {
+  const pool = new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 30_000, ...options });
+  onTestFinished(() => pool.close());
+  return pool;
+}
+
+/** Sets an environment variable for the rest of the test. */
+export function setEnvironment(name: string, value: string): void {
+  const before = process.env[name];
+  process.env[name] = value;
+  onTestFinished(() => {
+    if (before === undefined) delete process.env[name];
+    else process.env[name] = before;
+  });
+}
+
+export async function gunzipTo(stored: string, path: string): Promise<void> {
+  await writeFile(path, gunzipSync(await readFile(stored)));
+}
+
+/** Gives a DuckDB file another file version, with a sound checksum: DuckDB's own, over the words of the first block. */
+export async function setFileVersion(path: string, version: bigint): Promise<void> {
+  const file = await readFile(path);
+  file.writeBigUInt64LE(version, 12);
+  let checksum = 5381n;
+  for (let at = 8; at < 4096; at += 8) {
+    checksum ^= BigInt.asUintN(64, file.readBigUInt64LE(at) * 0xbf58476d1ce4e5b9n);
+  }
+  file.writeBigUInt64LE(checksum, 0);
+  await writeFile(path, file);
+}
