@@ -29,6 +29,8 @@ export interface AgentActivities {
   announceUpload(input: UploadRef): Promise<void>;
   /** Removes the upload from the outbox. */
   closeUpload(input: UploadRef): Promise<void>;
+  /** Removes an upload that can never be delivered, because its id is taken by other content. */
+  dropUpload(input: UploadRef): Promise<void>;
 }
 
 export interface IngestSummary {
@@ -86,7 +88,10 @@ export interface StoreActivities {
   /** Uploads queued by `before` that are not through yet. */
   countUnfinished(input: { before: number }): Promise<number>;
   /** `asOf` in milliseconds since 1970; absent: the setting's clock. */
-  planTransition(input: { asOf: number | null; all: boolean }): Promise<TransitionPlanSummary & { asOf: number }>;
+  planTransition(input: {
+    asOf: number | null;
+    all: boolean;
+  }): Promise<TransitionPlanSummary & { asOf: number }>;
   moveToWarm(input: { asOf: number }): Promise<BatchSummary>;
   moveToCold(input: { asOf: number; partition: ColdPartitionPlan }): Promise<BatchSummary>;
   sweep(): Promise<SweepSummary>;

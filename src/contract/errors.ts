@@ -7,8 +7,14 @@ export const ERROR_TYPES = {
   SettingsInvalid: { permanent: true, meaning: 'a setting is missing or out of its bounds' },
   ObjectNotFound: { permanent: true, meaning: 'the object store has no such object' },
   ObjectExists: { permanent: true, meaning: 'a create-only put found the key taken' },
-  ObjectStoreRefused: { permanent: true, meaning: 'the object store refused the request: credentials, permission or bucket' },
-  ObjectStoreUnavailable: { permanent: false, meaning: 'the object store did not answer, or asked to slow down' },
+  ObjectStoreRefused: {
+    permanent: true,
+    meaning: 'the object store refused the request: credentials, permission or bucket',
+  },
+  ObjectStoreUnavailable: {
+    permanent: false,
+    meaning: 'the object store did not answer, or asked to slow down',
+  },
   ObjectCorrupt: { permanent: false, meaning: 'bytes read back differ from the bytes written' },
   UploadUnreadable: { permanent: true, meaning: 'an upload breaks a rule and goes to quarantine' },
   UploadReplaced: { permanent: true, meaning: 'an upload id is already taken by other content' },
@@ -17,17 +23,26 @@ export const ERROR_TYPES = {
   NothingToUpload: { permanent: true, meaning: 'none of the named databases exists' },
   ReaderFailed: { permanent: false, meaning: 'a reader process died or ran out of its limits' },
   OperationClosed: { permanent: false, meaning: 'the operation was closed by someone else; start a new one' },
-  WriteSetStale: { permanent: false, meaning: 'a row became needed after the write set was made; start a new operation' },
+  WriteSetStale: {
+    permanent: false,
+    meaning: 'a row became needed after the write set was made; start a new operation',
+  },
   StoreLocked: { permanent: true, meaning: 'another process owns the store' },
   StoreDamaged: { permanent: true, meaning: 'a file of the store cannot be opened' },
   StoreClosed: { permanent: false, meaning: 'the store is shutting down' },
   VerifyFailed: { permanent: false, meaning: 'a copy does not equal its source' },
   ModelUnavailable: { permanent: true, meaning: 'the embedding model is not installed' },
   OrchestratorUnavailable: { permanent: false, meaning: 'Temporal does not answer' },
+  ServerUnavailable: { permanent: false, meaning: 'the akosha server does not answer' },
   ServerMissing: { permanent: true, meaning: 'a server program (Temporal, S3) is not installed' },
-  ServerFailed: { permanent: false, meaning: 'a server program (Temporal, S3) did not start or does not answer' },
+  BundleMissing: { permanent: true, meaning: 'the workflows were not built' },
+  ServerFailed: {
+    permanent: false,
+    meaning: 'a server program (Temporal, S3) did not start or does not answer',
+  },
   BadRequest: { permanent: true, meaning: 'the request breaks a rule named in the message' },
-  Cancelled: { permanent: true, meaning: 'the caller gave up' },
+  // Not permanent: whoever asks again is not the one who gave up.
+  Cancelled: { permanent: false, meaning: 'the caller gave up' },
 } as const;
 
 export type ErrorType = keyof typeof ERROR_TYPES;
@@ -43,7 +58,11 @@ export class AkoshaError extends Error {
   readonly type: ErrorType;
   readonly details: Readonly<Record<string, unknown>>;
 
-  constructor(type: ErrorType, message: string, options: { cause?: unknown; details?: Record<string, unknown> } = {}) {
+  constructor(
+    type: ErrorType,
+    message: string,
+    options: { cause?: unknown; details?: Record<string, unknown> } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.type = type;
     this.details = options.details ?? {};

@@ -4,3 +4,4 @@ export * from './memory.js';
 export * from './object-keys.js';
 export * from './activities.js';
 export * from './workflows.js';
+export * from './activity-options.js';

@@ -35,7 +35,9 @@ export function inboxKey({ systemId, uploadId }: UploadRef): string {
 
 export function parseInboxKey(key: string): UploadRef | undefined {
   const match = /^inbox\/([A-Za-z0-9_.-]+)@([A-Za-z0-9_-]+)$/.exec(key);
-  return match?.[1] !== undefined && match[2] !== undefined ? { uploadId: match[1], systemId: match[2] } : undefined;
+  return match?.[1] !== undefined && match[2] !== undefined
+    ? { uploadId: match[1], systemId: match[2] }
+    : undefined;
 }
 
 /** `systems/<system_id>/uploads/<upload_id>/manifest.json` or `…/receipt.json`, taken apart. */

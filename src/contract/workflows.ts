@@ -1,3 +1,4 @@
+import type { WalkSummary } from './activities.js';
 import type { RowCounts } from './memory.js';
 
 /** Arguments and results of the workflows: one object each, references and counts only. */
@@ -27,6 +28,8 @@ export interface IngestTotals {
 export interface DailyIngestInput {
   /** Return only when everything in the queue by the end of the walk is through. */
   wait?: boolean;
+  /** Carried over a continue-as-new: the walk is done, only the wait goes on. */
+  walked?: WalkSummary;
 }
 
 export interface DailyIngestResult {

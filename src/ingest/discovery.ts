@@ -37,9 +37,16 @@ export async function pollInbox(context: IngestContext, signal?: AbortSignal): P
   for await (const page of context.uploads.list(INBOX_PREFIX, signal === undefined ? {} : { signal })) {
     const refs = page.objects.map(({ key }) => parseInboxKey(key)).filter((ref) => ref !== undefined);
     result.seen += refs.length;
-    const states = new Map((await context.store.knownUploads(refs)).map(({ ref, state }) => [inboxKey(ref), state]));
+    const states = new Map(
+      (await context.store.knownUploads(refs)).map(({ ref, state }) => [inboxKey(ref), state]),
+    );
     await removeStale(context, refs, states);
-    result.added.push(...(await register(context, refs.filter((ref) => !states.has(inboxKey(ref))))));
+    result.added.push(
+      ...(await register(
+        context,
+        refs.filter((ref) => !states.has(inboxKey(ref))),
+      )),
+    );
   }
   return withSystems(result);
 }
@@ -82,7 +89,12 @@ export async function walkUploads(
         result.seen += refs.length;
         progress.uploads += refs.length;
         const known = new Set((await context.store.knownUploads(refs)).map(({ ref }) => ref.uploadId));
-        result.added.push(...(await register(context, refs.filter(({ uploadId }) => !known.has(uploadId)))));
+        result.added.push(
+          ...(await register(
+            context,
+            refs.filter(({ uploadId }) => !known.has(uploadId)),
+          )),
+        );
         onProgress(progress);
       }
       progress.systems++;
@@ -122,7 +134,8 @@ async function readFound(context: IngestContext, ref: UploadRef): Promise<FoundU
     bytes = await context.uploads.get(manifestKey(ref), { maxBytes: MAX_MANIFEST_BYTES });
   } catch (error) {
     if (isAkoshaError(error, 'ObjectNotFound')) return undefined;
-    if (isAkoshaError(error, 'UploadUnreadable')) return unreadable(ref, `${MANIFEST_NAME}: ${error.message}`, '');
+    if (isAkoshaError(error, 'UploadUnreadable'))
+      return unreadable(ref, `${MANIFEST_NAME}: ${error.message}`, '');
     throw error;
   }
   const manifestSha256 = createHash('sha256').update(bytes).digest('hex');

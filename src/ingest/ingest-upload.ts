@@ -93,7 +93,11 @@ async function commitBatch(
 }
 
 /** Steps 3 and 4: the journal object, put and read back. */
-async function writeJournal(operation: IngestOperation, upload: UploadRef, scratch: string): Promise<WrittenObject> {
+async function writeJournal(
+  operation: IngestOperation,
+  upload: UploadRef,
+  scratch: string,
+): Promise<WrittenObject> {
   const file = path.join(scratch, 'journal.parquet');
   await operation.exportJournal(file);
   return operation.putObject({
@@ -105,7 +109,11 @@ async function writeJournal(operation: IngestOperation, upload: UploadRef, scrat
 }
 
 /** Steps 6 and 7: receipt, then inbox entry. Anyone may do them, any number of times: both come from the ledger. */
-async function finishUpload(context: IngestContext, ref: UploadRef, { onStep }: IngestOptions): Promise<IngestOutcome> {
+async function finishUpload(
+  context: IngestContext,
+  ref: UploadRef,
+  { onStep }: IngestOptions,
+): Promise<IngestOutcome> {
   onStep?.('finish');
   const record = await requireRecord(context, ref);
   const outcome: IngestOutcome = {
@@ -148,5 +156,8 @@ function receiptOf(record: UploadRecord, { status, rows, reason }: IngestOutcome
 async function requireRecord(context: IngestContext, ref: UploadRef): Promise<UploadRecord> {
   const record = await context.store.getUpload(ref);
   if (record !== undefined) return record;
-  throw new AkoshaError('BadRequest', `upload ${ref.uploadId} of system ${ref.systemId} is not known: run the daily ingest`);
+  throw new AkoshaError(
+    'BadRequest',
+    `upload ${ref.uploadId} of system ${ref.systemId} is not known: run the daily ingest`,
+  );
 }

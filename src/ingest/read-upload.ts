@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { createRequire } from 'node:module';
-import { AkoshaError, isAkoshaError, KINDS, manifestKey, uploadPrefix, type Kind } from '../contract/index.js';
+import {
+  AkoshaError,
+  isAkoshaError,
+  KINDS,
+  manifestKey,
+  uploadPrefix,
+  type Kind,
+} from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
 import { MAX_MANIFEST_BYTES, parseManifest, type Manifest, type UploadedFile } from '../memory/index.js';
 import type { ExportResult } from '../reader/index.js';
@@ -74,10 +81,14 @@ async function readFile(
   const stored = path.join(scratch, `${index}.stored`);
   const exported = path.join(scratch, `${index}.parquet`);
   const key = uploadPrefix(record) + file.name;
-  await context.uploads.getFile(key, stored, signal === undefined ? {} : { signal }).catch((error: unknown) => {
-    // The manifest is written last: a file that is missing now will be missing again.
-    throw isAkoshaError(error, 'ObjectNotFound') ? unreadable(record, `file ${file.name} is missing`) : error;
-  });
+  await context.uploads
+    .getFile(key, stored, signal === undefined ? {} : { signal })
+    .catch((error: unknown) => {
+      // The manifest is written last: a file that is missing now will be missing again.
+      throw isAkoshaError(error, 'ObjectNotFound')
+        ? unreadable(record, `file ${file.name} is missing`)
+        : error;
+    });
   failPoint('ingest.after-download');
   const result = await context.reader.exportDatabase({ stored, scratch, output: exported }, { signal });
   checkSums(record, file, result);
@@ -99,8 +110,15 @@ function checkSums(record: UploadRecord, file: UploadedFile, result: ExportResul
   }
   for (const kind of KINDS) {
     const claimed = file.rows?.[kind];
-    if (claimed !== undefined && claimed !== (result.rows[kind] ?? 0) + result.skipped && claimed !== result.rows[kind]) {
-      throw unreadable(record, `file ${file.name}: the manifest says ${claimed} ${kind} rows, found ${result.rows[kind] ?? 0}`);
+    if (
+      claimed !== undefined &&
+      claimed !== (result.rows[kind] ?? 0) + result.skipped &&
+      claimed !== result.rows[kind]
+    ) {
+      throw unreadable(
+        record,
+        `file ${file.name}: the manifest says ${claimed} ${kind} rows, found ${result.rows[kind] ?? 0}`,
+      );
     }
   }
 }
@@ -114,7 +132,11 @@ function toIngested({ file, result }: ReadFile): IngestedFile {
 }
 
 function unreadable(record: UploadRecord, rule: string): AkoshaError {
-  return new AkoshaError('UploadUnreadable', `upload ${record.uploadId} of system ${record.systemId}: ${rule}`, {
-    details: { systemId: record.systemId, uploadId: record.uploadId, rule },
-  });
+  return new AkoshaError(
+    'UploadUnreadable',
+    `upload ${record.uploadId} of system ${record.systemId}: ${rule}`,
+    {
+      details: { systemId: record.systemId, uploadId: record.uploadId, rule },
+    },
+  );
 }

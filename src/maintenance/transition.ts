@@ -26,7 +26,10 @@ export async function planTransition(
 }
 
 /** Moves one batch from hot to warm: copy, verify, commit. Returns the rows moved; 0 where none is due. */
-export async function moveToWarm(context: MaintenanceContext, asOf: number): Promise<{ due: number; moved: number }> {
+export async function moveToWarm(
+  context: MaintenanceContext,
+  asOf: number,
+): Promise<{ due: number; moved: number }> {
   const operation = await context.store.openMove(asOf, context.batchRows);
   if (operation === undefined) return { due: 0, moved: 0 };
   try {

@@ -68,11 +68,12 @@ function encodeText(value: string | null): string {
   return value === null ? '-;' : `${Buffer.byteLength(value)}:${value};`;
 }
 
+/** One past the greatest, and the least, that SQL's BIGINT holds. */
 const INT64_LIMIT = 2 ** 63;
 
 function millionths(value: number): string {
   const scaled = value * 1_000_000;
   const rounded = Math.sign(scaled) * Math.round(Math.abs(scaled));
-  if (!Number.isFinite(rounded) || Math.abs(rounded) >= INT64_LIMIT) return 'nan';
+  if (Number.isNaN(rounded) || rounded >= INT64_LIMIT || rounded < -INT64_LIMIT) return 'nan';
   return BigInt(rounded).toString();
 }

@@ -137,7 +137,8 @@ function fromAkosha(ref: UploadRef, json: unknown): Manifest {
 function fromSessionBuddy(ref: UploadRef, json: unknown): Manifest {
   const manifest = check(ref, SessionBuddyManifest, json);
   const order = originalUploadOrder(manifest.upload_id);
-  if (order === undefined) throw unreadable(ref, 'upload_id: must begin with a time such as 20261122_120850_');
+  if (order === undefined)
+    throw unreadable(ref, 'upload_id: must begin with a time such as 20261122_120850_');
   return {
     dialect: 'session-buddy',
     systemId: manifest.system_id,
@@ -175,14 +176,20 @@ function parseJson(ref: UploadRef, bytes: Buffer): unknown {
 function check<T>(ref: UploadRef, schema: z.ZodType<T>, json: unknown): T {
   const result = schema.safeParse(json);
   if (result.success) return result.data;
-  const faults = result.error.issues.map((issue) => `${issue.path.join('.') || 'manifest'}: ${issue.message}`);
+  const faults = result.error.issues.map(
+    (issue) => `${issue.path.join('.') || 'manifest'}: ${issue.message}`,
+  );
   throw unreadable(ref, faults.join('; '));
 }
 
 function unreadable(ref: UploadRef, rule: string): AkoshaError {
-  return new AkoshaError('UploadUnreadable', `manifest of upload ${ref.uploadId} of system ${ref.systemId}: ${rule}`, {
-    details: { ...ref, rule },
-  });
+  return new AkoshaError(
+    'UploadUnreadable',
+    `manifest of upload ${ref.uploadId} of system ${ref.systemId}: ${rule}`,
+    {
+      details: { ...ref, rule },
+    },
+  );
 }
 
 function isTimeZone(zone: string): boolean {

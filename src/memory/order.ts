@@ -5,7 +5,9 @@
 export function originalUploadOrder(uploadId: string): number | undefined {
   const match = /^(\d{4})(\d{2})(\d{2})_(\d{2})(\d{2})(\d{2})_/.exec(uploadId);
   if (!match) return undefined;
-  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [number, number, number, number, number, number];
-  const time = Date.UTC(year, month - 1, day, hour, minute, second);
-  return Number.isNaN(time) ? undefined : time;
+  const [, year, month, day, hour, minute, second] = match;
+  const text = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
+  const time = Date.parse(text);
+  // Date.parse takes some days that no calendar has, such as 30 February, for later ones.
+  return !Number.isNaN(time) && new Date(time).toISOString() === text ? time : undefined;
 }

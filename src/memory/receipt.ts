@@ -12,7 +12,14 @@ export const ReceiptSchema = z.looseObject({
   order: z.number().int(),
   reader: z.string(),
   files: z.array(z.object({ name: z.string(), checksum: z.string(), raw_checksum: z.string() })),
-  rows: z.object({ new: Count, changed: Count, unchanged: Count, refused: Count, superseded: Count, absent: Count }),
+  rows: z.object({
+    new: Count,
+    changed: Count,
+    unchanged: Count,
+    refused: Count,
+    superseded: Count,
+    absent: Count,
+  }),
   /** Why it was quarantined. */
   reason: z.string().nullable(),
   ingested_at: z.iso.datetime(),

@@ -1,4 +1,4 @@
-import type { Tier } from '../contract/memory.js';
+import type { Tier } from '../contract/index.js';
 
 /** Ages at which a memory changes tier, in days of its own time. Pure, so that workflows may use it. */
 export interface TierAges {
@@ -8,12 +8,12 @@ export interface TierAges {
 
 const DAY_MS = 86_400_000;
 
-/** Own times before this instant (milliseconds since 1970) are due to leave the tier; cold is never left. */
+/** Own times at or before this instant (milliseconds since 1970) are due to leave the tier; cold is never left. */
 export function cutoff(tier: 'hot' | 'warm', asOfMs: number, ages: TierAges): number {
   return asOfMs - (tier === 'hot' ? ages.hotDays : ages.warmDays) * DAY_MS;
 }
 
-/** Where a memory belongs: hot younger than `hotDays`, warm younger than `warmDays`, else cold. */
+/** Where a memory belongs: hot younger than `hotDays`, warm younger than `warmDays`, else cold. At exactly that age it has left. */
 export function tierOf(ownTimeMs: number, asOfMs: number, ages: TierAges): Tier {
   if (ownTimeMs > cutoff('hot', asOfMs, ages)) return 'hot';
   return ownTimeMs > cutoff('warm', asOfMs, ages) ? 'warm' : 'cold';

@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { finished } from 'node:stream/promises';
 import { AkoshaError } from '../contract/index.js';
 import { entryPoint } from '../runtime/index.js';
 import { ResponseSchema, type Job, type Request } from './messages.js';
@@ -34,7 +34,7 @@ export interface RunOptions {
 /** One child process. Runs one job at a time. */
 export class ReaderProcess {
   readonly #child: ChildProcess;
-  readonly #closed: Promise<unknown>;
+  readonly #gone: Promise<void>;
   #stderr = '';
   #jobs = 0;
   #usable = true;
@@ -46,13 +46,7 @@ export class ReaderProcess {
       env: environment,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
-    this.#closed = Promise.race([once(this.#child, 'close'), once(this.#child, 'error')]).catch(
-      () => undefined,
-    );
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL);
-    });
-    this.#child.on('exit', () => (this.#usable = false)).on('error', () => (this.#usable = false));
+    this.#gone = this.#watch();
   }
 
   /** False once it died or a job of it failed. */
@@ -77,6 +71,24 @@ export class ReaderProcess {
     }
   }
 
+  /** Resolves when the child has ended and all it wrote is read. Not by its `close` event: after a disconnect it has none. */
+  async #watch(): Promise<void> {
+    const { stderr } = this.#child;
+    stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL);
+    });
+    await new Promise<void>((resolve) => {
+      this.#child.once('exit', () => resolve());
+      this.#child.on('error', (error) => {
+        this.#stderr += error.message;
+        // Any other error is of a message or a kill, and of a child that will have an exit.
+        if (this.#child.pid === undefined) resolve();
+      });
+    });
+    this.#usable = false;
+    if (stderr !== null) await finished(stderr).catch(() => undefined);
+  }
+
   #exchange(request: Request, { timeoutMs, signal }: RunOptions): Promise<unknown> {
     const child = this.#child;
     const what = describe(request.job);
@@ -84,7 +96,7 @@ export class ReaderProcess {
       const settle = (action: () => void): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', onAbort);
-        child.off('message', onMessage).off('close', onClose).off('error', onError);
+        child.off('message', onMessage);
         action();
       };
       const fail = (error: AkoshaError): void => settle(() => reject(error));
@@ -97,11 +109,11 @@ export class ReaderProcess {
         if (answer.ok) return settle(() => resolve(answer.result));
         fail(new AkoshaError(answer.error.type, answer.error.message, { details: answer.error.details }));
       };
-      const onClose = (code: number | null, by: string | null): void =>
-        fail(
-          readerFailed(`${what}: the reader died (${by ?? `exit code ${code}`}) ${this.#stderr}`.trimEnd()),
-        );
-      const onError = (error: Error): void => fail(readerFailed(`${what}: ${error.message}`, error));
+      const onGone = (): void => {
+        const how =
+          child.signalCode ?? (child.pid === undefined ? 'not started' : `exit code ${child.exitCode}`);
+        fail(readerFailed(`${what}: the reader died (${how}) ${this.#stderr}`.trimEnd()));
+      };
       const onAbort = (): void =>
         fail(new AkoshaError('Cancelled', `${what}: cancelled`, { cause: signal?.reason }));
       const timer = setTimeout(
@@ -109,11 +121,13 @@ export class ReaderProcess {
         timeoutMs,
       );
 
-      child.on('message', onMessage).on('close', onClose).on('error', onError);
+      child.on('message', onMessage);
+      void this.#gone.then(onGone);
       signal?.addEventListener('abort', onAbort, { once: true });
       if (signal?.aborted === true) return onAbort();
       child.send(request, (error) => {
-        if (error !== null) onError(error);
+        // It is dying, and will say better why; should it not, the request was not taken all the same.
+        if (error !== null) void this.kill();
       });
     });
   }
@@ -122,7 +136,7 @@ export class ReaderProcess {
   async kill(): Promise<void> {
     this.#usable = false;
     this.#child.kill('SIGKILL');
-    await this.#closed;
+    await this.#gone;
   }
 
   /** Ends an idle one. */
@@ -130,7 +144,7 @@ export class ReaderProcess {
     this.#usable = false;
     if (this.#child.connected) this.#child.disconnect();
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), END_GRACE_MS);
-    await this.#closed;
+    await this.#gone;
     clearTimeout(timer);
   }
 }

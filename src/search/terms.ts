@@ -27,7 +27,7 @@ const STOP_WORDS = new Set(
  */
 export function searchTerms(text: string): string[] {
   const terms = new Map<string, string>();
-  for (const [term] of text.normalize('NFC').toLowerCase().matchAll(TERM)) {
+  for (const term of new Set(text.normalize('NFC').toLowerCase().match(TERM))) {
     const folded = foldText(term);
     if (!terms.has(folded)) terms.set(folded, term);
   }

@@ -197,8 +197,18 @@ export interface MemoryStore {
   forgetObjects(names: readonly string[]): Promise<void>;
 
   // Search. Candidates may be outdated or doubled across tiers; `fetch` is what counts.
-  searchVectors(tier: Tier, vector: Float32Array, filters: SearchFilters, limit: number): Promise<Candidate[]>;
-  searchWords(tier: Tier, terms: readonly string[], filters: SearchFilters, limit: number): Promise<Candidate[]>;
+  searchVectors(
+    tier: Tier,
+    vector: Float32Array,
+    filters: SearchFilters,
+    limit: number,
+  ): Promise<Candidate[]>;
+  searchWords(
+    tier: Tier,
+    terms: readonly string[],
+    filters: SearchFilters,
+    limit: number,
+  ): Promise<Candidate[]>;
   fetch(keys: readonly MemoryKey[], tiers: readonly Tier[]): Promise<StoredMemory[]>;
 
   checkpoint(): Promise<void>;

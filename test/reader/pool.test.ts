@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import type { Job } from '../../src/reader/messages.js';
 import { ReaderProcess, readerEnvironment } from '../../src/reader/reader-process.js';
 import { SAMPLES } from '../support/databases.js';
 import { openPool, setEnvironment, temporaryFolder } from './support.js';
@@ -123,7 +124,8 @@ it('reports a child that died, once: its successor does the job', async () => {
 
 it('says what a dying child wrote to stderr', async () => {
   const reader = new ReaderProcess(readerEnvironment(false));
-  await expect(reader.run(JSON.parse('{"job":"unheard-of"}'), { timeoutMs: 20_000 })).rejects.toMatchObject({
+  const unheardOf: Job = JSON.parse('{"job":"unheard-of"}');
+  await expect(reader.run(unheardOf, { timeoutMs: 20_000 })).rejects.toMatchObject({
     type: 'ReaderFailed',
     message: expect.stringMatching(/the reader died \(exit code 1\)[^]*invalid_union/i),
   });

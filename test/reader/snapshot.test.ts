@@ -133,8 +133,8 @@ describe('what cannot be read', () => {
 
   it('a file cut short', async () => {
     const database = join(await temporaryFolder(), 'x.duckdb');
-    await copyFile(join(SAMPLES, 'knowledge_graph.duckdb'), database);
-    await truncate(database, 1_000_000);
+    await copyFile(join(SAMPLES, 'reflection.duckdb'), database);
+    await truncate(database, 3_000_000);
     await expect(take(database)).rejects.toMatchObject({ type: 'DatabaseUnreadable' });
   });
 
@@ -212,14 +212,14 @@ describe('a copy that was disturbed is taken again', () => {
     await writeFile(database, Buffer.alloc(SIZE, 1));
     await writeFile(`${database}.wal`, Buffer.alloc(100_000, 2));
     let count = 0;
-    let running = true;
+    const resting = new AbortController();
     const disturbing = (async () => {
-      while (running && count < times) {
+      while (!resting.signal.aborted && count < times) {
         await sleep(1);
         await disturb(database, (count += 1));
       }
     })();
-    const copy = copyStable(database, join(folder, 'copy')).finally(() => (running = false));
+    const copy = copyStable(database, join(folder, 'copy')).finally(() => resting.abort());
     const [outcome] = await Promise.allSettled([copy, disturbing]);
     return { outcome, folder, count };
   }

@@ -73,7 +73,10 @@ export class ColdCache {
       await this.#options.archive.getFile(object.name, partial);
       const { sha256 } = await this.#options.hashFile(partial);
       if (sha256 !== object.sha256) {
-        throw new AkoshaError('ObjectCorrupt', `${object.name}: its SHA-256 is ${sha256}, the catalog says ${object.sha256}`);
+        throw new AkoshaError(
+          'ObjectCorrupt',
+          `${object.name}: its SHA-256 is ${sha256}, the catalog says ${object.sha256}`,
+        );
       }
       await rename(partial, file);
     } finally {

@@ -59,7 +59,16 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
       maxBytes: options.coldCacheBytes,
       hashFile: options.hashFile,
     });
-    const context = new EngineContext(catalog, tiers, cold, options.archive, options.policy, options.hashFile, options.leaseMs, options.now);
+    const context = new EngineContext(
+      catalog,
+      tiers,
+      cold,
+      options.archive,
+      options.policy,
+      options.hashFile,
+      options.leaseMs,
+      options.now,
+    );
     await catalog.write.abortAllOperations(options.now());
     return storeOf(context, opened);
   } catch (error) {
@@ -136,6 +145,12 @@ async function countTiers(context: EngineContext): Promise<Record<Tier, TierCoun
 }
 
 async function fileBytes(file: string): Promise<number> {
-  const sizes = await Promise.all([file, `${file}.wal`].map((name) => stat(name).then((found) => found.size).catch(() => 0)));
+  const sizes = await Promise.all(
+    [file, `${file}.wal`].map((name) =>
+      stat(name)
+        .then((found) => found.size)
+        .catch(() => 0),
+    ),
+  );
   return sizes.reduce((sum, size) => sum + size, 0);
 }

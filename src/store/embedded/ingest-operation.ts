@@ -12,13 +12,16 @@ export async function openIngest(context: EngineContext, batch: IngestBatch): Pr
   try {
     for await (const rows of readKeys(tiers, batch.rowsFile)) await catalog.write.stageRows(stage, rows);
     const order = await requireOrder(context, batch);
-    const { opId, writes } = await openExclusively(context, `${batch.upload.systemId}/${batch.upload.uploadId}`, () =>
-      catalog.write.openIngest({
-        stage,
-        upload: batch.upload,
-        hotCutoff: context.hotCutoff(batch.asOf),
-        ...context.lease(),
-      }),
+    const { opId, writes } = await openExclusively(
+      context,
+      `${batch.upload.systemId}/${batch.upload.uploadId}`,
+      () =>
+        catalog.write.openIngest({
+          stage,
+          upload: batch.upload,
+          hotCutoff: context.hotCutoff(batch.asOf),
+          ...context.lease(),
+        }),
     );
     context.latch.open(opId);
     return new EmbeddedIngest(context, batch, { opId, stage, order, writes });
@@ -31,7 +34,10 @@ export async function openIngest(context: EngineContext, batch: IngestBatch): Pr
 async function requireOrder(context: EngineContext, { upload }: IngestBatch): Promise<number> {
   const record = await context.catalog.read.getUpload(upload);
   if (record !== undefined) return record.order;
-  throw new AkoshaError('OperationClosed', `upload ${upload.uploadId} of ${upload.systemId} is not in the queue`);
+  throw new AkoshaError(
+    'OperationClosed',
+    `upload ${upload.uploadId} of ${upload.systemId} is not in the queue`,
+  );
 }
 
 class EmbeddedIngest extends OpenOperation implements IngestOperation {
@@ -59,7 +65,8 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
     return this.write(async () => {
       const staging = await this.#load();
       await staging.insert();
-      for await (const texts of staging.texts()) await this.context.catalog.write.stageTexts(this.#stage, texts);
+      for await (const texts of staging.texts())
+        await this.context.catalog.write.stageTexts(this.#stage, texts);
     });
   }
 

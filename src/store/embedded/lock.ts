@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { AkoshaError } from '../../contract/index.js';
-import { isRunning, processStart } from '../../servers/index.js';
+import { isRunning, processStart } from '../../runtime/index.js';
 
 /**
  * A lock file with the owner's pid and start time. A process that died leaves it behind; since a pid is used again, only pid and
@@ -28,7 +28,10 @@ async function removeIfStale(file: string): Promise<void> {
   const content = await readFile(file, 'utf8').catch(() => '');
   const [pid, startedAt] = content.split(' ');
   if (pid !== undefined && startedAt !== undefined && isRunning({ pid: Number(pid), startedAt })) {
-    throw new AkoshaError('StoreLocked', `process ${pid} owns ${file}: stop it, or set AKOSHA_DATA_DIR to another folder`);
+    throw new AkoshaError(
+      'StoreLocked',
+      `process ${pid} owns ${file}: stop it, or set AKOSHA_DATA_DIR to another folder`,
+    );
   }
   await rm(file, { force: true });
 }

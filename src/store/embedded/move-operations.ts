@@ -6,8 +6,16 @@ import { abandon, OpenOperation } from './open-operation.js';
 import { MoveStaging } from './tiers/moving.js';
 
 /** Hot to warm: the oldest rows due. */
-export async function openMove(context: EngineContext, asOf: number, limit: number): Promise<MoveOperation | undefined> {
-  const opened = await context.catalog.write.openMove({ cutoff: context.hotCutoff(asOf), limit, ...context.lease() });
+export async function openMove(
+  context: EngineContext,
+  asOf: number,
+  limit: number,
+): Promise<MoveOperation | undefined> {
+  const opened = await context.catalog.write.openMove({
+    cutoff: context.hotCutoff(asOf),
+    limit,
+    ...context.lease(),
+  });
   return opened && start(context, opened, 'hot', (staging) => new EmbeddedMove(context, opened, staging));
 }
 
@@ -27,7 +35,13 @@ export async function openCold(
     ...context.lease(),
   });
   return (
-    opened && start(context, opened, 'warm', (staging) => new EmbeddedCold(context, opened, staging, partition.systemId))
+    opened &&
+    start(
+      context,
+      opened,
+      'warm',
+      (staging) => new EmbeddedCold(context, opened, staging, partition.systemId),
+    )
   );
 }
 

@@ -20,12 +20,17 @@ export abstract class OpenOperation implements Operation {
     const { archive, hashFile } = this.context;
     const { bytes, sha256 } = await hashFile(put.file);
     const name = put.name(sha256);
-    await this.write((signal) => archive.putFile(name, put.file, { createOnly: true, signal }).catch(ignoreOwnPut));
+    await this.write((signal) =>
+      archive.putFile(name, put.file, { createOnly: true, signal }).catch(ignoreOwnPut),
+    );
     failPoint(put.failPoint);
     await archive.getFile(name, put.back);
     const found = await hashFile(put.back);
     if (found.sha256 !== sha256) {
-      throw new AkoshaError('ObjectCorrupt', `${name} read back has SHA-256 ${found.sha256}, written was ${sha256}`);
+      throw new AkoshaError(
+        'ObjectCorrupt',
+        `${name} read back has SHA-256 ${found.sha256}, written was ${sha256}`,
+      );
     }
     return { name, bytes, sha256 };
   }
@@ -55,7 +60,11 @@ export async function abandon(context: EngineContext, opId: number): Promise<voi
 const OPEN_ATTEMPTS = 5;
 
 /** Opens an operation on a target after closing the attempts at it that are still open: the newest attempt wins. */
-export async function openExclusively<T>(context: EngineContext, target: string, open: () => Promise<T>): Promise<T> {
+export async function openExclusively<T>(
+  context: EngineContext,
+  target: string,
+  open: () => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     for (const opId of await context.catalog.write.openOperations(target)) await abandon(context, opId);
     try {

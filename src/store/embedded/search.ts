@@ -23,7 +23,9 @@ export async function searchVectors(
     return again(() => searchTableVectors(context.tiers, tier, vector, filters, limit));
   }
   const objects = await context.catalog.read.coldObjects(filters);
-  return context.cold.use(objects, (files) => searchColdVectors(context.tiers, files, vector, filters, limit));
+  return context.cold.use(objects, (files) =>
+    searchColdVectors(context.tiers, files, vector, filters, limit),
+  );
 }
 
 export async function searchWords(
@@ -51,7 +53,9 @@ export async function fetchMemories(
   const found = new Map<string, StoredMemory>();
   let missing = keys;
   for (let round = 0; round < FETCH_ROUNDS && missing.length > 0; round++) {
-    const placed = (await context.catalog.read.placements(missing)).filter(({ tier }) => tiers.includes(tier));
+    const placed = (await context.catalog.read.placements(missing)).filter(({ tier }) =>
+      tiers.includes(tier),
+    );
     const rows = await fetchPlaced(context, placed);
     for (const place of placed) {
       const row = rows.get(place.rowId);
@@ -62,7 +66,10 @@ export async function fetchMemories(
   return [...found.values()];
 }
 
-async function fetchPlaced(context: EngineContext, placed: readonly Placed[]): Promise<Map<number, FetchedRow>> {
+async function fetchPlaced(
+  context: EngineContext,
+  placed: readonly Placed[],
+): Promise<Map<number, FetchedRow>> {
   const groups = new Map<string, Placed[]>();
   for (const place of placed) groups.set(sourceOf(place), [...(groups.get(sourceOf(place)) ?? []), place]);
   const parts = await Promise.all([...groups.values()].map((group) => fetchGroup(context, group)));
@@ -82,7 +89,9 @@ async function fetchGroup(context: EngineContext, group: readonly Placed[]): Pro
   }
   const object = first.object === null ? undefined : await context.catalog.read.objectByName(first.object);
   if (object === undefined) return [];
-  return context.cold.use([object], ([file]) => (file === undefined ? Promise.resolve([]) : fetchFromObject(context.tiers, file, rowIds)));
+  return context.cold.use([object], ([file]) =>
+    file === undefined ? Promise.resolve([]) : fetchFromObject(context.tiers, file, rowIds),
+  );
 }
 
 /** A period's table may be dropped between the look at the placements and the read: its rows are elsewhere by then. */

@@ -22,7 +22,11 @@ export async function sweepRows(context: EngineContext, options: SweepOptions): 
   return swept;
 }
 
-async function sweepTable(context: EngineContext, table: PeriodTable, { unnamedBefore }: SweepOptions): Promise<number> {
+async function sweepTable(
+  context: EngineContext,
+  table: PeriodTable,
+  { unnamedBefore }: SweepOptions,
+): Promise<number> {
   const { catalog, tiers } = context;
   const placed = await catalog.read.countPlaced(table.from, table.until, table.tier);
   if ((await countRows(tiers, table)) <= placed) return 0;

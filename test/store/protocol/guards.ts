@@ -27,9 +27,14 @@ async function expectText(world: World, id: string, text: string): Promise<void>
 export const GUARDS: readonly Guard[] = [
   {
     name: 'reclassify-at-commit',
-    prevents: 'an upload that saw no placement leaves its newer row out, because another upload committed meanwhile',
+    prevents:
+      'an upload that saw no placement leaves its newer row out, because another upload committed meanwhile',
     without: [
-      { file: INGEST, from: "const order = requireTurn(db, input.upload);\n        classify(db, input.stage, input.upload, order);\n        requireWritten", to: 'const order = requireTurn(db, input.upload);\n        requireWritten' },
+      {
+        file: INGEST,
+        from: 'const order = requireTurn(db, input.upload);\n        classify(db, input.stage, input.upload, order);\n        requireWritten',
+        to: 'const order = requireTurn(db, input.upload);\n        requireWritten',
+      },
     ],
     scenario: async (world) => {
       await world.register('u1', 1);
@@ -52,7 +57,10 @@ export const GUARDS: readonly Guard[] = [
     scenario: async (world) => {
       await world.ingest('u1', 1, [{ id: 'a', text: 'one' }]);
       await world.register('u2', 2, 1);
-      const late = await world.openIngest('u2', [{ id: 'a', text: 'one' }, { id: 'b', text: 'other' }]);
+      const late = await world.openIngest('u2', [
+        { id: 'a', text: 'one' },
+        { id: 'b', text: 'other' },
+      ]);
       await late.insertRows();
       const journal = await world.putJournal(late, 'u2');
       world.sql(`DELETE FROM placements WHERE memory_id = 'a'`);
@@ -76,7 +84,13 @@ export const GUARDS: readonly Guard[] = [
   {
     name: 'unchanged-rows-above-a-gap',
     prevents: 'A at order 1, A again at 3 (unchanged), and a late B at 2 replaces it',
-    without: [{ file: INGEST, from: 'p.hash = incoming.hash AND p.ord < $order AND EXISTS', to: 'p.hash = incoming.hash AND 0 AND EXISTS' }],
+    without: [
+      {
+        file: INGEST,
+        from: 'p.hash = incoming.hash AND p.ord < $order AND EXISTS',
+        to: 'p.hash = incoming.hash AND 0 AND EXISTS',
+      },
+    ],
     scenario: async (world) => {
       await world.ingest('u1', 1, [{ id: 'a', text: 'A' }]);
       const counts = await world.ingest('u3', 3, [{ id: 'a', text: 'A' }], 2);
@@ -89,7 +103,11 @@ export const GUARDS: readonly Guard[] = [
     name: 'operation-id-in-names',
     prevents: 'the sweep of a dead attempt deletes the object that its retry placed',
     without: [
-      { file: 'contract/object-keys.js', from: '${ref.uploadId}-${opId}-${sha256', to: '${ref.uploadId}-${parseInt(sha256.slice(0, 12), 16)}-${sha256' },
+      {
+        file: 'contract/object-keys.js',
+        from: '${ref.uploadId}-${opId}-${sha256',
+        to: '${ref.uploadId}-${parseInt(sha256.slice(0, 12), 16)}-${sha256',
+      },
     ],
     scenario: async (world) => {
       await world.register('u1', 1);
@@ -102,7 +120,9 @@ export const GUARDS: readonly Guard[] = [
       const journal = await world.putJournal(retry, 'u1');
       await world.store.chooseObjects(await world.objectNames('journal/'), { unnamedBefore: world.now });
       world.now += 1000;
-      const chosen = await world.store.chooseObjects(await world.objectNames('journal/'), { unnamedBefore: world.now });
+      const chosen = await world.store.chooseObjects(await world.objectNames('journal/'), {
+        unnamedBefore: world.now,
+      });
       await retry.commit(journal);
       await world.archive.delete(chosen);
       assert.deepEqual(await world.objectNames('journal/'), [journal.name]);
@@ -113,7 +133,13 @@ export const GUARDS: readonly Guard[] = [
   {
     name: 'commit-needs-open-operation',
     prevents: 'an attempt taken for dead commits rows that a sweep may already have taken',
-    without: [{ file: 'store/embedded/catalog/operations.js', from: "if (row?.state !== 'open')\n", to: 'if (false)\n' }],
+    without: [
+      {
+        file: 'store/embedded/catalog/operations.js',
+        from: "if (row?.state !== 'open')\n",
+        to: 'if (false)\n',
+      },
+    ],
     scenario: async (world) => {
       await world.register('u1', 1);
       const zombie = await world.openIngest('u1', [{ id: 'a', text: 'one' }]);
@@ -138,7 +164,13 @@ export const GUARDS: readonly Guard[] = [
   {
     name: 'receipt-due-is-a-state',
     prevents: 'a crash between commit and receipt, and nobody writes the receipt',
-    without: [{ file: UPLOADS, from: "WHERE system_id = $system AND state IN ('pending', 'committed', 'receipted')", to: "WHERE system_id = $system AND state IN ('pending')" }],
+    without: [
+      {
+        file: UPLOADS,
+        from: "WHERE system_id = $system AND state IN ('pending', 'committed', 'receipted')",
+        to: "WHERE system_id = $system AND state IN ('pending')",
+      },
+    ],
     scenario: async (world) => {
       await world.register('u1', 1);
       await world.commit('u1', [{ id: 'a', text: 'one' }]);
@@ -166,10 +198,15 @@ export const GUARDS: readonly Guard[] = [
     without: [{ file: INGEST, from: "THEN 'refused'", to: "THEN 'new'" }],
     scenario: async (world) => {
       await world.register('u1', 1);
-      const operation = await world.openIngest('u1', [{ id: 'a', text: 'one' }, { id: 'b', text: 'two' }]);
+      const operation = await world.openIngest('u1', [
+        { id: 'a', text: 'one' },
+        { id: 'b', text: 'two' },
+      ]);
       await operation.insertRows();
       const journal = await world.putJournal(operation, 'u1');
-      world.sql(`INSERT INTO tombstones (scope, system_id, kind, memory_id, state) VALUES ('memory', 'host-1', 'conversation', 'a', 'standing')`);
+      world.sql(
+        `INSERT INTO tombstones (scope, system_id, kind, memory_id, state) VALUES ('memory', 'host-1', 'conversation', 'a', 'standing')`,
+      );
       const counts = await operation.commit(journal);
       await operation.close();
       assert.deepEqual([counts.new, counts.refused], [1, 1]);
@@ -209,15 +246,28 @@ export const GUARDS: readonly Guard[] = [
   {
     name: 'move-leaves-changed-rows-out',
     prevents: 'a row that changed between copy and commit is replaced by its older copy',
-    without: [{ file: MOVES, from: 'ON p.pid = b.pid AND p.row_id = b.row_id', to: 'ON p.pid = b.pid' }].map((patch) => ({ ...patch, from: `JOIN placements p ${patch.from}`, to: `JOIN placements p ${patch.to}` })),
+    without: [{ file: MOVES, from: 'ON p.pid = b.pid AND p.row_id = b.row_id', to: 'ON p.pid = b.pid' }].map(
+      (patch) => ({ ...patch, from: `JOIN placements p ${patch.from}`, to: `JOIN placements p ${patch.to}` }),
+    ),
     scenario: async (world) => {
-      await world.ingest('u1', 1, [{ id: 'a', text: 'old' }, { id: 'b', text: 'stays' }]);
+      await world.ingest('u1', 1, [
+        { id: 'a', text: 'old' },
+        { id: 'b', text: 'stays' },
+      ]);
       const later = NOW + 30 * 86_400_000;
       const move = await world.store.openMove(later, 10);
       assert.ok(move);
       await move.copyRows();
       await move.verifyCopies();
-      await world.ingest('u2', 2, [{ id: 'a', text: 'new' }, { id: 'b', text: 'stays' }], 1);
+      await world.ingest(
+        'u2',
+        2,
+        [
+          { id: 'a', text: 'new' },
+          { id: 'b', text: 'stays' },
+        ],
+        1,
+      );
       assert.equal(await move.commit(), 1);
       await move.close();
       await expectText(world, 'a', 'new');
@@ -229,7 +279,10 @@ export const GUARDS: readonly Guard[] = [
     prevents: 'two transitions at once move one row twice',
     without: [{ file: MOVES, from: 'const NOT_MOVING = `NOT EXISTS', to: 'const NOT_MOVING = `1 OR EXISTS' }],
     scenario: async (world) => {
-      await world.ingest('u1', 1, [{ id: 'a', text: 'one', age: 5 }, { id: 'b', text: 'two', age: 4 }]);
+      await world.ingest('u1', 1, [
+        { id: 'a', text: 'one', age: 5 },
+        { id: 'b', text: 'two', age: 4 },
+      ]);
       const later = NOW + 30 * 86_400_000;
       const first = await world.store.openMove(later, 1);
       const second = await world.store.openMove(later, 1);
@@ -276,8 +329,20 @@ export const GUARDS: readonly Guard[] = [
   {
     name: 'drop-in-one-transaction-with-its-check',
     prevents: 'a table found empty gets a row and is dropped with it',
-    slow: [{ file: 'store/embedded/tiers/sweeping.js', from: 'if (rows > 0)', to: 'if (rows === 0) await new Promise((resolve) => setTimeout(resolve, 800));\n            if (rows > 0)' }],
-    without: [{ file: 'store/embedded/tiers/sweeping.js', from: 'return await tiers.write(table.tier, connection, async () => {\n            const rows', to: 'return await (async (work) => work())(async () => {\n            const rows' }],
+    slow: [
+      {
+        file: 'store/embedded/tiers/sweeping.js',
+        from: 'if (rows > 0)',
+        to: 'if (rows === 0) await new Promise((resolve) => setTimeout(resolve, 800));\n            if (rows > 0)',
+      },
+    ],
+    without: [
+      {
+        file: 'store/embedded/tiers/sweeping.js',
+        from: 'return await tiers.write(table.tier, connection, async () => {\n            const rows',
+        to: 'return await (async (work) => work())(async () => {\n            const rows',
+      },
+    ],
     scenario: async (world) => {
       await world.ingest('u1', 1, [{ id: 'a', text: 'one' }]);
       await world.ingest('u2', 2, [{ id: 'a', text: 'moved away', age: 2 }], 1);
@@ -292,7 +357,13 @@ export const GUARDS: readonly Guard[] = [
   {
     name: 'dead-attempts-are-closed-at-start',
     prevents: 'rows of a batch that died with its process stay in it for ever',
-    without: [{ file: 'store/embedded/embedded-store.js', from: 'await catalog.write.abortAllOperations(options.now());', to: '' }],
+    without: [
+      {
+        file: 'store/embedded/embedded-store.js',
+        from: 'await catalog.write.abortAllOperations(options.now());',
+        to: '',
+      },
+    ],
     scenario: async (world) => {
       await world.ingest('u1', 1, [{ id: 'a', text: 'one' }]);
       const later = NOW + 30 * 86_400_000;
@@ -307,7 +378,9 @@ export const GUARDS: readonly Guard[] = [
   {
     name: 'closing-waits-for-writes',
     prevents: 'a write of a closed operation lands after everything that closing was for',
-    without: [{ file: 'store/embedded/latch.js', from: 'await Promise.allSettled([...entry.writes]);', to: '' }],
+    without: [
+      { file: 'store/embedded/latch.js', from: 'await Promise.allSettled([...entry.writes]);', to: '' },
+    ],
     scenario: async (world) => {
       await world.register('u1', 1);
       const first = await world.openIngest('u1', [{ id: 'a', text: 'one' }]);
@@ -327,7 +400,9 @@ export const GUARDS: readonly Guard[] = [
   {
     name: 'put-is-read-back',
     prevents: 'an object that object storage damaged becomes the only copy',
-    without: [{ file: 'store/embedded/open-operation.js', from: 'if (found.sha256 !== sha256)', to: 'if (false)' }],
+    without: [
+      { file: 'store/embedded/open-operation.js', from: 'if (found.sha256 !== sha256)', to: 'if (false)' },
+    ],
     scenario: async (world) => {
       await world.register('u1', 1);
       const operation = await world.openIngest('u1', [{ id: 'a', text: 'one' }]);
@@ -347,8 +422,16 @@ export const GUARDS: readonly Guard[] = [
   {
     name: 'search-looks-twice',
     prevents: 'a search misses a memory that a move took from under it',
-    slow: [{ file: 'store/embedded/search.js', from: 'const rows = await fetchPlaced(context, placed);', to: 'await new Promise((resolve) => setTimeout(resolve, 2000));\n        const rows = await fetchPlaced(context, placed);' }],
-    without: [{ file: 'store/embedded/search.js', from: 'const FETCH_ROUNDS = 3;', to: 'const FETCH_ROUNDS = 1;' }],
+    slow: [
+      {
+        file: 'store/embedded/search.js',
+        from: 'const rows = await fetchPlaced(context, placed);',
+        to: 'await new Promise((resolve) => setTimeout(resolve, 2000));\n        const rows = await fetchPlaced(context, placed);',
+      },
+    ],
+    without: [
+      { file: 'store/embedded/search.js', from: 'const FETCH_ROUNDS = 3;', to: 'const FETCH_ROUNDS = 1;' },
+    ],
     scenario: async (world) => {
       await world.ingest('u1', 1, [{ id: 'a', text: 'one' }]);
       const found = world.find('a');

@@ -25,26 +25,35 @@ export function loadProgram(): Promise<Library> {
 }
 
 /** A copy of the program with patches. Inside the checkout, because it has to find `node_modules`. */
-export async function loadPatched(name: string, patches: readonly Patch[]): Promise<{ library: Library; remove: () => Promise<void> }> {
+export async function loadPatched(
+  name: string,
+  patches: readonly Patch[],
+): Promise<{ library: Library; remove: () => Promise<void> }> {
   const folder = path.join(ROOT, '.mutants', `${name}-${process.pid}`);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   await cp(path.join(ROOT, 'dist'), folder, {
     recursive: true,
-    filter: (file) => !file.endsWith('.map') && !file.endsWith('.d.ts') && !file.endsWith('workflow-bundle.js'),
+    filter: (file) =>
+      !file.endsWith('.map') && !file.endsWith('.d.ts') && !file.endsWith('workflow-bundle.js'),
   });
   for (const { file, from, to } of patches) {
     const target = path.join(folder, file);
     const text = await readFile(target, 'utf8');
     const count = text.split(from).length - 1;
-    if (count !== 1) throw new Error(`${file} holds ${JSON.stringify(from)} ${count} times; a patch needs it once`);
-    await writeFile(target, text.replace(from, () => to));
+    if (count !== 1)
+      throw new Error(`${file} holds ${JSON.stringify(from)} ${count} times; a patch needs it once`);
+    await writeFile(
+      target,
+      text.replace(from, () => to),
+    );
   }
   return { library: await load(folder), remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
 async function load(folder: string): Promise<Library> {
-  const open = (file: string): Promise<unknown> => import(/* @vite-ignore */ pathToFileURL(path.join(folder, file)).href);
+  const open = (file: string): Promise<unknown> =>
+    import(/* @vite-ignore */ pathToFileURL(path.join(folder, file)).href);
   return {
     contract: await open('contract/index.js'),
     objects: await open('objects/index.js'),

@@ -86,7 +86,8 @@ export class World {
     return operation.putObject({
       file,
       back: this.file('back'),
-      name: (sha256) => this.library.contract.journalKey({ systemId: SYSTEM, uploadId }, operation.opId, sha256),
+      name: (sha256) =>
+        this.library.contract.journalKey({ systemId: SYSTEM, uploadId }, operation.opId, sha256),
       failPoint: 'ingest.after-journal-put',
     });
   }
@@ -110,7 +111,12 @@ export class World {
   }
 
   /** A whole ingest. */
-  async ingest(uploadId: string, order: number, rows: readonly Row[], previous: number | null = null): Promise<Record<string, number>> {
+  async ingest(
+    uploadId: string,
+    order: number,
+    rows: readonly Row[],
+    previous: number | null = null,
+  ): Promise<Record<string, number>> {
     await this.register(uploadId, order, previous);
     const counts = await this.commit(uploadId, rows);
     await this.finish(uploadId);
@@ -125,7 +131,10 @@ export class World {
 
   /** Runs statements on the catalog beside the store, for states that no interface makes yet. */
   sql(statement: string): void {
-    const database = new this.library.database.CatalogDatabase(path.join(this.folder, 'store/catalog.db'), 'write');
+    const database = new this.library.database.CatalogDatabase(
+      path.join(this.folder, 'store/catalog.db'),
+      'write',
+    );
     database.run(statement);
     database.close();
   }

@@ -16,8 +16,7 @@ export interface CatalogRequest {
 }
 
 export type CatalogResponse =
-  | { id: number; result: unknown }
-  | { id: number; error: { type: ErrorType | undefined; message: string } };
+  { id: number; result: unknown } | { id: number; error: { type: ErrorType | undefined; message: string } };
 
 const { path, mode } = workerData as CatalogThreadData;
 const methods: Record<string, (db: CatalogDatabase, ...args: never[]) => unknown> =

@@ -26,7 +26,9 @@ class CatalogThread {
       this.#settle(response);
     });
     this.#worker.on('error', (error) => {
-      this.#fail(new AkoshaError('StoreDamaged', `catalog at ${data.path}: ${error.message}`, { cause: error }));
+      this.#fail(
+        new AkoshaError('StoreDamaged', `catalog at ${data.path}: ${error.message}`, { cause: error }),
+      );
     });
     this.#worker.on('exit', () => {
       this.#fail(new AkoshaError('StoreClosed', 'the catalog is closed'));

@@ -23,9 +23,13 @@ export class CatalogDatabase {
     this.#connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
     const version = this.number('PRAGMA user_version');
     if (version > SCHEMA_VERSION) {
-      throw new AkoshaError('StoreDamaged', `catalog.db has schema ${version}; this build reads up to ${SCHEMA_VERSION}`);
+      throw new AkoshaError(
+        'StoreDamaged',
+        `catalog.db has schema ${version}; this build reads up to ${SCHEMA_VERSION}`,
+      );
     }
-    if (version === 0) this.#connection.exec(`BEGIN; ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+    if (version === 0)
+      this.#connection.exec(`BEGIN; ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
     this.#connection.exec(STAGING);
   }
 
@@ -72,7 +76,10 @@ export class CatalogDatabase {
   /** Starts the ids of a new epoch, above everything an earlier store under the same bucket can have used. */
   startEpoch(epoch: number): void {
     const first = epoch * IDS_PER_EPOCH + 1;
-    this.run(`INSERT INTO meta VALUES ('epoch', $epoch), ('first_id', $first), ('next_id', $first)`, { epoch, first });
+    this.run(`INSERT INTO meta VALUES ('epoch', $epoch), ('first_id', $first), ('next_id', $first)`, {
+      epoch,
+      first,
+    });
   }
 
   checkpoint(): void {

@@ -50,7 +50,11 @@ export function stageRows(db: CatalogDatabase, stage: string, rows: readonly Inc
 }
 
 /** The texts of rows that will be written, for the text index. */
-export function stageTexts(db: CatalogDatabase, stage: string, texts: readonly { n: number; content: string }[]): void {
+export function stageTexts(
+  db: CatalogDatabase,
+  stage: string,
+  texts: readonly { n: number; content: string }[],
+): void {
   db.run(
     `UPDATE incoming SET content = t.value ->> 'content' FROM json_each($texts) t
      WHERE stage = $stage AND row_id IS NOT NULL AND n = t.value ->> 'n'`,
@@ -88,12 +92,19 @@ function requireTurn(db: CatalogDatabase, upload: UploadRef): number {
     { ...upload },
   );
   if (row?.state !== 'pending') {
-    throw new AkoshaError('OperationClosed', `upload ${upload.uploadId} is ${row?.state ?? 'unknown'}, not pending`);
+    throw new AkoshaError(
+      'OperationClosed',
+      `upload ${upload.uploadId} is ${row?.state ?? 'unknown'}, not pending`,
+    );
   }
   const due = db.number(`SELECT count(*) FROM uploads WHERE system_id = $systemId AND state = 'committed'`, {
     systemId: upload.systemId,
   });
-  if (due > 0) throw new AkoshaError('OperationClosed', `an earlier upload of ${upload.systemId} still lacks its receipt`);
+  if (due > 0)
+    throw new AkoshaError(
+      'OperationClosed',
+      `an earlier upload of ${upload.systemId} still lacks its receipt`,
+    );
   return row.ord;
 }
 
@@ -167,7 +178,8 @@ export function commitIngest(db: CatalogDatabase, input: CommitIngest): RowCount
 function requireWritten(db: CatalogDatabase, { stage, journal }: CommitIngest): void {
   const unwritten = journal === undefined ? NEEDED : `${NEEDED} AND row_id IS NULL`;
   const missing = db.number(`SELECT count(*) FROM incoming WHERE stage = $stage AND ${unwritten}`, { stage });
-  if (missing > 0) throw new AkoshaError('WriteSetStale', `${missing} rows became needed after the write set was made`);
+  if (missing > 0)
+    throw new AkoshaError('WriteSetStale', `${missing} rows became needed after the write set was made`);
 }
 
 function placeRows(db: CatalogDatabase, input: CommitIngest, order: number, journal: WrittenObject): void {
@@ -242,7 +254,11 @@ function countRows(db: CatalogDatabase, { stage, upload, covers }: CommitIngest,
   return counts;
 }
 
-function writeLedger(db: CatalogDatabase, { upload, covers, files, reader, now }: CommitIngest, rows: RowCounts): void {
+function writeLedger(
+  db: CatalogDatabase,
+  { upload, covers, files, reader, now }: CommitIngest,
+  rows: RowCounts,
+): void {
   db.run(
     `UPDATE uploads SET state = 'committed', committed_at = $now, covers = $covers, files = $files, reader = $reader,
        rows_new = $new, rows_changed = $changed, rows_unchanged = $unchanged, rows_refused = $refused,

@@ -30,7 +30,13 @@ export function placements(db: CatalogDatabase, keys: readonly MemoryKey[]): Pla
          AND p.memory_id = k.value ->> 'memoryId' LEFT JOIN objects o ON o.object_id = p.object_id WHERE p.deleted = 0`,
       { keys: JSON.stringify(keys) },
     )
-    .map((row) => ({ ...keyOf(row), rowId: row.row_id, tier: row.tier, ownTime: row.own_time, object: row.object }));
+    .map((row) => ({
+      ...keyOf(row),
+      rowId: row.row_id,
+      tier: row.tier,
+      ownTime: row.own_time,
+      object: row.object,
+    }));
 }
 
 /**
@@ -67,7 +73,10 @@ export function searchText(
 }
 
 /** Cold objects that can hold a row of these filters, by what the catalog knows of each. */
-export function coldObjects(db: CatalogDatabase, filters: SearchFilters): { name: string; bytes: number; sha256: string }[] {
+export function coldObjects(
+  db: CatalogDatabase,
+  filters: SearchFilters,
+): { name: string; bytes: number; sha256: string }[] {
   return db.all(
     `SELECT name, bytes, sha256 FROM objects o WHERE kind = 'cold' AND ($system IS NULL OR system_id = $system)
        AND ($since IS NULL OR max_own_time >= $since) AND ($until IS NULL OR min_own_time < $until)
@@ -76,13 +85,20 @@ export function coldObjects(db: CatalogDatabase, filters: SearchFilters): { name
   );
 }
 
-export function objectByName(db: CatalogDatabase, name: string): { name: string; bytes: number; sha256: string } | undefined {
+export function objectByName(
+  db: CatalogDatabase,
+  name: string,
+): { name: string; bytes: number; sha256: string } | undefined {
   return db.get(`SELECT name, bytes, sha256 FROM objects WHERE name = $name`, { name });
 }
 
 /** Rows per tier and kind by placement. `bytes` of cold are its objects'; the other tiers' files are measured elsewhere. */
 export function countTiers(db: CatalogDatabase): Record<Tier, TierCounts> {
-  const empty = (): TierCounts => ({ rows: 0, bytes: 0, kinds: { conversation: 0, reflection: 0, entity: 0, relation: 0 } });
+  const empty = (): TierCounts => ({
+    rows: 0,
+    bytes: 0,
+    kinds: { conversation: 0, reflection: 0, entity: 0, relation: 0 },
+  });
   const counts: Record<Tier, TierCounts> = { hot: empty(), warm: empty(), cold: empty() };
   const rows = db.all<{ tier: Tier; kind: Kind; n: number }>(
     `SELECT tier, kind, count(*) AS n FROM placements WHERE deleted = 0 GROUP BY tier, kind`,

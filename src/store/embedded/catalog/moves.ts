@@ -137,7 +137,11 @@ export function commitCold(
   });
 }
 
-function finishMove(db: CatalogDatabase, { opId, now }: { opId: number; now: number }, moved: number): number {
+function finishMove(
+  db: CatalogDatabase,
+  { opId, now }: { opId: number; now: number },
+  moved: number,
+): number {
   db.run(
     `INSERT INTO changes (pid, row_id, what, at) SELECT b.pid, b.new_row_id, 'moved', $now FROM batch_rows b
      JOIN placements p ON p.row_id = b.new_row_id WHERE b.op_id = $opId`,
@@ -174,7 +178,8 @@ export function coldPartitionsDue(
 
 /** Fails where a store's file and its placements cannot both be right. */
 export function requireRows(expected: number, found: number, what: string): void {
-  if (expected !== found) throw new AkoshaError('VerifyFailed', `${what}: ${found} of ${expected} rows are as they should be`);
+  if (expected !== found)
+    throw new AkoshaError('VerifyFailed', `${what}: ${found} of ${expected} rows are as they should be`);
 }
 
 export type MoveTarget = Extract<Tier, 'warm' | 'cold'>;

@@ -21,32 +21,49 @@ export function openOperation(db: CatalogDatabase, input: OpenOperation): number
   db.run(
     `INSERT INTO operations (op_id, kind, target, system_id, state, opened_at, lease_until)
      VALUES ($opId, $kind, $target, $systemId, 'open', $now, $leaseUntil)`,
-    { opId, kind: input.kind, target: input.target, systemId: input.systemId, now: input.now, leaseUntil: input.leaseUntil },
+    {
+      opId,
+      kind: input.kind,
+      target: input.target,
+      systemId: input.systemId,
+      now: input.now,
+      leaseUntil: input.leaseUntil,
+    },
   );
   return opId;
 }
 
 export function openOperations(db: CatalogDatabase, target: string): number[] {
   return db
-    .all<{ op_id: number }>(`SELECT op_id FROM operations WHERE state = 'open' AND target = $target`, { target })
+    .all<{ op_id: number }>(`SELECT op_id FROM operations WHERE state = 'open' AND target = $target`, {
+      target,
+    })
     .map((row) => row.op_id);
 }
 
 /** Operations whose lease ran out: their attempt died or hangs. */
 export function expiredOperations(db: CatalogDatabase, now: number): number[] {
   return db
-    .all<{ op_id: number }>(`SELECT op_id FROM operations WHERE state = 'open' AND lease_until < $now`, { now })
+    .all<{ op_id: number }>(`SELECT op_id FROM operations WHERE state = 'open' AND lease_until < $now`, {
+      now,
+    })
     .map((row) => row.op_id);
 }
 
 /** A commit must find its operation open, in its own transaction. */
 export function requireOpen(db: CatalogDatabase, opId: number): void {
   const row = db.get<{ state: string }>(`SELECT state FROM operations WHERE op_id = $opId`, { opId });
-  if (row?.state !== 'open') throw new AkoshaError('OperationClosed', `operation ${opId} is ${row?.state ?? 'unknown'}`);
+  if (row?.state !== 'open')
+    throw new AkoshaError('OperationClosed', `operation ${opId} is ${row?.state ?? 'unknown'}`);
 }
 
 /** Closes an operation, inside the caller's transaction; one that is closed already stays as it is. */
-export function closeOperation(db: CatalogDatabase, opId: number, state: 'committed' | 'aborted', now: number): void {
+export function closeOperation(
+  db: CatalogDatabase,
+  opId: number,
+  state: 'committed' | 'aborted',
+  now: number,
+): void {
   db.run(`UPDATE operations SET state = $state, closed_at = $now WHERE op_id = $opId AND state = 'open'`, {
     opId,
     state,

@@ -28,7 +28,12 @@ export function chooseRows(db: CatalogDatabase, rows: readonly StandingRow[], cl
          AND NOT EXISTS (SELECT 1 FROM operations o WHERE o.op_id = r.value ->> 'opId' AND o.state = 'open')`,
       { rows: JSON.stringify(rows) },
     );
-    return ripe(db, 'row', unnamed.map((row) => String(row.id)), clock).map(Number);
+    return ripe(
+      db,
+      'row',
+      unnamed.map((row) => String(row.id)),
+      clock,
+    ).map(Number);
   });
 }
 
@@ -59,7 +64,12 @@ function isUnnamed(db: CatalogDatabase, name: string, opId: number): boolean {
 }
 
 /** Remembers when each was first found unnamed, and returns those found so before the limit. */
-function ripe(db: CatalogDatabase, what: 'row' | 'object', ids: readonly string[], clock: SweepClock): string[] {
+function ripe(
+  db: CatalogDatabase,
+  what: 'row' | 'object',
+  ids: readonly string[],
+  clock: SweepClock,
+): string[] {
   const list = JSON.stringify(ids);
   db.run(
     `INSERT INTO unnamed (what, id, since) SELECT $what, value, $now FROM json_each($list) WHERE true
@@ -79,11 +89,15 @@ function ripe(db: CatalogDatabase, what: 'row' | 'object', ids: readonly string[
 export function forgetUnnamed(db: CatalogDatabase, what: 'row' | 'object', ids: readonly string[]): void {
   const list = JSON.stringify(ids);
   db.transaction(() => {
-    db.run(`DELETE FROM unnamed WHERE what = $what AND id IN (SELECT CAST(value AS TEXT) FROM json_each($list))`, {
-      what,
-      list,
-    });
-    if (what === 'object') db.run(`DELETE FROM objects WHERE name IN (SELECT value FROM json_each($list))`, { list });
+    db.run(
+      `DELETE FROM unnamed WHERE what = $what AND id IN (SELECT CAST(value AS TEXT) FROM json_each($list))`,
+      {
+        what,
+        list,
+      },
+    );
+    if (what === 'object')
+      db.run(`DELETE FROM objects WHERE name IN (SELECT value FROM json_each($list))`, { list });
   });
 }
 

@@ -23,7 +23,11 @@ interface UploadRow {
 }
 
 /** Queues uploads that are not known yet, and returns those. A known id keeps its row, whatever is found under it now. */
-export function registerUploads(db: CatalogDatabase, found: readonly FoundUpload[], now: number): UploadRef[] {
+export function registerUploads(
+  db: CatalogDatabase,
+  found: readonly FoundUpload[],
+  now: number,
+): UploadRef[] {
   return db.transaction(() => found.filter((upload) => registerOne(db, upload, now)).map(refOf));
 }
 
@@ -56,7 +60,10 @@ function registerOne(db: CatalogDatabase, upload: FoundUpload, now: number): boo
  * late one cannot replace them.
  */
 function trackGaps(db: CatalogDatabase, upload: FoundUpload): void {
-  db.run(`DELETE FROM gaps WHERE system_id = $system AND ord = $order`, { system: upload.systemId, order: upload.order });
+  db.run(`DELETE FROM gaps WHERE system_id = $system AND ord = $order`, {
+    system: upload.systemId,
+    order: upload.order,
+  });
   if (upload.previousOrder === null) return;
   db.run(
     `INSERT INTO gaps SELECT $system, $previous
@@ -66,7 +73,10 @@ function trackGaps(db: CatalogDatabase, upload: FoundUpload): void {
 }
 
 /** Which of these ids the catalog knows, with their states. */
-export function knownUploads(db: CatalogDatabase, refs: readonly UploadRef[]): { ref: UploadRef; state: UploadState }[] {
+export function knownUploads(
+  db: CatalogDatabase,
+  refs: readonly UploadRef[],
+): { ref: UploadRef; state: UploadState }[] {
   return db
     .all<UploadRow>(
       `SELECT u.* FROM json_each($refs) r
@@ -90,9 +100,12 @@ export function nextUpload(db: CatalogDatabase, systemId: string): UploadRecord 
 }
 
 export function getUpload(db: CatalogDatabase, ref: UploadRef): UploadRecord | undefined {
-  const row = db.get<UploadRow>(`SELECT * FROM uploads WHERE system_id = $systemId AND upload_id = $uploadId`, {
-    ...ref,
-  });
+  const row = db.get<UploadRow>(
+    `SELECT * FROM uploads WHERE system_id = $systemId AND upload_id = $uploadId`,
+    {
+      ...ref,
+    },
+  );
   return row && toRecord(row);
 }
 
@@ -117,11 +130,14 @@ export function countUnfinished(db: CatalogDatabase, registeredBefore: number): 
 
 /** Moves an upload one state on; a second call changes nothing. */
 export function advanceUpload(db: CatalogDatabase, ref: UploadRef, from: UploadState, to: UploadState): void {
-  db.run(`UPDATE uploads SET state = $to WHERE system_id = $systemId AND upload_id = $uploadId AND state = $from`, {
-    ...ref,
-    from,
-    to,
-  });
+  db.run(
+    `UPDATE uploads SET state = $to WHERE system_id = $systemId AND upload_id = $uploadId AND state = $from`,
+    {
+      ...ref,
+      from,
+      to,
+    },
+  );
 }
 
 export function quarantineUpload(db: CatalogDatabase, ref: UploadRef, reason: string): void {
@@ -141,7 +157,9 @@ export function countStates(db: CatalogDatabase): Record<UploadState, number> {
     raw_gone: 0,
     quarantined: 0,
   };
-  const rows = db.all<{ state: UploadState; n: number }>(`SELECT state, count(*) AS n FROM uploads GROUP BY state`);
+  const rows = db.all<{ state: UploadState; n: number }>(
+    `SELECT state, count(*) AS n FROM uploads GROUP BY state`,
+  );
   for (const { state, n } of rows) counts[state] = n;
   return counts;
 }

@@ -19,7 +19,9 @@ import { queryNumber, type TierDatabase } from './tier-database.js';
 /** Least cosine between a vector and its int8 copy: rounding 384 components costs far less, a wrong scale far more. */
 const MIN_COPY_COSINE = 0.99;
 
-const SHARED = COMMON_COLUMNS.filter((column) => column !== 'row_id' && column !== 'op_id' && column !== 'ord');
+const SHARED = COMMON_COLUMNS.filter(
+  (column) => column !== 'row_id' && column !== 'op_id' && column !== 'ord',
+);
 
 /** The rows of one move, and the temporary tables that name them, on a connection of their own. */
 export class MoveStaging {
@@ -34,7 +36,12 @@ export class MoveStaging {
   }
 
   /** Collects the rows of a batch from `from`, under their new row ids and with their placements' order. */
-  static async load(tiers: TierDatabase, from: TableTier, opId: number, rows: readonly MovingRow[]): Promise<MoveStaging> {
+  static async load(
+    tiers: TierDatabase,
+    from: TableTier,
+    opId: number,
+    rows: readonly MovingRow[],
+  ): Promise<MoveStaging> {
     const connection = await tiers.connect();
     const staging = new MoveStaging(tiers, connection, rows);
     try {
@@ -56,7 +63,9 @@ export class MoveStaging {
     appender.closeSync();
     const vector = VECTOR_COLUMNS[from].join(', ');
     const sources = periods(from, this.#rows).map(
-      (table) => `SELECT b.new_row_id AS row_id, ${opId}::BIGINT AS op_id, b.ord, ${SHARED.join(', ')}, ${vector}
+      (
+        table,
+      ) => `SELECT b.new_row_id AS row_id, ${opId}::BIGINT AS op_id, b.ord, ${SHARED.join(', ')}, ${vector}
         FROM ${qualified(table)} t JOIN batch b ON b.row_id = t.row_id`,
     );
     await this.#connection.run(`CREATE TEMP TABLE moving AS ${sources.join(' UNION ALL ')}`);
@@ -69,7 +78,9 @@ export class MoveStaging {
     await this.#tiers.write('warm', this.#connection, async () => {
       for (const table of periods('warm', this.#rows)) {
         await this.#connection.run(createTableSql(table));
-        await this.#connection.run(`INSERT INTO ${qualified(table)} ${quantisedSql(within('moving', table))}`);
+        await this.#connection.run(
+          `INSERT INTO ${qualified(table)} ${quantisedSql(within('moving', table))}`,
+        );
       }
     });
   }
@@ -115,7 +126,9 @@ export class MoveStaging {
 }
 
 function periods(tier: TableTier, rows: readonly MovingRow[]): PeriodTable[] {
-  return [...new Map(rows.map((row) => tableFor(tier, row.ownTime)).map((table) => [table.name, table])).values()];
+  return [
+    ...new Map(rows.map((row) => tableFor(tier, row.ownTime)).map((table) => [table.name, table])).values(),
+  ];
 }
 
 function within(source: string, table: PeriodTable): string {

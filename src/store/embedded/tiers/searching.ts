@@ -42,7 +42,9 @@ export async function searchTableVectors(
       FROM ${qualified(table)} WHERE ${tier === 'hot' ? 'embedding' : 'vector'} IS NOT NULL${sql}`,
   );
   values['vector'] = arrayValue([...vector]);
-  return candidates(tiers, parts.join(' UNION ALL '), values, limit, { vector: ARRAY(FLOAT, EMBEDDING_DIMENSIONS) });
+  return candidates(tiers, parts.join(' UNION ALL '), values, limit, {
+    vector: ARRAY(FLOAT, EMBEDDING_DIMENSIONS),
+  });
 }
 
 /**
@@ -83,7 +85,10 @@ export async function searchColdWords(
   if (files.length === 0 || terms.length === 0) return [];
   const { sql, values } = filterSql(filters);
   const marks = terms.map((_, i) => `contains(folded, strip_accents($term${i})) AS hit${i}`);
-  const weights = terms.map((_, i) => `ln(1 + (count(*) - count(*) FILTER (hit${i}) + 0.5) / (count(*) FILTER (hit${i}) + 0.5)) AS weight${i}`);
+  const weights = terms.map(
+    (_, i) =>
+      `ln(1 + (count(*) - count(*) FILTER (hit${i}) + 0.5) / (count(*) FILTER (hit${i}) + 0.5)) AS weight${i}`,
+  );
   const score = terms.map((_, i) => `CASE WHEN hit${i} THEN weight${i} ELSE 0 END`).join(' + ');
   terms.forEach((term, i) => (values[`term${i}`] = term.toLowerCase()));
   return candidates(
@@ -114,16 +119,32 @@ async function candidates(
       types,
     ),
   );
-  return rows.map((row) => ({ systemId: row.system_id, kind: row.kind, memoryId: row.memory_id, score: row.score }));
+  return rows.map((row) => ({
+    systemId: row.system_id,
+    kind: row.kind,
+    memoryId: row.memory_id,
+    score: row.score,
+  }));
 }
 
 const FETCHED = `row_id, system_id, kind, memory_id, content, project, tags, epoch_ms(own_time) AS own, hash, upload_id, fields`;
 
-export function fetchFromTable(tiers: TierDatabase, table: PeriodTable, rowIds: readonly number[]): Promise<FetchedRow[]> {
-  return fetchRows(tiers, `SELECT ${FETCHED} FROM ${qualified(table)} WHERE row_id IN (${rowIds.join(', ')})`);
+export function fetchFromTable(
+  tiers: TierDatabase,
+  table: PeriodTable,
+  rowIds: readonly number[],
+): Promise<FetchedRow[]> {
+  return fetchRows(
+    tiers,
+    `SELECT ${FETCHED} FROM ${qualified(table)} WHERE row_id IN (${rowIds.join(', ')})`,
+  );
 }
 
-export function fetchFromObject(tiers: TierDatabase, file: string, rowIds: readonly number[]): Promise<FetchedRow[]> {
+export function fetchFromObject(
+  tiers: TierDatabase,
+  file: string,
+  rowIds: readonly number[],
+): Promise<FetchedRow[]> {
   return fetchRows(tiers, `SELECT ${FETCHED} FROM ${parquet([file])} WHERE row_id IN (${rowIds.join(', ')})`);
 }
 

@@ -1,7 +1,15 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { failPoint } from '../../../faults/index.js';
 import type { IncomingRow, RowToWrite } from '../catalog/ingest.js';
-import { COMMON_COLUMNS, createTableSql, literal, qualified, quantisedSql, tableFor, timestampSql } from './tables.js';
+import {
+  COMMON_COLUMNS,
+  createTableSql,
+  literal,
+  qualified,
+  quantisedSql,
+  tableFor,
+  timestampSql,
+} from './tables.js';
 import { queryRows, type TierDatabase } from './tier-database.js';
 
 /** Rows per message to the catalog's thread: some megabytes at most, so that others' calls come in between. */
@@ -11,7 +19,14 @@ const CHUNK = 10_000;
 export async function* readKeys(tiers: TierDatabase, rowsFile: string): AsyncGenerator<IncomingRow[]> {
   for (let offset = 0; ; offset += CHUNK) {
     const rows = await tiers.read((connection) =>
-      queryRows<{ n: bigint; kind: IncomingRow['kind']; memory_id: string; hash: string; own: bigint; project: string | null }>(
+      queryRows<{
+        n: bigint;
+        kind: IncomingRow['kind'];
+        memory_id: string;
+        hash: string;
+        own: bigint;
+        project: string | null;
+      }>(
         connection,
         `SELECT file_row_number AS n, kind, memory_id, hash, epoch_ms(own_time) AS own, project
          FROM read_parquet(${literal(rowsFile)}, file_row_number = true)
@@ -102,7 +117,9 @@ export class IngestStaging {
       this.#connection,
       `SELECT DISTINCT epoch_ms(date_trunc('day', own_time)) AS own FROM staged WHERE tier = '${tier}'`,
     );
-    const tables = new Map(times.map(({ own }) => tableFor(tier, Number(own))).map((table) => [table.name, table]));
+    const tables = new Map(
+      times.map(({ own }) => tableFor(tier, Number(own))).map((table) => [table.name, table]),
+    );
     await this.#tiers.write(tier, this.#connection, async () => {
       for (const table of tables.values()) {
         const source = `(SELECT * FROM staged WHERE tier = '${tier}'

@@ -14,7 +14,11 @@ export function countRows(tiers: TierDatabase, table: PeriodTable): Promise<numb
   return tiers.read((connection) => queryNumber(connection, `SELECT count(*) FROM ${qualified(table)}`));
 }
 
-export async function deleteRows(tiers: TierDatabase, table: PeriodTable, rowIds: readonly number[]): Promise<void> {
+export async function deleteRows(
+  tiers: TierDatabase,
+  table: PeriodTable,
+  rowIds: readonly number[],
+): Promise<void> {
   const connection = await tiers.connect();
   try {
     await tiers.write(table.tier, connection, async () => {

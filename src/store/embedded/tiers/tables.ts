@@ -63,7 +63,12 @@ export function tableFor(tier: TableTier, ownTime: number): PeriodTable {
 
 function periodTable(tier: TableTier, from: number, until: number): PeriodTable {
   const digits = new Date(from).toISOString().replaceAll('-', '').replaceAll('+', '');
-  return { tier, name: tier === 'hot' ? `day_${digits.slice(0, 8)}` : `month_${digits.slice(0, 6)}`, from, until };
+  return {
+    tier,
+    name: tier === 'hot' ? `day_${digits.slice(0, 8)}` : `month_${digits.slice(0, 6)}`,
+    from,
+    until,
+  };
 }
 
 /** The table that a name stands for; undefined for a table that is not a period's. */

@@ -50,7 +50,9 @@ export class TierDatabase {
     try {
       await this.read((connection) => connection.run(`ATTACH ${literal(file)} AS ${tier}`));
     } catch (error) {
-      throw new AkoshaError('StoreDamaged', `${file} cannot be opened: ${messageOf(error)}`, { cause: error });
+      throw new AkoshaError('StoreDamaged', `${file} cannot be opened: ${messageOf(error)}`, {
+        cause: error,
+      });
     }
   }
 
@@ -108,7 +110,8 @@ export class TierDatabase {
   }
 
   async checkpoint(): Promise<void> {
-    for (const tier of ['hot', 'warm'] as const) await this.read((connection) => connection.run(`CHECKPOINT ${tier}`));
+    for (const tier of ['hot', 'warm'] as const)
+      await this.read((connection) => connection.run(`CHECKPOINT ${tier}`));
   }
 
   close(): void {

@@ -1,0 +1,70 @@
+import { messageOf, type StoreActivities } from '../contract/index.js';
+import { ingestUpload, registerUpload, walkUploads, type IngestContext } from '../ingest/index.js';
+import { runActivity } from './run-activity.js';
+
+/** A pino logger fits. */
+export interface ActivityLog {
+  warn(details: Record<string, unknown>, message: string): void;
+}
+
+export interface IngestActivityDeps {
+  ingest: IngestContext;
+  /** Starts these systems' ingest, or tells the one that runs to look again. */
+  nudge: (systemIds: readonly string[]) => Promise<void>;
+  /** The system's clock, milliseconds since 1970: by it the queue knows when an upload came. */
+  now: () => number;
+  log: ActivityLog;
+}
+
+type IngestActivities = Pick<
+  StoreActivities,
+  'handOver' | 'nextUpload' | 'ingestUpload' | 'walkUploads' | 'countUnfinished'
+>;
+
+export function ingestActivities({ ingest, nudge, now, log }: IngestActivityDeps): IngestActivities {
+  return {
+    handOver: (ref) =>
+      runActivity(async () => {
+        const added = await registerUpload(ingest, ref);
+        // Also where it was known before: an earlier attempt may have ended here.
+        await tryToNudge([ref.systemId]);
+        return { added };
+      }),
+
+    nextUpload: ({ systemId }) =>
+      runActivity(async () => {
+        const next = await ingest.store.nextUpload(systemId);
+        return next === undefined ? null : { systemId: next.systemId, uploadId: next.uploadId };
+      }),
+
+    ingestUpload: (ref) =>
+      runActivity(({ signal, report }) =>
+        ingestUpload(ingest, ref, { signal, onStep: (step) => report({ step }) }),
+      ),
+
+    walkUploads: () =>
+      runActivity(async ({ signal, report }) => {
+        const { seen, added, systems } = await walkUploads(
+          ingest,
+          (progress) => report({ step: 'walk', ...progress }),
+          signal,
+        );
+        await tryToNudge(systems);
+        return { seen, added: added.length, at: now() };
+      }),
+
+    countUnfinished: ({ before }) => runActivity(() => ingest.store.countUnfinished(before)),
+  };
+
+  /** What is in the queue stays there, and the poll nudges for it: no reason to walk all of the bucket again. */
+  async function tryToNudge(systemIds: readonly string[]): Promise<void> {
+    try {
+      await nudge(systemIds);
+    } catch (error) {
+      log.warn(
+        { systems: systemIds.length, reason: messageOf(error) },
+        'could not start ingest; the poll will',
+      );
+    }
+  }
+}

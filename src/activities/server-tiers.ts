@@ -1,0 +1,34 @@
+import { MAX_PARTITIONS_PER_PLAN, type StoreActivities } from '../contract/index.js';
+import {
+  moveToCold,
+  moveToWarm,
+  planTransition,
+  sweep,
+  type MaintenanceContext,
+} from '../maintenance/index.js';
+import { runActivity } from './run-activity.js';
+
+export interface TierActivityDeps {
+  maintenance: MaintenanceContext;
+  /** The setting's clock, milliseconds since 1970: decides which rows are due. */
+  clock: () => number;
+}
+
+type TierActivities = Pick<StoreActivities, 'planTransition' | 'moveToWarm' | 'moveToCold' | 'sweep'>;
+
+export function tierActivities({ maintenance, clock }: TierActivityDeps): TierActivities {
+  return {
+    planTransition: ({ asOf: given, all }) =>
+      runActivity(async () => {
+        const asOf = given ?? clock();
+        const { hot, warm, partitions } = await planTransition(maintenance, { asOf, all });
+        return { asOf, hot, warm, partitions: partitions.slice(0, MAX_PARTITIONS_PER_PLAN) };
+      }),
+
+    moveToWarm: ({ asOf }) => runActivity(() => moveToWarm(maintenance, asOf)),
+
+    moveToCold: ({ asOf, partition }) => runActivity(() => moveToCold(maintenance, asOf, partition)),
+
+    sweep: () => runActivity(({ signal }) => sweep(maintenance, signal)),
+  };
+}

@@ -1,0 +1,12 @@
+import type { StoreActivities } from '../contract/index.js';
+import { ingestActivities, type IngestActivityDeps } from './server-ingest.js';
+import { tierActivities, type TierActivityDeps } from './server-tiers.js';
+
+export type { ActivityLog } from './server-ingest.js';
+
+export type StoreActivityDeps = IngestActivityDeps & TierActivityDeps;
+
+/** The activities of the process that owns the store. */
+export function createStoreActivities(deps: StoreActivityDeps): StoreActivities {
+  return { ...ingestActivities(deps), ...tierActivities(deps) };
+}

@@ -1,0 +1,166 @@
+import type { z } from 'zod';
+import type { SearchAnswer, SearchRequest } from '../search/index.js';
+import { renderMetrics, type Metrics } from '../telemetry/index.js';
+import type { App } from './app.js';
+import { PAGE, PAGE_HEADERS } from './page.js';
+import * as schema from './schemas.js';
+import type { ApiServices, CircuitBreakerState } from './services.js';
+
+/** `POST /api/v1/search`. A client that hangs up ends its search. */
+export function searchRoute(app: App, services: ApiServices, metrics: Metrics): void {
+  app.post(
+    '/api/v1/search',
+    {
+      schema: {
+        summary: 'Search all tiers by meaning and by words',
+        body: schema.SearchBody,
+        response: { 200: schema.SearchReply, ...schema.FAILURES },
+      },
+    },
+    async (request) => {
+      const stop = metrics.searchDuration.startTimer();
+      const answer = await services.search(toRequest(request.body), request.signal);
+      stop();
+      for (const { tier } of answer.partial) metrics.searchPartial.inc({ tier });
+      return toSearchReply(request.body.query, answer);
+    },
+  );
+}
+
+function toRequest(body: z.output<typeof schema.SearchBody>): SearchRequest {
+  const { query, limit, system_id, kind, project, since, until, tier } = body;
+  return { text: query, limit, systemId: system_id, kind, project, since, until, tiers: tier };
+}
+
+function toSearchReply(query: string, answer: SearchAnswer): z.input<typeof schema.SearchReply> {
+  const { results, partial, tiers, mode, embedding, ms } = answer;
+  return {
+    query,
+    results: results.map(({ systemId, memoryId, createdAt, ...rest }) => ({
+      system_id: systemId,
+      memory_id: memoryId,
+      created_at: createdAt,
+      ...rest,
+    })),
+    total_results: results.length,
+    partial,
+    tiers,
+    mode,
+    embedding,
+    took_ms: ms,
+  };
+}
+
+/** What operates the program. */
+export function operationRoutes(app: App, services: ApiServices): void {
+  app.post(
+    '/api/v1/ingestion/trigger',
+    {
+      schema: {
+        summary: 'Start the daily ingest now',
+        response: { 202: schema.TriggerReply, ...schema.FAILURES },
+      },
+    },
+    async (_request, reply) => {
+      const { workflowId, runId } = await services.triggerIngest();
+      return reply
+        .code(202)
+        .send({ workflow_id: workflowId, ...(runId === undefined ? {} : { run_id: runId }) });
+    },
+  );
+  app.post(
+    '/api/v1/shutdown',
+    {
+      schema: {
+        summary: 'Finish what is under way, then end the process',
+        response: { 202: schema.ShutdownReply, ...schema.FAILURES },
+      },
+    },
+    async (request, reply) => {
+      request.log.info({ requestId: request.id }, 'shutdown asked for over HTTP');
+      // On close and not on finish: it also comes where the client did not wait for the answer.
+      reply.raw.once('close', () => services.shutdown());
+      return reply.code(202).send({ status: 'shutting_down' });
+    },
+  );
+  app.get(
+    '/api/v1/circuit_breakers',
+    {
+      schema: {
+        summary: 'Which remotes are called, and which are being spared',
+        response: { 200: schema.CircuitBreakersReply, ...schema.FAILURES },
+      },
+    },
+    () => ({ circuit_breakers: services.circuitBreakers().map(toBreakerReply) }),
+  );
+}
+
+function toBreakerReply({ name, state, failures, lastFailureAt, retryAt }: CircuitBreakerState) {
+  return { name, state, failures, last_failure_at: isoTime(lastFailureAt), retry_at: isoTime(retryAt) };
+}
+
+function isoTime(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+/** What tells about the program. */
+export function reportRoutes(app: App, services: ApiServices): void {
+  app.get(
+    '/api/v1/status',
+    {
+      schema: {
+        summary: 'What `akosha status` tells',
+        response: { 200: schema.StatusReply, ...schema.FAILURES },
+      },
+    },
+    () => services.status(),
+  );
+  app.get(
+    '/api/v1/tiers',
+    {
+      schema: {
+        summary: 'What each tier holds',
+        response: { 200: schema.TiersReply, ...schema.FAILURES },
+      },
+    },
+    async () => ({ tiers: await services.tiers() }),
+  );
+}
+
+/** Probes and metrics. `/health` touches nothing: it is asked every few seconds, and a slow answer has the process killed. */
+export function probeRoutes(app: App, services: ApiServices, metrics: Metrics, version: string): void {
+  app.get(
+    '/health',
+    { schema: { summary: 'The process runs', response: { 200: schema.HealthReply } } },
+    () => ({ status: 'ok' as const, service: 'akosha' as const, version }),
+  );
+  app.get(
+    '/ready',
+    {
+      schema: {
+        summary: 'The server can do its work',
+        response: { 200: schema.ReadyReply, 503: schema.ReadyReply },
+      },
+    },
+    async (_request, reply) => {
+      const { ready, checks } = await services.readiness();
+      return ready
+        ? reply.code(200).send({ status: 'ready', checks })
+        : reply.code(503).send({ status: 'not_ready', checks });
+    },
+  );
+  app.get(
+    '/metrics',
+    { schema: { summary: 'Metrics in the text format of Prometheus' } },
+    async (_request, reply) => {
+      const { contentType, body } = await renderMetrics(metrics);
+      return reply.header('content-type', contentType).send(body);
+    },
+  );
+}
+
+export function pageRoute(app: App): void {
+  app.get('/', { schema: { summary: 'A page to search from' } }, (_request, reply) => {
+    reply.headers(PAGE_HEADERS).send(PAGE);
+  });
+}

@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+
+export interface CommandModule {
+  /** Adds arguments, options, examples and the action to a command. */
+  define: (command: Command) => void;
+}
+
+interface CommandEntry {
+  name: string;
+  summary: string;
+  load: () => Promise<CommandModule>;
+}
+
+export const COMMANDS: readonly CommandEntry[] = [
+  { name: 'up', summary: 'run everything on this machine', load: () => import('./commands/up.js') },
+  {
+    name: 'server',
+    summary: 'run the server: store, ingest, tiers, search, API',
+    load: () => import('./commands/server.js'),
+  },
+  { name: 'agent', summary: 'run the agent of this host', load: () => import('./commands/agent.js') },
+  { name: 'sync', summary: "upload this host's memories", load: () => import('./commands/sync.js') },
+  {
+    name: 'status',
+    summary: 'what runs, where, and how it is doing',
+    load: () => import('./commands/status.js'),
+  },
+  { name: 'search', summary: 'search all memories', load: () => import('./commands/search.js') },
+  { name: 'ingest', summary: 'run the daily ingest now', load: () => import('./commands/ingest.js') },
+  { name: 'tiers', summary: 'show the tiers, or age them now', load: () => import('./commands/tiers.js') },
+  {
+    name: 'schedules',
+    summary: 'list, pause, resume or trigger the schedules',
+    load: () => import('./commands/schedules.js'),
+  },
+  {
+    name: 'config',
+    summary: 'the settings in effect, and where each came from',
+    load: () => import('./commands/config.js'),
+  },
+  {
+    name: 'doctor',
+    summary: 'what is missing, and how to get it',
+    load: () => import('./commands/doctor.js'),
+  },
+];

@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+
+/** `--json` on every command, in one place. */
+export function withJson(command: Command): Command {
+  return command.option('--json', 'print the answer as JSON');
+}
+
+/** Prints an answer: as JSON, or as the text that `render` makes of it. */
+export function print<T>(answer: T, json: boolean | undefined, render: (answer: T) => string): void {
+  console.log(json === true ? JSON.stringify(answer, null, 2) : render(answer));
+}
+
+/** Columns padded to their widest cell. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+export function bytes(count: number): string {
+  const power = count < 1 ? 0 : Math.min(Math.floor(Math.log2(count) / 10), UNITS.length - 1);
+  return `${(count / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${UNITS[power] ?? ''}`;
+}
+
+export function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
+}

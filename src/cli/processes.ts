@@ -1,0 +1,26 @@
+import { temporalConnection, type Settings } from '../config/index.js';
+import { createLog, installTemporalRuntime, type Logger } from '../telemetry/index.js';
+import type { ProcessOptions } from '../workers/agent-process.js';
+
+/** What every long-running command begins with: the log, and Temporal's native part speaking through it. */
+export async function beginProcess(settings: Settings): Promise<Logger> {
+  const log = createLog({
+    level: settings.logLevel,
+    format: settings.logFormat,
+    ...(settings.apiToken === undefined ? {} : { secrets: [settings.apiToken] }),
+  });
+  await installTemporalRuntime({
+    log,
+    ...(settings.temporalMetricsAddress === undefined
+      ? {}
+      : { metricsAddress: settings.temporalMetricsAddress }),
+  });
+  return log;
+}
+
+/** Where Temporal is: as Temporal's own variables say, or at the address of a server started here. */
+export function processOptions(settings: Settings, log: Logger, localAddress?: string): ProcessOptions {
+  const { connectionOptions, namespace, configured } = temporalConnection(settings);
+  const address = configured || localAddress === undefined ? connectionOptions.address : localAddress;
+  return { settings, log, connectionOptions: { ...connectionOptions, address }, namespace };
+}

@@ -1,0 +1,143 @@
+import {
+  AkoshaError,
+  QUERIES,
+  SIGNALS,
+  WORKFLOWS,
+  type DailyIngestInput,
+  type DailyIngestResult,
+  type Progress,
+  type TierTransitionInput,
+  type TierTransitionResult,
+  type UploadMemoryResult,
+} from '../contract/index.js';
+import type { dailyIngest, ingestSystem, tierTransition, uploadMemory } from '../workflows/index.js';
+import { openConnection, type TemporalConnection, type TemporalOptions } from './connection.js';
+import { isAgentPolling } from './pollers.js';
+import { runHandle, type RunHandle } from './run-handle.js';
+import { ensureSearchAttributes } from './search-attributes.js';
+import {
+  dailyIngestOptions,
+  ingestSystemOptions,
+  tierTransitionOptions,
+  uploadMemoryOptions,
+} from './start-options.js';
+
+/** Every start, signal and question that Akosha sends to Temporal. Errors are `AkoshaError`s; see `translateError`. */
+export interface AkoshaClient {
+  readonly connection: TemporalConnection;
+  /** Asks a system's agent for an upload of its databases as they are now; joins an upload that runs, which then goes again. */
+  requestSync(systemId: string): Promise<RunHandle<UploadMemoryResult>>;
+  /**
+   * Has the systems' queues looked at. `onlyIfIdle`: says nothing to an ingest that runs, because it will come to what is
+   * queued by itself; right where it is not known that anything is new.
+   */
+  nudgeIngest(systemIds: readonly string[], options?: { onlyIfIdle?: boolean }): Promise<void>;
+  runDailyIngest(input?: Pick<DailyIngestInput, 'wait'>): Promise<RunHandle<DailyIngestResult>>;
+  /** `asOf` is an ISO 8601 time; anything else raises `BadRequest`. */
+  runTierTransition(
+    input?: Pick<TierTransitionInput, 'asOf' | 'all'>,
+  ): Promise<RunHandle<TierTransitionResult>>;
+  progress(workflowId: string): Promise<Progress>;
+  /** Whether Temporal answers for our namespace within this time. Raises nothing. */
+  isReachable(timeoutMs: number): Promise<boolean>;
+  /** Adds our search attributes to a server that lacks them; returns which. */
+  ensureSearchAttributes(): Promise<string[]>;
+  /** Whether an agent of this system has lately asked for work. */
+  agentIsPolling(systemId: string): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/**
+ * A client for the Temporal of Akosha. With no options the address and the rest come from Temporal's own environment variables
+ * (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_PROFILE`, …) and settings file. It connects with its first request.
+ */
+export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient {
+  const connection = openConnection(options);
+  const { request, temporal, namespace } = connection;
+  const { workflow } = temporal;
+
+  return {
+    connection,
+
+    async requestSync(systemId) {
+      const handle = await request(() =>
+        workflow.signalWithStart<typeof uploadMemory>(WORKFLOWS.uploadMemory, {
+          ...uploadMemoryOptions(systemId),
+          signal: SIGNALS.syncRequested,
+        }),
+      );
+      return runHandle(connection, handle, handle.signaledRunId);
+    },
+
+    nudgeIngest: (systemIds, { onlyIfIdle = false } = {}) =>
+      someAtOnce(systemIds, (systemId) =>
+        request(async () => {
+          const start = ingestSystemOptions(systemId);
+          if (onlyIfIdle) await workflow.start<typeof ingestSystem>(WORKFLOWS.ingestSystem, start);
+          else {
+            await workflow.signalWithStart<typeof ingestSystem>(WORKFLOWS.ingestSystem, {
+              ...start,
+              signal: SIGNALS.uploadReady,
+            });
+          }
+        }),
+      ),
+
+    async runDailyIngest(input = {}) {
+      const handle = await request(() =>
+        workflow.start<typeof dailyIngest>(WORKFLOWS.dailyIngest, dailyIngestOptions(timeNow(), input)),
+      );
+      return runHandle(connection, handle, handle.firstExecutionRunId);
+    },
+
+    async runTierTransition(input = {}) {
+      if (input.asOf !== undefined) requireInstant(input.asOf);
+      const handle = await request(() =>
+        workflow.start<typeof tierTransition>(
+          WORKFLOWS.tierTransition,
+          tierTransitionOptions(timeNow(), input),
+        ),
+      );
+      return runHandle(connection, handle, handle.firstExecutionRunId);
+    },
+
+    progress: (workflowId) => request(() => workflow.getHandle(workflowId).query<Progress>(QUERIES.progress)),
+
+    isReachable: (timeoutMs) =>
+      request(() => workflow.workflowService.describeNamespace({ namespace }), timeoutMs).then(
+        () => true,
+        () => false,
+      ),
+
+    ensureSearchAttributes: () => ensureSearchAttributes(connection),
+    agentIsPolling: (systemId) => isAgentPolling(connection, systemId),
+    close: () => connection.close(),
+  };
+}
+
+/** To the millisecond: tells one manual run from another. */
+function timeNow(): string {
+  return new Date().toISOString();
+}
+
+function requireInstant(text: string): void {
+  if (!Number.isNaN(Date.parse(text))) return;
+  throw new AkoshaError(
+    'BadRequest',
+    `asOf must be an ISO 8601 time such as 2026-11-22T12:00:00Z, not ${JSON.stringify(text)}`,
+  );
+}
+
+/** Enough to hide the way to the server, few enough not to be turned away by its rate limit. */
+const REQUESTS_AT_ONCE = 16;
+
+async function someAtOnce(
+  systemIds: readonly string[],
+  run: (systemId: string) => Promise<void>,
+): Promise<void> {
+  const rest = systemIds.values();
+  const takeTurns = async (): Promise<void> => {
+    for (const systemId of rest) await run(systemId);
+  };
+  await Promise.all(Array.from({ length: REQUESTS_AT_ONCE }, takeTurns));
+}

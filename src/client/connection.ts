@@ -1,0 +1,74 @@
+import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { translateError, type TemporalPlace } from './errors.js';
+
+export interface TemporalOptions {
+  /** `host:port`; without it `connectionOptions` or, in their absence, the environment says. */
+  address?: string;
+  namespace?: string;
+  /** TLS, API key and the rest, as `loadClientConnectConfig()` of `@temporalio/envconfig` gives them. */
+  connectionOptions?: ConnectionOptions;
+  /** Who asks, for Temporal's own record; by default process id and host name. */
+  identity?: string;
+}
+
+const DEFAULT_ADDRESS = 'localhost:7233';
+const DEFAULT_NAMESPACE = 'default';
+
+/** The server's poll and the outage runner take Temporal for dead after the same time. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
+export interface TemporalConnection extends TemporalPlace {
+  /** Temporal's own client, for what this one does not offer. */
+  readonly temporal: Client;
+  /** Runs requests with a time limit of 10 s, and translates what they throw; see `translateError`. */
+  readonly request: <T>(run: () => Promise<T>, timeoutMs?: number) => Promise<T>;
+  /** Runs what may take any time, such as waiting for a result; translates what it throws. */
+  readonly wait: <T>(run: () => Promise<T>) => Promise<T>;
+  close(): Promise<void>;
+}
+
+/**
+ * Temporal's client. Nothing is sent before the first request, so it can be made where Temporal is down, and goes on
+ * where Temporal comes back.
+ */
+export function openConnection(options: TemporalOptions = {}): TemporalConnection {
+  const { connectionOptions, namespace } = resolveOptions(options);
+  const connection = Connection.lazy(connectionOptions);
+  const place = { address: connectionOptions.address, namespace };
+  const wait = async <T>(run: () => Promise<T>): Promise<T> => {
+    try {
+      return await run();
+    } catch (error) {
+      throw translateError(error, place);
+    }
+  };
+  const { identity } = options;
+  return {
+    ...place,
+    temporal: new Client({ connection, namespace, ...(identity === undefined ? {} : { identity }) }),
+    wait,
+    request: (run, timeoutMs = REQUEST_TIMEOUT_MS) =>
+      wait(() => connection.withDeadline(Date.now() + timeoutMs, run)),
+    close: () => connection.close(),
+  };
+}
+
+interface ResolvedOptions {
+  connectionOptions: ConnectionOptions & { address: string };
+  namespace: string;
+}
+
+/** Temporal's environment variables and settings file are asked only where the caller names no place. */
+function resolveOptions(given: TemporalOptions): ResolvedOptions {
+  const asked = given.address === undefined && given.connectionOptions === undefined;
+  const found: TemporalOptions = asked ? loadClientConnectConfig() : {};
+  const connectionOptions = { ...found.connectionOptions, ...given.connectionOptions };
+  return {
+    connectionOptions: {
+      ...connectionOptions,
+      address: given.address ?? connectionOptions.address ?? DEFAULT_ADDRESS,
+    },
+    namespace: given.namespace ?? found.namespace ?? DEFAULT_NAMESPACE,
+  };
+}

@@ -1,0 +1,97 @@
+import type { WorkflowOptions } from '@temporalio/client';
+import {
+  fairnessOf,
+  MAINTENANCE,
+  TASK_QUEUES,
+  WORKFLOW_IDS,
+  type DailyIngestInput,
+  type IngestSystemInput,
+  type TierTransitionInput,
+  type UploadMemoryInput,
+} from '../contract/index.js';
+import { ofSystem } from './search-attributes.js';
+
+/** How a workflow is started with one argument. */
+type StartOptions<Input> = WorkflowOptions & { args: [Input] };
+
+/**
+ * One at a time for each business key: who starts it while it runs joins it, and once it has ended, however it ended, it may
+ * be started anew. The work itself is kept in the outbox and in the catalog, not in the run.
+ */
+const ONE_AT_A_TIME = {
+  workflowIdConflictPolicy: 'USE_EXISTING',
+  workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+} as const;
+
+/** A run that a person asks for is one of its own, with its own arguments: it must neither join another nor replace one. */
+const ONE_OF_ITS_OWN = {
+  workflowIdConflictPolicy: 'FAIL',
+  workflowIdReusePolicy: 'REJECT_DUPLICATE',
+} as const;
+
+export function uploadMemoryOptions(systemId: string): StartOptions<UploadMemoryInput> {
+  return {
+    ...ONE_AT_A_TIME,
+    workflowId: WORKFLOW_IDS.uploadMemory(systemId),
+    taskQueue: TASK_QUEUES.server,
+    args: [{ systemId }],
+    typedSearchAttributes: ofSystem(systemId),
+    staticSummary: `Uploads the memories of ${systemId}`,
+    staticDetails:
+      `Delivers what the outbox of \`${systemId}\` still holds, then takes a snapshot of its databases and uploads it. ` +
+      `The steps run in its agent, on the task queue \`${TASK_QUEUES.agent(systemId)}\`.`,
+    priority: fairnessOf(systemId),
+  };
+}
+
+export function ingestSystemOptions(systemId: string): StartOptions<IngestSystemInput> {
+  return {
+    ...ONE_AT_A_TIME,
+    workflowId: WORKFLOW_IDS.ingestSystem(systemId),
+    taskQueue: TASK_QUEUES.server,
+    args: [{ systemId }],
+    typedSearchAttributes: ofSystem(systemId),
+    staticSummary: `Ingests the uploads of ${systemId}`,
+    staticDetails: `Takes the uploads of \`${systemId}\` from the queue, in their order, until there are none.`,
+    priority: fairnessOf(systemId),
+  };
+}
+
+/** `time` tells one manual run from another. */
+export function dailyIngestOptions(time: string, input: DailyIngestInput): StartOptions<DailyIngestInput> {
+  return {
+    ...ONE_OF_ITS_OWN,
+    ...DAILY_INGEST_TEXTS,
+    workflowId: WORKFLOW_IDS.dailyIngest(time),
+    taskQueue: TASK_QUEUES.server,
+    args: [input],
+    priority: fairnessOf(MAINTENANCE),
+  };
+}
+
+export function tierTransitionOptions(
+  time: string,
+  input: TierTransitionInput,
+): StartOptions<TierTransitionInput> {
+  return {
+    ...ONE_OF_ITS_OWN,
+    ...TIER_TRANSITION_TEXTS,
+    workflowId: WORKFLOW_IDS.tierTransition(time),
+    taskQueue: TASK_QUEUES.server,
+    args: [input],
+    priority: fairnessOf(MAINTENANCE),
+  };
+}
+
+/** Shown by Temporal's page; the same for scheduled and for manual runs. */
+export const DAILY_INGEST_TEXTS = {
+  staticSummary: 'Finds uploads that no inbox entry announced',
+  staticDetails:
+    'Walks the whole of `systems/` in object storage and queues the complete uploads that the catalog does not know.',
+};
+
+export const TIER_TRANSITION_TEXTS = {
+  staticSummary: 'Moves memories from hot to warm to cold',
+  staticDetails:
+    'Plans what is due, moves it batch by batch (copy, verify, commit), then sweeps what no placement names.',
+};

@@ -1,0 +1,149 @@
+import { PERMANENT_ERROR_TYPES } from './errors.js';
+import { TASK_QUEUES } from './ids.js';
+
+/** The fields of Temporal's `ActivityOptions` in use, spelled out because the contract imports nothing. In milliseconds. */
+export interface ActivityRules {
+  taskQueue: string;
+  /** One attempt. */
+  startToCloseTimeout: number;
+  /** All attempts together. */
+  scheduleToCloseTimeout?: number;
+  heartbeatTimeout: number;
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED';
+  retry: RetryRules;
+  priority?: PriorityRules;
+}
+
+export interface RetryRules {
+  initialInterval: number;
+  backoffCoefficient: number;
+  maximumInterval: number;
+  nonRetryableErrorTypes: string[];
+}
+
+/** Lower keys first; within a key, the fairness keys take turns. */
+export interface PriorityRules {
+  priorityKey?: number;
+  fairnessKey: string;
+}
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/**
+ * Without a limit on attempts: an outage of any length delays work and never loses it. A minute at most between two, so
+ * that work goes on within a minute of the outage's end.
+ */
+const RETRY: RetryRules = {
+  initialInterval: SECOND,
+  backoffCoefficient: 2,
+  maximumInterval: MINUTE,
+  nonRetryableErrorTypes: PERMANENT_ERROR_TYPES,
+};
+
+/**
+ * How long a dead worker goes unnoticed. Activities send one every third of it from a thread that no native call blocks; should
+ * a pause be longer all the same, the second attempt beside the first does no harm.
+ */
+const HEARTBEAT = 10 * SECOND;
+
+/** What every activity has. */
+const COMMON = {
+  heartbeatTimeout: HEARTBEAT,
+  // A cancelled workflow ends when its step has ended, some seconds later: whoever starts it anew never has the old step
+  // beside the new one. The SDK's documentation calls this the default, but left out it tells the step and does not wait.
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: RETRY,
+} as const;
+
+/** The server's default is 3: a question that takes milliseconds need not wait behind work that takes minutes. */
+const QUESTIONS_FIRST = 1;
+
+/** Temporal's limit in bytes. System ids are ASCII, and two that share their first 64 letters share their turn. */
+const FAIRNESS_KEY_LENGTH = 64;
+
+/** A turn of its own for what belongs to no system; no system id has a dot. */
+export const MAINTENANCE = '.maintenance';
+
+/** The key by which systems take turns, so that one system's backlog delays nobody's fresh upload. */
+export function fairnessOf(systemId: string): PriorityRules {
+  return { fairnessKey: systemId.slice(0, FAIRNESS_KEY_LENGTH) };
+}
+
+/** Short steps in the agent: a few requests to object storage, and the outbox. */
+export function agentOptions(systemId: string): ActivityRules {
+  return {
+    ...COMMON,
+    taskQueue: TASK_QUEUES.agent(systemId),
+    // They may have to wait for the host's lock, which another process holds for as long as its snapshot takes.
+    startToCloseTimeout: 15 * MINUTE,
+  };
+}
+
+/** Snapshot and transfer. No limit on the time in the queue: a host that is switched off goes on when it is back. */
+export function transferOptions(systemId: string): ActivityRules {
+  return {
+    ...COMMON,
+    taskQueue: TASK_QUEUES.agent(systemId),
+    // 8 GiB, the largest database that is taken, over a line of 1 Mbit/s take 19 hours.
+    startToCloseTimeout: 24 * HOUR,
+  };
+}
+
+/** Telling the server of an upload: worth a moment and no more, because the inbox entry says the same. */
+export function handOverOptions(systemId: string): ActivityRules {
+  return {
+    ...COMMON,
+    taskQueue: TASK_QUEUES.store,
+    startToCloseTimeout: 5 * SECOND,
+    // A third of the default poll interval: after that the poll is as quick.
+    scheduleToCloseTimeout: 10 * SECOND,
+    heartbeatTimeout: 5 * SECOND,
+    priority: { ...fairnessOf(systemId), priorityKey: QUESTIONS_FIRST },
+  };
+}
+
+/** Questions to the catalog. */
+export function storeQueryOptions(turn: string): ActivityRules {
+  return {
+    ...COMMON,
+    taskQueue: TASK_QUEUES.store,
+    // Milliseconds by themselves; a commit of 100,000 rows before them in the catalog's queue takes some seconds.
+    startToCloseTimeout: 2 * MINUTE,
+    priority: { ...fairnessOf(turn), priorityKey: QUESTIONS_FIRST },
+  };
+}
+
+export function ingestOptions(systemId: string): ActivityRules {
+  return {
+    ...COMMON,
+    taskQueue: TASK_QUEUES.store,
+    // Two databases, each with the default limits for a request (10 min) and the reader (10 min), and the operation's
+    // lease (15 min) make 55 minutes; settings may raise each. It only ends an attempt that hangs and yet is alive.
+    startToCloseTimeout: 4 * HOUR,
+    priority: fairnessOf(systemId),
+  };
+}
+
+/** One batch from tier to tier. */
+export function moveOptions(): ActivityRules {
+  return {
+    ...COMMON,
+    taskQueue: TASK_QUEUES.store,
+    // An operation loses its lease after 15 minutes by default, so a longer attempt could not commit.
+    startToCloseTimeout: 30 * MINUTE,
+    priority: fairnessOf(MAINTENANCE),
+  };
+}
+
+/** Whatever lists all of a prefix: the walk for uploads, the sweep. */
+export function walkOptions(): ActivityRules {
+  return {
+    ...COMMON,
+    taskQueue: TASK_QUEUES.store,
+    // 100,000 systems with 50 ms for the listing of each take 83 minutes, and a slow store several times that.
+    startToCloseTimeout: 12 * HOUR,
+    priority: fairnessOf(MAINTENANCE),
+  };
+}

@@ -1,0 +1,9 @@
+export { entryPoint } from './entry.js';
+export {
+  findRunning,
+  removeRunRecord,
+  writeRunRecord,
+  type RunningProgram,
+  type RunRecord,
+} from './run-record.js';
+export { endProcess, isRunning, processStart, signalProcess, type ProcessRef } from './process.js';

@@ -1,0 +1,51 @@
+import { ScheduleOverlapPolicy, type ScheduleSpec } from '@temporalio/client';
+import { DAILY_INGEST_TEXTS, TIER_TRANSITION_TEXTS } from '../client/index.js';
+import { SCHEDULE_IDS, WORKFLOWS } from '../contract/index.js';
+
+export type ScheduleId = (typeof SCHEDULE_IDS)[keyof typeof SCHEDULE_IDS];
+
+export interface ScheduleDefinition {
+  scheduleId: ScheduleId;
+  /** What it is for; shown beside it in Temporal's page and by `akosha schedules`. */
+  purpose: string;
+  workflowType: string;
+  /** Temporal appends the time of the run. */
+  workflowId: string;
+  staticSummary: string;
+  staticDetails: string;
+  spec: ScheduleSpec;
+  /** What happens where the run before is still under way. */
+  overlap: ScheduleOverlapPolicy;
+  /** How late a run may start that fell due while Temporal was down, in milliseconds. */
+  catchupWindow: number;
+}
+
+const HOUR = 3_600_000;
+
+/** Every schedule, in one table. */
+export const SCHEDULES: readonly ScheduleDefinition[] = [
+  {
+    scheduleId: SCHEDULE_IDS.dailyIngest,
+    purpose: 'Finds uploads of hosts that write no inbox entry, and those whose entry was lost.',
+    workflowType: WORKFLOWS.dailyIngest,
+    workflowId: 'daily-ingest',
+    ...DAILY_INGEST_TEXTS,
+    spec: { calendars: [{ hour: 0, minute: 0, comment: 'midnight, UTC' }], timezone: 'UTC' },
+    // A walk that takes longer than a day is followed by one more, and not by a heap of them.
+    overlap: ScheduleOverlapPolicy.BUFFER_ONE,
+    // Raw uploads are kept for 7 days, so a walk that late still finds all there is; the days missed count as one run.
+    catchupWindow: 7 * 24 * HOUR,
+  },
+  {
+    scheduleId: SCHEDULE_IDS.tierTransition,
+    purpose: 'Moves memories that are old enough to the next tier.',
+    workflowType: WORKFLOWS.tierTransition,
+    workflowId: 'tier-transition',
+    ...TIER_TRANSITION_TEXTS,
+    spec: { intervals: [{ every: HOUR }], timezone: 'UTC' },
+    // Each run moves all that is due, so what one leaves out the next takes.
+    overlap: ScheduleOverlapPolicy.SKIP,
+    // The next run is never further away than that.
+    catchupWindow: HOUR,
+  },
+];

@@ -1,0 +1,9 @@
+export { SCHEDULES, type ScheduleDefinition, type ScheduleId } from './definitions.js';
+export {
+  listSchedules,
+  pauseSchedule,
+  resumeSchedule,
+  triggerSchedule,
+  type ScheduleState,
+} from './operate.js';
+export { reconcileSchedules, type Reconciled } from './reconcile.js';

@@ -1,0 +1,104 @@
+import { ScheduleNotFoundError, ScheduleOverlapPolicy, type ScheduleHandle } from '@temporalio/client';
+import type { AkoshaClient } from '../client/index.js';
+import { AkoshaError } from '../contract/index.js';
+import { SCHEDULES, type ScheduleId } from './definitions.js';
+
+/** A schedule as it is in Temporal now. Times in milliseconds since 1970. */
+export interface ScheduleState {
+  scheduleId: ScheduleId;
+  purpose: string;
+  workflowType: string;
+  paused: boolean;
+  /** Why it was paused or resumed; at first its purpose. */
+  note: string | null;
+  nextRuns: number[];
+  lastRun: { at: number; workflowId: string } | null;
+  /** Ids of workflows that it started and that still run. */
+  running: string[];
+  runs: number;
+  /** Runs that never were: later than the catch-up window, or because of the one before. */
+  missed: number;
+  skipped: number;
+}
+
+/** The schedules of the table that exist in Temporal; it creates them when a server starts. */
+export async function listSchedules(client: AkoshaClient): Promise<ScheduleState[]> {
+  const states = await Promise.all(SCHEDULES.map(({ scheduleId }) => readIfPresent(client, scheduleId)));
+  return states.filter((state) => state !== undefined);
+}
+
+/** No run starts until it is resumed; one under way goes on. The reason is kept as the schedule's note. */
+export function pauseSchedule(client: AkoshaClient, scheduleId: string, reason: string): Promise<void> {
+  return operate(client, scheduleId, (handle) => handle.pause(reason));
+}
+
+export function resumeSchedule(client: AkoshaClient, scheduleId: string, reason: string): Promise<void> {
+  return operate(client, scheduleId, (handle) => handle.unpause(reason));
+}
+
+/** Runs it once now, also where it is paused; after the run under way, where there is one, so that it is never skipped. */
+export function triggerSchedule(client: AkoshaClient, scheduleId: string): Promise<void> {
+  return operate(client, scheduleId, (handle) => handle.trigger(ScheduleOverlapPolicy.BUFFER_ONE));
+}
+
+/** Raises `BadRequest` for a schedule that we do not have, or that does not exist yet. */
+async function operate(
+  { connection }: AkoshaClient,
+  scheduleId: string,
+  run: (handle: ScheduleHandle) => Promise<void>,
+): Promise<void> {
+  const { scheduleId: known } = requireDefinition(scheduleId);
+  try {
+    await connection.request(() => run(connection.temporal.schedule.getHandle(known)));
+  } catch (error) {
+    if (!(error instanceof ScheduleNotFoundError)) throw error;
+    throw new AkoshaError(
+      'BadRequest',
+      `schedule ${known} does not exist yet: it is created when the server starts`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+async function readIfPresent(
+  { connection }: AkoshaClient,
+  scheduleId: ScheduleId,
+): Promise<ScheduleState | undefined> {
+  const { purpose } = requireDefinition(scheduleId);
+  try {
+    const { action, state, info } = await connection.request(() =>
+      connection.temporal.schedule.getHandle(scheduleId).describe(),
+    );
+    const last = info.recentActions.at(-1);
+    return {
+      scheduleId,
+      purpose,
+      workflowType: action.workflowType,
+      paused: state.paused,
+      note: state.note ?? null,
+      nextRuns: info.nextActionTimes.map((time) => time.getTime()),
+      lastRun:
+        last === undefined
+          ? null
+          : { at: last.takenAt.getTime(), workflowId: last.action.workflow.workflowId },
+      running: info.runningActions.map(({ workflow }) => workflow.workflowId),
+      runs: info.numActionsTaken,
+      missed: info.numActionsMissedCatchupWindow,
+      skipped: info.numActionsSkippedOverlap,
+    };
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+function requireDefinition(scheduleId: string) {
+  const definition = SCHEDULES.find((candidate) => candidate.scheduleId === scheduleId);
+  if (definition !== undefined) return definition;
+  throw new AkoshaError(
+    'BadRequest',
+    `there is no schedule ${JSON.stringify(scheduleId)}; there are ${SCHEDULES.map((known) => known.scheduleId).join(', ')}`,
+  );
+}

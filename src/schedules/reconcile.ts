@@ -1,0 +1,75 @@
+import {
+  ScheduleAlreadyRunning,
+  type ScheduleOptionsStartWorkflowAction,
+  type ScheduleUpdateOptions,
+} from '@temporalio/client';
+import type { Workflow } from '@temporalio/common';
+import type { AkoshaClient } from '../client/index.js';
+import { TASK_QUEUES } from '../contract/index.js';
+import { SCHEDULES, type ScheduleDefinition, type ScheduleId } from './definitions.js';
+
+type Action = ScheduleOptionsStartWorkflowAction<Workflow>;
+type Definition = Omit<ScheduleUpdateOptions<Action>, 'state'>;
+
+export interface Reconciled {
+  scheduleId: ScheduleId;
+  outcome: 'created' | 'updated';
+}
+
+/**
+ * Makes the schedules in Temporal what the table says. What an operator did to one, its pause and its note, stays: a new version
+ * of the program must not undo it. To be run at every start of a server; several at once do no harm.
+ */
+export async function reconcileSchedules(client: AkoshaClient): Promise<Reconciled[]> {
+  const done: Reconciled[] = [];
+  for (const definition of SCHEDULES) {
+    const outcome = (await create(client, definition)) ? 'created' : await update(client, definition);
+    done.push({ scheduleId: definition.scheduleId, outcome });
+  }
+  return done;
+}
+
+/** False where it exists. */
+async function create({ connection }: AkoshaClient, definition: ScheduleDefinition): Promise<boolean> {
+  try {
+    await connection.request(() =>
+      connection.temporal.schedule.create({
+        scheduleId: definition.scheduleId,
+        ...compile(definition),
+        state: { note: definition.purpose },
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof ScheduleAlreadyRunning) return false;
+    throw error;
+  }
+}
+
+async function update({ connection }: AkoshaClient, definition: ScheduleDefinition): Promise<'updated'> {
+  const handle = connection.temporal.schedule.getHandle(definition.scheduleId);
+  await connection.request(() => handle.update(({ state }) => ({ ...compile(definition), state })));
+  return 'updated';
+}
+
+function compile(definition: ScheduleDefinition): Definition {
+  const { workflowType, workflowId, staticSummary, staticDetails, spec, overlap, catchupWindow } = definition;
+  return {
+    spec,
+    action: {
+      type: 'startWorkflow',
+      workflowType,
+      workflowId,
+      taskQueue: TASK_QUEUES.server,
+      args: [{}],
+      staticSummary,
+      staticDetails,
+    },
+    policies: {
+      overlap,
+      catchupWindow,
+      // The next run does the failed one's work as well, so a pause would only add to the damage. A failed run is for an alert.
+      pauseOnFailure: false,
+    },
+  };
+}

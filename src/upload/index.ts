@@ -1,0 +1,12 @@
+export { announce, commitManifest, deliverUpload, removeFromOutbox, uploadFiles } from './deliver.js';
+export type { Delivery } from './deliver.js';
+export type { HostContext, UploadLog, UploadOptions, UploadProgress } from './host.js';
+export { Outbox } from './outbox.js';
+export type { QueuedUpload } from './outbox.js';
+export { prepareUpload } from './prepare.js';
+export type { PreparedUpload, PrepareOptions } from './prepare.js';
+export { readReceipt, waitForReceipt } from './receipt.js';
+export type { WaitOptions } from './receipt.js';
+export { syncDirectly } from './sync.js';
+export type { DirectSync } from './sync.js';
+export { resolveSystemId } from './system-id.js';

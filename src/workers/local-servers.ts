@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { temporalConnection, type Settings } from '../config/index.js';
+import { AkoshaError } from '../contract/index.js';
+import { findRunning } from '../runtime/index.js';
+import { ensureS3, ensureTemporal, type RunningServer } from '../servers/index.js';
+import type { Logger } from '../telemetry/index.js';
+import { localS3Access, localS3Url, useLocalS3Credentials } from './local-s3.js';
+
+/** The servers that `akosha up` runs beside the program. */
+export interface LocalServers {
+  /** Undefined where the environment names a Temporal of its own. */
+  temporalAddress: string | undefined;
+  temporalUiUrl: string | null;
+  /** Settings that follow from them. */
+  settings: Partial<Settings>;
+  stop(): Promise<void>;
+}
+
+/** A dead server is noticed within this time; looking costs one system call. */
+const WATCH_MS = 500;
+
+/**
+ * Starts the servers of a data folder, or adopts those that a killed run left behind, and starts one again, on its ports, that dies.
+ * Raises `StoreLocked` where a program runs on the folder already: its servers are not to be touched.
+ */
+export async function startLocalServers(
+  settings: Settings,
+  { s3, log }: { s3: boolean; log: Logger },
+): Promise<LocalServers> {
+  const running = await findRunning(settings.dataDir);
+  if (running !== undefined) {
+    throw new AkoshaError(
+      'StoreLocked',
+      `process ${running.pid} runs on ${settings.dataDir} already: stop it, or set AKOSHA_DATA_DIR to another folder`,
+    );
+  }
+  const watch = new Watch(log);
+  try {
+    const temporal = temporalConnection(settings).configured
+      ? undefined
+      : await startTemporal(settings, watch);
+    return {
+      temporalAddress: temporal?.url,
+      temporalUiUrl:
+        temporal === undefined
+          ? null
+          : `http://127.0.0.1:${temporal.ports['ui']}/namespaces/default/workflows`,
+      settings: s3 ? await startS3(settings, watch) : {},
+      stop: () => watch.stop(),
+    };
+  } catch (error) {
+    await watch.stop();
+    throw error;
+  }
+}
+
+function startTemporal(settings: Settings, watch: Watch): Promise<RunningServer> {
+  return watch.add((ports) =>
+    ensureTemporal({
+      dataFolder: settings.dataDir,
+      port: ports?.['main'] ?? settings.temporalPort,
+      uiPort: ports?.['ui'] ?? settings.temporalUiPort,
+    }),
+  );
+}
+
+async function startS3(settings: Settings, watch: Watch): Promise<Partial<Settings>> {
+  const access = await localS3Access(settings.dataDir);
+  await useLocalS3Credentials(settings.dataDir);
+  const server = await watch.add((ports) =>
+    ensureS3({ dataFolder: settings.dataDir, ...access, port: ports?.['main'] ?? 0 }),
+  );
+  const objectStore = localS3Url(server.url);
+  return { objectStore, archiveStore: objectStore };
+}
+
+type Start = (ports: RunningServer['ports'] | undefined) => Promise<RunningServer>;
+
+/** Servers that are kept running. */
+class Watch {
+  readonly #stopping = new AbortController();
+  readonly #watched: { current: RunningServer; done: Promise<void> }[] = [];
+
+  constructor(private readonly log: Logger) {}
+
+  async add(start: Start): Promise<RunningServer> {
+    const entry = { current: await start(undefined), done: Promise.resolve() };
+    entry.done = this.#keep(entry, start);
+    this.#watched.push(entry);
+    return entry.current;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    for (const entry of this.#watched) {
+      await entry.done;
+      await entry.current.stop();
+    }
+  }
+
+  async #keep(entry: { current: RunningServer }, start: Start): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await sleep(WATCH_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted || entry.current.isRunning()) continue;
+      this.log.warn({ server: entry.current.name }, 'a local server died; starting it again');
+      try {
+        entry.current = await start(entry.current.ports);
+      } catch (error) {
+        this.log.error(
+          { err: error, server: entry.current.name },
+          'a local server does not start; trying again',
+        );
+      }
+    }
+  }
+}

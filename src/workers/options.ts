@@ -1,0 +1,41 @@
+import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+
+export interface WorkerSettings {
+  connection: NativeConnection;
+  namespace: string;
+  /** Who polls, in Temporal's page: role and host. */
+  identity: string;
+  /** How long activities may go on after the worker was told to stop, before they are told. By default 10 s. */
+  shutdownGraceMs?: number;
+  /** After which the worker stops waiting for them and fails. By default 25 s. */
+  shutdownForceMs?: number;
+}
+
+/** Most steps take less. With the force below, it fits in the 30 s after which most supervisors kill. */
+const SHUTDOWN_GRACE_MS = 10_000;
+const SHUTDOWN_FORCE_MS = 25_000;
+
+/**
+ * An activity learns of its cancellation with the answer to a heartbeat. The SDK would hold heartbeats back for 80% of
+ * their timeout; this lets through what activities send, one every third of it.
+ */
+const HEARTBEAT_THROTTLE_MS = 3_000;
+
+/** What all our workers have in common. No worker versioning: a host's agents and its server are updated apart. */
+export function commonOptions({
+  connection,
+  namespace,
+  identity,
+  shutdownGraceMs = SHUTDOWN_GRACE_MS,
+  shutdownForceMs = SHUTDOWN_FORCE_MS,
+}: WorkerSettings) {
+  return {
+    connection,
+    namespace,
+    identity,
+    // Without grace every activity in flight would be told to stop at once, and its work begun anew elsewhere.
+    shutdownGraceTime: shutdownGraceMs,
+    shutdownForceTime: shutdownForceMs,
+    maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE_MS,
+  } satisfies Partial<WorkerOptions>;
+}

@@ -1,0 +1,147 @@
+import { createStoreActivities } from '../activities/server.js';
+import { startApi, type RunningApi } from '../api/index.js';
+import { createAkoshaClient, type AkoshaClient } from '../client/index.js';
+import { requireServable } from '../config/index.js';
+import { reconcileSchedules } from '../schedules/index.js';
+import { observeProcess, type Metrics } from '../telemetry/index.js';
+import { withMetrics } from './activity-metrics.js';
+import type { ProcessOptions } from './agent-process.js';
+import { runInboxPoll } from './inbox-poll.js';
+import { keepWorking } from './keep-working.js';
+import { createServerWorkers } from './server.js';
+import { openServerParts, type ServerParts } from './server-parts.js';
+import { serverServices, type ServerState } from './server-services.js';
+
+export interface ServerProcess {
+  readonly api: RunningApi;
+  /** Finishes what is under way or hands it back, checkpoints the store, closes everything. */
+  stop(): Promise<void>;
+}
+
+export interface ServerProcessOptions extends ProcessOptions {
+  metrics: Metrics;
+  version: string;
+  /** Told by `POST /api/v1/shutdown`. */
+  onShutdown: () => void;
+  /** More for `akosha status`, such as what `akosha up` started. */
+  describe: () => Record<string, unknown>;
+}
+
+/**
+ * The server: store, workers, inbox poll and API. Works without Temporal too, as far as that goes: it searches, queues what it
+ * finds, and goes on when Temporal answers.
+ */
+export async function startServer(options: ServerProcessOptions): Promise<ServerProcess> {
+  const { settings, log, metrics, namespace, connectionOptions } = options;
+  requireServable(settings);
+  const parts = await openServerParts(settings, log, metrics);
+  observeProcess(metrics);
+  const client = createAkoshaClient({
+    connectionOptions,
+    namespace,
+    identity: `akosha-server@${process.pid}`,
+  });
+  const state: ServerState = { working: false, stopping: false };
+  const stopping = new AbortController();
+  const work = runServerWorkers(options, parts, client, state, stopping.signal);
+  const poll = pollInboxes(options, parts, client, stopping.signal);
+  let api: RunningApi;
+  try {
+    api = await startApi({
+      host: settings.host,
+      port: settings.port,
+      apiToken: settings.apiToken,
+      version: options.version,
+      log,
+      metrics,
+      services: serverServices({ ...options, parts, client, state }),
+    });
+  } catch (error) {
+    stopping.abort();
+    await Promise.allSettled([work, poll]);
+    await client.close();
+    await parts.close();
+    throw error;
+  }
+  return { api, stop: () => stop(api, { parts, client, state, stopping, running: [work, poll] }) };
+}
+
+interface Running {
+  parts: ServerParts;
+  client: AkoshaClient;
+  state: ServerState;
+  stopping: AbortController;
+  running: Promise<void>[];
+}
+
+/** Not ready first, so that nobody sends more; the store last, since everything else uses it. */
+async function stop(api: RunningApi, { parts, client, state, stopping, running }: Running): Promise<void> {
+  state.stopping = true;
+  stopping.abort();
+  const drained = await Promise.allSettled(running);
+  await api.close();
+  await client.close();
+  await parts.close();
+  for (const outcome of drained) if (outcome.status === 'rejected') throw outcome.reason;
+}
+
+function runServerWorkers(
+  { settings, log, metrics, namespace, connectionOptions }: ServerProcessOptions,
+  parts: ServerParts,
+  client: AkoshaClient,
+  state: ServerState,
+  signal: AbortSignal,
+): Promise<void> {
+  const activities = createStoreActivities({
+    ingest: parts.ingest,
+    maintenance: parts.maintenance,
+    nudge: (systemIds) => client.nudgeIngest(systemIds),
+    clock: parts.clock,
+    now: Date.now,
+    log,
+  });
+  return keepWorking(
+    {
+      connectionOptions,
+      log,
+      prepare: async () => {
+        const added = await client.ensureSearchAttributes();
+        if (added.length > 0) log.info({ added }, 'search attributes added to Temporal');
+        await reconcileSchedules(client);
+      },
+      create: (connection) =>
+        createServerWorkers({
+          connection,
+          namespace,
+          identity: `akosha-server@${process.pid}`,
+          activities: withMetrics(activities, metrics),
+          ingestConcurrency: settings.ingestConcurrency,
+          shutdownGraceMs: settings.shutdownGraceSeconds * 1000,
+          shutdownForceMs: settings.shutdownForceSeconds * 1000,
+        }),
+      onWorking: (working) => (state.working = working),
+    },
+    signal,
+  );
+}
+
+function pollInboxes(
+  { settings, log, metrics }: ServerProcessOptions,
+  { ingest }: ServerParts,
+  client: AkoshaClient,
+  signal: AbortSignal,
+): Promise<void> {
+  return runInboxPoll(
+    {
+      ingest,
+      intervalMs: settings.pollIntervalSeconds * 1000,
+      log,
+      nudge: (systemIds) => client.nudgeIngest(systemIds),
+      ensureRunning: (systemIds) => client.nudgeIngest(systemIds, { onlyIfIdle: true }),
+      onBacklog: (uploads) => {
+        metrics.ingestionBacklog.set(uploads);
+      },
+    },
+    signal,
+  );
+}

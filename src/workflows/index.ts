@@ -1,0 +1,5 @@
+// Exactly the workflows that are registered: an exported function's name is its type, for ever.
+export { dailyIngest } from './daily-ingest.js';
+export { ingestSystem } from './ingest-system.js';
+export { tierTransition } from './tier-transition.js';
+export { uploadMemory } from './upload-memory.js';

@@ -1,0 +1,67 @@
+import { continueAsNew, defineSignal, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import {
+  ingestOptions,
+  NO_ROWS,
+  SIGNALS,
+  storeQueryOptions,
+  type IngestSummary,
+  type IngestSystemInput,
+  type IngestTotals,
+  type RowCounts,
+  type StoreActivities,
+} from '../contract/index.js';
+import { listenFor } from './doorbell.js';
+import { trackProgress } from './progress.js';
+
+export const uploadReadySignal = defineSignal(SIGNALS.uploadReady);
+
+const NOTHING: IngestTotals = { ingested: 0, quarantined: 0, rows: NO_ROWS };
+
+/**
+ * Ingests a system's uploads in their order, one after the other, until its queue is empty. The queue is the catalog's; the
+ * signal only says that it is worth another look, so a lost or doubled one does no harm.
+ */
+export async function ingestSystem({ systemId, totals = NOTHING }: IngestSystemInput): Promise<IngestTotals> {
+  const nudge = listenFor(uploadReadySignal, 'Says that the system has something new in the queue.');
+  const progress = trackProgress('uploads', { systemId });
+  const { nextUpload } = proxyActivities<StoreActivities>(storeQueryOptions(systemId));
+  const { ingestUpload } = proxyActivities<StoreActivities>(ingestOptions(systemId));
+
+  let sum = totals;
+  progress.enter('ingest', { done: sum.ingested + sum.quarantined });
+  for (;;) {
+    nudge.reset();
+    const upload = await nextUpload({ systemId });
+    if (upload !== null) {
+      const { uploadId } = upload;
+      sum = add(sum, await ingestUpload.executeWithOptions({ summary: `upload ${uploadId}` }, [upload]));
+      progress.advance(sum.ingested + sum.quarantined);
+    } else if (!nudge.rang()) {
+      // Nothing was awaited since the look at the queue, so a nudge that came meanwhile has been seen.
+      return sum;
+    }
+    if (workflowInfo().continueAsNewSuggested) {
+      // A nudge that is lost here does no harm: the next run begins with a look.
+      await continueAsNew<typeof ingestSystem>({ systemId, totals: sum });
+    }
+  }
+}
+
+function add(totals: IngestTotals, { status, rows }: IngestSummary): IngestTotals {
+  return {
+    ingested: totals.ingested + (status === 'ingested' ? 1 : 0),
+    quarantined: totals.quarantined + (status === 'quarantined' ? 1 : 0),
+    rows: addRows(totals.rows, rows),
+  };
+}
+
+function addRows(a: RowCounts, b: RowCounts): RowCounts {
+  return {
+    new: a.new + b.new,
+    changed: a.changed + b.changed,
+    unchanged: a.unchanged + b.unchanged,
+    refused: a.refused + b.refused,
+    superseded: a.superseded + b.superseded,
+    absent: a.absent + b.absent,
+  };
+}

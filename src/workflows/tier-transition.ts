@@ -1,0 +1,125 @@
+import { ApplicationFailure, continueAsNew, log, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import {
+  MAINTENANCE,
+  moveOptions,
+  storeQueryOptions,
+  walkOptions,
+  type BatchSummary,
+  type ColdPartitionPlan,
+  type ErrorType,
+  type StoreActivities,
+  type TierTransitionInput,
+  type TierTransitionResult,
+  type TransitionPlanSummary,
+  type TransitionTotals,
+} from '../contract/index.js';
+import { trackProgress, type ProgressTracker } from './progress.js';
+
+/**
+ * A batch moves nothing where all its rows changed between copy and commit; the next one finds them as they are now. Twice in
+ * a row means that they change faster than they can be moved: leave them to the next transition, an hour later.
+ */
+const FRUITLESS_BATCHES = 2;
+
+/** A transition under way. */
+interface Transition {
+  /** Milliseconds since 1970. */
+  asOf: number;
+  all: boolean;
+  totals: TransitionTotals;
+  progress: ProgressTracker;
+}
+
+const { planTransition } = proxyActivities<StoreActivities>(storeQueryOptions(MAINTENANCE));
+const { moveToWarm, moveToCold } = proxyActivities<StoreActivities>(moveOptions());
+const { sweep } = proxyActivities<StoreActivities>(walkOptions());
+
+/**
+ * Moves what is due, hot to warm and warm to cold, batch by batch, until nothing is; then takes away what the moves left
+ * behind. The instant that decides is fixed at the start, so that a long run has an end.
+ */
+export async function tierTransition({
+  asOf: given,
+  all = false,
+  totals = { toWarm: 0, toCold: 0 },
+}: TierTransitionInput = {}): Promise<TierTransitionResult> {
+  const progress = trackProgress('rows');
+  progress.enter('plan');
+  const plan = await planTransition({ asOf: given === undefined ? null : parseInstant(given), all });
+  const transition: Transition = { asOf: plan.asOf, all, totals: { ...totals }, progress };
+
+  if (plan.hot > 0) {
+    await ageHot(transition, plan.hot);
+    // What came from hot may be due for cold already.
+    await ageWarm(transition, await planTransition({ asOf: plan.asOf, all }));
+  } else {
+    await ageWarm(transition, plan);
+  }
+
+  progress.enter('sweep', { tier: null, total: null });
+  const swept = await sweep();
+  return {
+    ...transition.totals,
+    asOf: new Date(plan.asOf).toISOString(),
+    sweptRows: swept.rows,
+    sweptTables: swept.tables,
+    sweptObjects: swept.objects,
+  };
+}
+
+async function ageHot(transition: Transition, due: number): Promise<void> {
+  const { asOf, totals, progress } = transition;
+  progress.enter('warm', { tier: 'warm', done: totals.toWarm, total: totals.toWarm + due });
+  await moveUntilDone(transition, 'toWarm', 'hot', () => moveToWarm({ asOf }));
+}
+
+async function ageWarm(transition: Transition, first: TransitionPlanSummary): Promise<void> {
+  const { asOf, all, totals, progress } = transition;
+  for (let plan = first; plan.partitions.length > 0; plan = await planTransition({ asOf, all })) {
+    const before = totals.toCold;
+    progress.enter('cold', { tier: 'cold', done: before, total: before + rowsOf(plan.partitions) });
+    for (const partition of plan.partitions) {
+      const summary = nameOf(partition);
+      await moveUntilDone(transition, 'toCold', summary, () =>
+        moveToCold.executeWithOptions({ summary }, [{ asOf, partition }]),
+      );
+    }
+    // The next plan would name the same partitions again.
+    if (totals.toCold === before) return;
+  }
+}
+
+async function moveUntilDone(
+  { asOf, all, totals, progress }: Transition,
+  direction: keyof TransitionTotals,
+  from: string,
+  move: () => Promise<BatchSummary>,
+): Promise<void> {
+  for (let fruitless = 0; fruitless < FRUITLESS_BATCHES;) {
+    const { due, moved } = await move();
+    if (due === 0) return;
+    fruitless = moved === 0 ? fruitless + 1 : 0;
+    totals[direction] += moved;
+    progress.advance(totals[direction]);
+    if (workflowInfo().continueAsNewSuggested) {
+      await continueAsNew<typeof tierTransition>({ asOf: new Date(asOf).toISOString(), all, totals });
+    }
+  }
+  log.warn('rows change faster than they can be moved; the next transition will try again', { from });
+}
+
+/** Not a number would become null on its way to the activity, and that means now. */
+function parseInstant(text: string): number {
+  const instant = Date.parse(text);
+  if (!Number.isNaN(instant)) return instant;
+  const type: ErrorType = 'BadRequest';
+  throw ApplicationFailure.nonRetryable(`asOf must be an ISO 8601 time, not ${JSON.stringify(text)}`, type);
+}
+
+function rowsOf(partitions: readonly ColdPartitionPlan[]): number {
+  return partitions.reduce((sum, { rows }) => sum + rows, 0);
+}
+
+function nameOf({ systemId, year, month }: ColdPartitionPlan): string {
+  return `${systemId}, ${year}-${String(month).padStart(2, '0')}`;
+}

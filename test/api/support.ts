@@ -1,0 +1,69 @@
+import { Writable } from 'node:stream';
+import { afterEach } from 'vitest';
+import { startApi, type ApiOptions, type ApiServices, type RunningApi } from '../../src/api/index.js';
+import { createLog, createMetrics, type Metrics } from '../../src/telemetry/index.js';
+
+export interface TestApi extends RunningApi {
+  metrics: Metrics;
+  /** Everything logged so far. */
+  logged(): string;
+  get(path: string, headers?: Record<string, string>): Promise<Response>;
+  post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
+}
+
+const notAsked = (): never => {
+  throw new Error('this test does not ask for it');
+};
+
+/** What lies behind the API is tested elsewhere: a test gives the services it asks, to say what they answer. */
+const NO_SERVICES: ApiServices = {
+  search: notAsked,
+  triggerIngest: notAsked,
+  circuitBreakers: notAsked,
+  shutdown: notAsked,
+  status: notAsked,
+  tiers: notAsked,
+  readiness: notAsked,
+};
+
+const running: RunningApi[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((api) => api.close()));
+});
+
+/** A server on a free port, closed after the test. */
+export async function serve(
+  services: Partial<ApiServices> = {},
+  options: Partial<Pick<ApiOptions, 'host' | 'port' | 'apiToken'>> = {},
+): Promise<TestApi> {
+  const lines: string[] = [];
+  const destination = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk));
+      done();
+    },
+  });
+  const metrics = createMetrics();
+  const api = await startApi({
+    host: '127.0.0.1',
+    port: 0,
+    version: '1.2.3',
+    log: createLog({ level: 'trace', format: 'json', destination }),
+    metrics,
+    services: { ...NO_SERVICES, ...services },
+    ...options,
+  });
+  running.push(api);
+  return {
+    ...api,
+    metrics,
+    logged: () => lines.join(''),
+    get: (path, headers = {}) => fetch(api.url + path, { headers }),
+    post: (path, body, headers = {}) =>
+      fetch(api.url + path, {
+        method: 'POST',
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+        headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      }),
+  };
+}

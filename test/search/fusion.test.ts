@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { fuse } from '../../src/search/fusion.js';
+
+const sameTime = (): number => 0;
+
+describe('reciprocal rank fusion', () => {
+  it('sums 1 / (60 + rank) over the lists that hold a key', () => {
+    const fused = fuse(
+      [
+        { name: 'vector', keys: ['a', 'b'] },
+        { name: 'words', keys: ['b', 'c', 'a'] },
+      ],
+      sameTime,
+    );
+    expect(fused).toEqual([
+      { key: 'b', score: 1 / 62 + 1 / 61, matched: ['vector', 'words'] },
+      { key: 'a', score: 1 / 61 + 1 / 63, matched: ['vector', 'words'] },
+      { key: 'c', score: 1 / 62, matched: ['words'] },
+    ]);
+  });
+
+  it('puts what both lists hold before the top of one', () => {
+    const fused = fuse(
+      [
+        { name: 'vector', keys: ['v1', 'both', 'v3'] },
+        { name: 'words', keys: ['w1', 'w2', 'both'] },
+      ],
+      sameTime,
+    );
+    expect(fused.map(({ key }) => key)[0]).toBe('both');
+  });
+
+  it('breaks ties by newer own time, then by key, whatever the order of the lists', () => {
+    const lists = [
+      { name: 'vector', keys: ['old'] },
+      { name: 'words', keys: ['new'] },
+      { name: 'words', keys: ['b'] },
+      { name: 'words', keys: ['a'] },
+    ];
+    const time = (key: string): number => ({ new: 2, old: 1 })[key] ?? 0;
+    const order = ['new', 'old', 'a', 'b'];
+    expect(fuse(lists, time).map(({ key }) => key)).toEqual(order);
+    expect(fuse(lists.toReversed(), time).map(({ key }) => key)).toEqual(order);
+  });
+
+  it('of nothing is nothing', () => {
+    expect(fuse([], sameTime)).toEqual([]);
+  });
+});

@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { MemoryStore } from '../../src/store/index.js';
+import { openSearch, search, type SearchAnswer } from '../../src/search/index.js';
+import { AGE, direction, openTestStore, type TestStore } from './support.js';
+
+const TIERS = ['hot', 'warm', 'cold'] as const;
+const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
+const embedder = { embedQuery: () => Promise.resolve(direction(1)) };
+
+/** The real store with some of its answers replaced, to have a fault where and when the test wants it. */
+describe('search over a store of which something fails', () => {
+  let test: TestStore;
+  const searchWith = (faults: Partial<MemoryStore>, timeoutMs = 10_000): Promise<SearchAnswer> =>
+    search({ store: { ...test.store, ...faults }, embedder, timeoutMs }, { text: 'zebra' });
+  const tiersOf = ({ results }: SearchAnswer): string[] => results.map(({ tier }) => tier).sort();
+
+  beforeAll(async () => {
+    test = await openTestStore();
+    await test.ingest(
+      'laptop',
+      TIERS.map((tier) => ({
+        id: tier,
+        content: `a zebra in ${tier}`,
+        daysOld: AGE[tier],
+        vector: direction(1),
+      })),
+    );
+    await test.age();
+  });
+  afterAll(() => test.close());
+
+  it('names the tier that failed and answers with the others', async () => {
+    const answer = await searchWith({
+      searchWords: (tier, ...rest) =>
+        tier === 'cold' ? Promise.reject(new Error('no such object')) : test.store.searchWords(tier, ...rest),
+      searchVectors: (tier, ...rest) =>
+        tier === 'cold' ? Promise.reject(new Error('no file')) : test.store.searchVectors(tier, ...rest),
+    });
+    expect(tiersOf(answer)).toEqual(['hot', 'warm']);
+    expect(answer.partial).toEqual([{ tier: 'cold', reason: 'words: no such object; vectors: no file' }]);
+  });
+
+  it('keeps what one of a tier’s two searches found', async () => {
+    const answer = await searchWith({
+      searchVectors: (tier, ...rest) =>
+        tier === 'warm' ? Promise.reject(new Error('torn')) : test.store.searchVectors(tier, ...rest),
+    });
+    expect(tiersOf(answer)).toEqual(['cold', 'hot', 'warm']);
+    expect(answer.partial).toEqual([{ tier: 'warm', reason: 'vectors: torn' }]);
+  });
+
+  it('does not wait for a tier beyond its time', async () => {
+    const started = performance.now();
+    const answer = await searchWith(
+      {
+        searchVectors: (tier, ...rest) =>
+          tier === 'cold' ? never() : test.store.searchVectors(tier, ...rest),
+      },
+      2000,
+    );
+    expect(performance.now() - started).toBeLessThan(2500);
+    expect(tiersOf(answer)).toEqual(['cold', 'hot', 'warm']);
+    expect(answer.partial).toEqual([
+      {
+        tier: 'cold',
+        reason: 'vectors: no answer in time: a search may take 2 s (AKOSHA_SEARCH_TIMEOUT_SECONDS)',
+      },
+    ]);
+  });
+
+  it.each([
+    ['fails', () => Promise.reject(new Error('object gone'))],
+    ['hangs', () => never<never>()],
+  ])('loses only the tier whose fetch %s', async (_how, fault) => {
+    const answer = await searchWith(
+      { fetch: (keys, tiers) => (tiers.includes('cold') ? fault() : test.store.fetch(keys, tiers)) },
+      2000,
+    );
+    expect(tiersOf(answer)).toEqual(['hot', 'warm']);
+    expect(answer.partial).toEqual([{ tier: 'cold', reason: expect.stringMatching(/^rows: /) }]);
+  });
+
+  it('answers with nothing and three reasons where all fails', async () => {
+    const fail = (): Promise<never> => Promise.reject(new Error('down'));
+    const answer = await searchWith({ searchWords: fail, searchVectors: fail, fetch: fail });
+    expect(answer.results).toEqual([]);
+    expect(answer.partial.map(({ tier }) => tier)).toEqual([...TIERS]);
+  });
+
+  it('goes by what a row is now, not by what its candidate was', async () => {
+    const stale = { systemId: 'laptop', kind: 'conversation', memoryId: 'hot', score: 1 } as const;
+    const faults: Partial<MemoryStore> = {
+      searchWords: () => Promise.resolve([{ ...stale, memoryId: 'forgotten' }, stale]),
+      searchVectors: () => Promise.resolve([stale, stale]),
+    };
+    const context = { store: { ...test.store, ...faults }, embedder, timeoutMs: 10_000 };
+    const answer = await search(context, { text: 'zebra' });
+    expect(answer.results.map(({ memoryId }) => memoryId)).toEqual(['hot']);
+    for (const filter of [
+      { project: 'other' },
+      { kind: 'entity' as const },
+      { until: 1 },
+      { systemId: 'other' },
+    ]) {
+      expect((await search(context, { text: 'zebra', ...filter })).results).toEqual([]);
+    }
+    expect((await search(context, { text: 'zebra', tiers: ['cold'] })).results).toEqual([]);
+  });
+
+  it.each([
+    ['fails', () => Promise.reject(new Error('the model is gone')), /the model is gone/],
+    ['hangs', () => never<Float32Array>(), /no answer in time/],
+  ])('goes on by words where the embedder %s', async (_how, embedQuery, reason) => {
+    const answer = await search(
+      { store: test.store, embedder: { embedQuery }, timeoutMs: 1000 },
+      { text: 'zebra' },
+    );
+    expect(answer).toMatchObject({
+      mode: 'words',
+      partial: [],
+      embedding: { available: false, reason: expect.stringMatching(reason) },
+    });
+    expect(tiersOf(answer)).toEqual(['cold', 'hot', 'warm']);
+  });
+
+  it('goes on by words where the model is not installed, and says so', async () => {
+    for (const [modelDirectory, reason] of [
+      [undefined, /not installed: run/],
+      ['/nonexistent', /model\.onnx cannot be read.*AKOSHA_MODEL_DIR/],
+    ] as const) {
+      const opened = openSearch({ store: test.store, timeoutMs: 10_000, embeddings: 'on', modelDirectory });
+      const answer = await opened.search({ text: 'zebra' });
+      expect(answer.embedding).toEqual({ available: false, reason: expect.stringMatching(reason) });
+      expect(answer.results).toHaveLength(3);
+      await opened.close();
+    }
+  });
+
+  it('stops on the caller’s signal, before and during', async () => {
+    const context = { store: { ...test.store, searchWords: never }, embedder, timeoutMs: 10_000 };
+    const stop = new AbortController();
+    const running = search(context, { text: 'zebra' }, stop.signal);
+    stop.abort();
+    await expect(running).rejects.toMatchObject({ type: 'Cancelled' });
+    await expect(search(context, { text: 'zebra' }, stop.signal)).rejects.toMatchObject({
+      type: 'Cancelled',
+    });
+  });
+});

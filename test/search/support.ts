@@ -1,0 +1,135 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ingestUpload, walkUploads } from '../../src/ingest/index.js';
+import { moveToCold, moveToWarm, planTransition, sweep } from '../../src/maintenance/index.js';
+import { openObjectStore } from '../../src/objects/index.js';
+import { ReaderPool } from '../../src/reader/index.js';
+import { openEmbeddedStore, type MemoryStore } from '../../src/store/index.js';
+import { syncDirectly } from '../../src/upload/index.js';
+import { makeDatabase } from '../support/databases.js';
+
+/** What ingest and transition take for now. */
+export const NOW = Date.parse('2026-11-22T12:00:00Z');
+
+const DAY_MS = 86_400_000;
+
+/** Days before `NOW` at which a memory belongs in each tier. */
+export const AGE = { hot: 1, warm: 30, cold: 200 } as const;
+
+export interface TestMemory {
+  id: string;
+  content: string;
+  daysOld: number;
+  kind?: 'conversation' | 'reflection';
+  project?: string;
+  tags?: string[];
+  vector?: Float32Array;
+}
+
+export interface TestStore {
+  store: MemoryStore;
+  /** Ingests memories of a system by the whole chain, from a DuckDB file. */
+  ingest(systemId: string, memories: readonly TestMemory[]): Promise<void>;
+  /** Moves everything to the tier it belongs in. */
+  age(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openTestStore(): Promise<TestStore> {
+  const folder = await mkdtemp(join(tmpdir(), 'akosha-search-'));
+  const scratch = join(folder, 'scratch');
+  await mkdir(scratch);
+  const objects = await openObjectStore(`file://${join(folder, 'objects')}`);
+  const reader = new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 60_000 });
+  const store = await openEmbeddedStore({
+    dataFolder: folder,
+    archive: objects,
+    policy: { hotDays: 7, warmDays: 90, coldBatchRows: 1, coldOverdueDays: 0 },
+    memoryMb: 256,
+    coldCacheBytes: 2 ** 26,
+    leaseMs: 900_000,
+    hashFile: (path) => reader.hashFile(path),
+    now: Date.now,
+  });
+  const clock = (): number => NOW;
+  let uploads = 0;
+  return {
+    store,
+    async ingest(systemId, memories) {
+      const database = join(folder, `${systemId}-${++uploads}.duckdb`);
+      await makeDatabase(database, ...sourceSql(memories));
+      const host = { systemId, dataDir: join(folder, systemId), databases: [database], uploads: objects };
+      await syncDirectly({ ...host, reader, timeZone: 'UTC', now: clock }, { uploadId: `upload-${uploads}` });
+      const context = { store, uploads: objects, reader, scratch, clock };
+      const { added } = await walkUploads(context, () => undefined);
+      for (const ref of added) await ingestUpload(context, ref);
+    },
+    async age() {
+      const context = { store, archive: objects, scratch, batchRows: 1000, longestMs: 0, now: Date.now };
+      while ((await moveToWarm(context, NOW)).due > 0);
+      const { partitions } = await planTransition(context, { asOf: NOW, all: true });
+      for (const partition of partitions) await moveToCold(context, NOW, partition);
+      // The first sweep notes what nobody names, the second takes it: left where they were, the rows stay candidates.
+      const later = { ...context, now: () => Date.now() + 1000 };
+      await sweep(context);
+      await sweep(later);
+    },
+    async close() {
+      await store.close();
+      await reader.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** Tables shaped like Session-Buddy's, as far as a search shows. */
+function sourceSql(memories: readonly TestMemory[]): string[] {
+  const rows = (kind: string): TestMemory[] =>
+    memories.filter((memory) => (memory.kind ?? 'conversation') === kind);
+  return [
+    `CREATE TABLE conversations_v2 (id VARCHAR, content VARCHAR, embedding FLOAT[384], project VARCHAR, timestamp TIMESTAMP)`,
+    `CREATE TABLE reflections_v2 (id VARCHAR, content VARCHAR, embedding FLOAT[384], project VARCHAR, created_at TIMESTAMP, tags VARCHAR[])`,
+    ...rows('conversation').map((memory) => `INSERT INTO conversations_v2 VALUES (${columns(memory)})`),
+    ...rows('reflection').map(
+      (memory) =>
+        `INSERT INTO reflections_v2 VALUES (${columns(memory)}, [${(memory.tags ?? []).map(quote).join(', ')}])`,
+    ),
+  ];
+}
+
+function columns({ id, content, vector, project, daysOld }: TestMemory): string {
+  const time = new Date(NOW - daysOld * DAY_MS).toISOString().slice(0, 23);
+  const embedding = vector === undefined ? 'NULL' : `[${vector.join(', ')}]`;
+  return [
+    quote(id),
+    quote(content),
+    embedding,
+    project === undefined ? 'NULL' : quote(project),
+    quote(time),
+  ].join(', ');
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A direction of its own for each seed: two of different seeds are nearly at right angles. Length 1. */
+export function direction(seed: number): Float32Array {
+  let state = seed * 2_654_435_761 + 1;
+  const vector = Float32Array.from({ length: 384 }, () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32 - 0.5;
+  });
+  return scaled(vector);
+}
+
+/** Between two directions: `share` of 0 is the first, of 1 the second. */
+export function between(a: Float32Array, b: Float32Array, share: number): Float32Array {
+  return scaled(a.map((value, i) => value * (1 - share) + (b[i] ?? 0) * share));
+}
+
+function scaled(vector: Float32Array): Float32Array {
+  const length = Math.hypot(...vector);
+  return vector.map((value) => value / length);
+}

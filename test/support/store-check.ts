@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import type { Kind, Tier } from '../../src/contract/index.js';
+import { openObjectStore } from '../../src/objects/index.js';
+import { ReaderPool } from '../../src/reader/index.js';
+import { openEmbeddedStore } from '../../src/store/index.js';
+import { CatalogDatabase } from '../../src/store/embedded/catalog/database.js';
+import { withDuckDB } from './databases.js';
+
+/** What a store holds, in a form that two runs can be compared by. */
+export interface StoreContents {
+  /** `<system>/<kind>/<id>` to its tier, content hash and the hash of its text as a search would show it. */
+  memories: Record<string, { tier: Tier; hash: string; text: string }>;
+  /** Rows that stand in the tier files beyond those that placements name. */
+  garbageRows: number;
+  /** Journal and cold objects that no placement names. */
+  garbageObjects: number;
+}
+
+interface PlacementRow {
+  system_id: string;
+  kind: Kind;
+  memory_id: string;
+  hash: string;
+  tier: Tier;
+}
+
+/**
+ * Reads a stopped program's store through the store's own interface: every placement's row must be fetched, so a placement
+ * that names a missing row fails here.
+ */
+export async function readStore(
+  dataDir: string,
+  archiveUrl = `file://${dataDir}/objects`,
+): Promise<StoreContents> {
+  const catalogFile = path.join(dataDir, 'store/catalog.db');
+  const catalog = new CatalogDatabase(catalogFile, 'read');
+  const placed = catalog.all<PlacementRow>('SELECT system_id, kind, memory_id, hash, tier FROM placements');
+  const named = new Set(
+    catalog
+      .all<{ name: string }>('SELECT name FROM objects WHERE object_id IN (SELECT keeper_id FROM placements)')
+      .map((row) => row.name),
+  );
+  catalog.close();
+
+  const archive = await openObjectStore(archiveUrl);
+  const objects: string[] = [];
+  for (const prefix of ['journal/', 'cold/']) {
+    for await (const page of archive.list(prefix)) objects.push(...page.objects.map(({ key }) => key));
+  }
+  const memories = await fetchAll(dataDir, archiveUrl, placed);
+  await archive.close();
+  const standing = await countStanding(dataDir);
+  return {
+    memories,
+    garbageRows: standing - placed.filter((row) => row.tier !== 'cold').length,
+    garbageObjects: objects.filter((name) => !named.has(name)).length,
+  };
+}
+
+async function fetchAll(
+  dataDir: string,
+  archiveUrl: string,
+  placed: readonly PlacementRow[],
+): Promise<StoreContents['memories']> {
+  const reader = new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 60_000 });
+  const archive = await openObjectStore(archiveUrl);
+  const store = await openEmbeddedStore({
+    dataFolder: dataDir,
+    archive,
+    policy: { hotDays: 7, warmDays: 90, coldBatchRows: 1000, coldOverdueDays: 7 },
+    memoryMb: 512,
+    coldCacheBytes: 1e9,
+    leaseMs: 900_000,
+    hashFile: (file) => reader.hashFile(file),
+    now: Date.now,
+  });
+  try {
+    const keys = placed.map((row) => ({ systemId: row.system_id, kind: row.kind, memoryId: row.memory_id }));
+    const fetched = await store.fetch(keys, ['hot', 'warm', 'cold']);
+    if (fetched.length !== placed.length)
+      throw new Error(`${placed.length} placements, ${fetched.length} rows`);
+    return Object.fromEntries(
+      fetched.map((memory) => [
+        `${memory.systemId}/${memory.kind}/${memory.memoryId}`,
+        {
+          tier: memory.tier,
+          hash: memory.hash,
+          text: createHash('sha256').update(memory.content).digest('hex'),
+        },
+      ]),
+    );
+  } finally {
+    await store.close();
+    await archive.close();
+    await reader.close();
+  }
+}
+
+/** Rows in the tables of both tier files, whoever names them. */
+async function countStanding(dataDir: string): Promise<number> {
+  return withDuckDB(async (connection) => {
+    let rows = 0;
+    for (const tier of ['hot', 'warm']) {
+      await connection.run(
+        `ATTACH '${path.join(dataDir, 'store', `${tier}.duckdb`)}' AS ${tier} (READ_ONLY)`,
+      );
+      const tables = await connection.runAndReadAll(
+        `SELECT table_name FROM duckdb_tables() WHERE database_name = '${tier}'`,
+      );
+      for (const [name] of tables.getRows()) {
+        const count = await connection.runAndReadAll(`SELECT count(*) FROM ${tier}.main.${String(name)}`);
+        rows += Number(count.getRows()[0]?.[0]);
+      }
+    }
+    return rows;
+  });
+}

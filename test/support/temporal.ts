@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApplicationFailure } from '@temporalio/common';
+import { msToTs } from '@temporalio/common/lib/time';
+import { DefaultLogger, Runtime, type NativeConnection, type Worker } from '@temporalio/worker';
+import { createAkoshaClient, type AkoshaClient } from '../../src/client/index.js';
+import {
+  ERROR_TYPES,
+  NO_ROWS,
+  type AgentActivities,
+  type ErrorType,
+  type StoreActivities,
+} from '../../src/contract/index.js';
+import { createAgentWorker } from '../../src/workers/agent.js';
+import { connectWorkers, runWorkers } from '../../src/workers/index.js';
+import { createServerWorkers, type ServerWorkerSettings } from '../../src/workers/server.js';
+
+// Faults that tests inject would fill the report.
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
+/** A namespace of its own on the shared Temporal server: task queues and workflow ids are constants of the program. */
+export interface TestNamespace {
+  address: string;
+  namespace: string;
+  client: AkoshaClient;
+  connection: NativeConnection;
+  /** Starts the server's workers, and those of the named agents. */
+  runWorkers(options: TestWorkers): Promise<RunningWorkers>;
+  close(): Promise<void>;
+}
+
+export interface TestWorkers {
+  store?: Partial<StoreActivities>;
+  /** By system id. */
+  agents?: Record<string, Partial<AgentActivities>>;
+  settings?: Partial<
+    Pick<ServerWorkerSettings, 'maxCachedWorkflows' | 'shutdownGraceMs' | 'ingestConcurrency'>
+  >;
+}
+
+export interface RunningWorkers {
+  stop(): Promise<void>;
+}
+
+/** How long a new namespace may take to be known to every part of the server, whose caches are refreshed by time. */
+const USABLE_WITHIN_MS = 30_000;
+
+export async function createNamespace(address: string): Promise<TestNamespace> {
+  const namespace = `test-${randomUUID().slice(0, 8)}`;
+  const client = createAkoshaClient({ address, namespace, identity: 'test-client' });
+  await client.connection.temporal.workflowService.registerNamespace({
+    namespace,
+    workflowExecutionRetentionPeriod: msToTs('1 day'),
+  });
+  await eventually(() => client.ensureSearchAttributes(), USABLE_WITHIN_MS);
+  // A start that names the search attributes is refused until they have arrived everywhere.
+  await eventually(() => client.nudgeIngest(['probe'], { onlyIfIdle: true }), USABLE_WITHIN_MS);
+  await client.connection.temporal.workflow.getHandle('ingest/probe').terminate();
+  const connection = await connectWorkers({ address });
+  return {
+    address,
+    namespace,
+    client,
+    connection,
+    runWorkers: (options) => runTestWorkers(connection, namespace, options),
+    close: async () => {
+      await connection.close();
+      await client.close();
+    },
+  };
+}
+
+async function runTestWorkers(
+  connection: NativeConnection,
+  namespace: string,
+  { store = {}, agents = {}, settings = {} }: TestWorkers,
+): Promise<RunningWorkers> {
+  const common = { connection, namespace, identity: 'test-worker', shutdownGraceMs: 1_000, ...settings };
+  const workers: Worker[] = await createServerWorkers({
+    ingestConcurrency: 4,
+    ...common,
+    activities: { ...IDLE_STORE, ...store },
+  });
+  for (const [systemId, activities] of Object.entries(agents)) {
+    workers.push(
+      await createAgentWorker({ ...common, systemId, activities: { ...WILLING_AGENT, ...activities } }),
+    );
+  }
+  const stopper = new AbortController();
+  const running = runWorkers(workers, stopper.signal);
+  // Whoever stops them hears of it; until then it must not end the process.
+  running.catch(() => undefined);
+  return {
+    stop: async () => {
+      stopper.abort();
+      await running;
+    },
+  };
+}
+
+/** Doubles for tests of the workflows, which have to see what activities return and when; here nothing is ever due. */
+export const IDLE_STORE: StoreActivities = {
+  handOver: () => Promise.resolve({ added: true }),
+  nextUpload: () => Promise.resolve(null),
+  ingestUpload: () => Promise.resolve({ status: 'ingested', rows: { ...NO_ROWS, new: 1 }, reason: null }),
+  walkUploads: () => Promise.resolve({ seen: 0, added: 0, at: 0 }),
+  countUnfinished: () => Promise.resolve(0),
+  planTransition: ({ asOf }) => Promise.resolve({ asOf: asOf ?? 0, hot: 0, warm: 0, partitions: [] }),
+  moveToWarm: () => Promise.resolve({ due: 0, moved: 0 }),
+  moveToCold: () => Promise.resolve({ due: 0, moved: 0 }),
+  sweep: () => Promise.resolve({ rows: 0, tables: 0, objects: 0 }),
+};
+
+/** A double that uploads one file at once and has nothing outstanding. */
+export const WILLING_AGENT: AgentActivities = {
+  outstandingUploads: () => Promise.resolve([]),
+  takeSnapshot: ({ uploadId }) =>
+    Promise.resolve({ uploadId, files: 1, bytes: 10, rows: { conversation: 1 }, omitted: [] }),
+  uploadFiles: ({ uploadId }) => Promise.resolve({ files: [`${uploadId}/a.duckdb.gz`], bytes: 10 }),
+  commitUpload: () => Promise.resolve(),
+  announceUpload: () => Promise.resolve(),
+  closeUpload: () => Promise.resolve(),
+  dropUpload: () => Promise.resolve(),
+};
+
+/** Tries again until it succeeds; raises the last error once the time is up. */
+export async function eventually<T>(work: () => Promise<T>, withinMs = 10_000): Promise<T> {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await sleep(100);
+    }
+  }
+}
+
+/** A promise that the test settles. */
+export function gate(): { opened: Promise<void>; open: () => void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
+}
+
+/** An error as an activity of ours raises it. */
+export function failure(type: ErrorType, message = 'injected'): ApplicationFailure {
+  return ApplicationFailure.create({
+    type,
+    message,
+    nonRetryable: ERROR_TYPES[type].permanent,
+    details: [{ why: 'test' }],
+  });
+}

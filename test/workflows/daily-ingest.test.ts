@@ -1,0 +1,49 @@
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { createNamespace, eventually, type RunningWorkers, type TestNamespace } from '../support/temporal.js';
+
+/** The store is a double here: the tests are about when the workflow returns. */
+describe('dailyIngest', () => {
+  let temporal: TestNamespace;
+  let workers: RunningWorkers | undefined;
+
+  beforeAll(async () => {
+    temporal = await createNamespace(inject('temporal').address);
+  });
+  afterEach(async () => {
+    await workers?.stop();
+    workers = undefined;
+  });
+  afterAll(() => temporal.close());
+
+  it('walks and returns, without waiting for ingest', async () => {
+    workers = await temporal.runWorkers({
+      store: {
+        walkUploads: () => Promise.resolve({ seen: 12, added: 3, at: 5 }),
+        countUnfinished: () => Promise.resolve(3),
+      },
+    });
+    const run = await temporal.client.runDailyIngest();
+    expect(run.workflowId).toMatch(/^daily-ingest\/manual\/\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+    expect(await run.result()).toEqual({ seen: 12, added: 3 });
+  });
+
+  it('waits, where asked to, until all that was queued by the end of the walk is through', async () => {
+    const asked: number[] = [];
+    const left = [2, 1, 0];
+    workers = await temporal.runWorkers({
+      store: {
+        walkUploads: () => Promise.resolve({ seen: 12, added: 2, at: 1234 }),
+        countUnfinished: ({ before }) => {
+          asked.push(before);
+          return Promise.resolve(left[asked.length - 1] ?? 0);
+        },
+      },
+    });
+    const run = await temporal.client.runDailyIngest({ wait: true });
+    await eventually(async () => {
+      expect(await run.progress()).toMatchObject({ phase: 'wait', done: 1, unit: 'uploads' });
+    });
+    expect(await run.result()).toEqual({ seen: 12, added: 2 });
+    expect(asked).toEqual([1234, 1234, 1234]);
+  });
+});

@@ -1,0 +1,197 @@
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import {
+  NO_ROWS,
+  type IngestTotals,
+  type StoreActivities,
+  type UploadRef,
+} from '../../src/contract/index.js';
+import { createNamespace, eventually, failure, gate } from '../support/temporal.js';
+import type { RunningWorkers, TestNamespace } from '../support/temporal.js';
+
+/** The store is a double here: the tests are about looks at the queue, and about what comes between them. */
+describe('ingestSystem', () => {
+  let temporal: TestNamespace;
+  let workers: RunningWorkers | undefined;
+
+  const run = async (store: Partial<StoreActivities>, maxCachedWorkflows?: number): Promise<void> => {
+    workers = await temporal.runWorkers({
+      store,
+      settings: maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows },
+    });
+  };
+  const result = (systemId: string): Promise<IngestTotals> =>
+    temporal.client.connection.temporal.workflow.getHandle(`ingest/${systemId}`).result();
+
+  beforeAll(async () => {
+    temporal = await createNamespace(inject('temporal').address);
+  });
+  afterEach(async () => {
+    await workers?.stop();
+    workers = undefined;
+  });
+  afterAll(() => temporal.close());
+
+  it.each([{ maxCachedWorkflows: 200 }, { maxCachedWorkflows: 0 }])(
+    'ingests what is queued, in order, and adds up what came of it ($maxCachedWorkflows workflows cached)',
+    async ({ maxCachedWorkflows }) => {
+      const systemId = `ordered-${maxCachedWorkflows}`;
+      const queue = ['u1', 'u2', 'u3'];
+      const ingested: string[] = [];
+      await run(
+        {
+          nextUpload: () => {
+            const [uploadId] = queue;
+            return Promise.resolve(uploadId === undefined ? null : { systemId, uploadId });
+          },
+          ingestUpload: ({ uploadId }) => {
+            ingested.push(uploadId);
+            queue.shift();
+            if (uploadId === 'u2') {
+              return Promise.resolve({ status: 'quarantined', rows: NO_ROWS, reason: 'torn' });
+            }
+            const rows = { new: 1, changed: 2, unchanged: 3, refused: 4, superseded: 5, absent: 6 };
+            return Promise.resolve({ status: 'ingested', rows, reason: null });
+          },
+        },
+        maxCachedWorkflows,
+      );
+      await temporal.client.nudgeIngest([systemId]);
+      expect(await result(systemId)).toEqual({
+        ingested: 2,
+        quarantined: 1,
+        rows: { new: 2, changed: 4, unchanged: 6, refused: 8, superseded: 10, absent: 12 },
+      });
+      expect(ingested).toEqual(['u1', 'u2', 'u3']);
+    },
+  );
+
+  it('does not miss an upload whose nudge comes during the last look', async () => {
+    const queue: UploadRef[] = [];
+    const ingested: string[] = [];
+    const looking = gate();
+    const nudged = gate();
+    let looks = 0;
+    await run({
+      nextUpload: async () => {
+        looks += 1;
+        const seen = queue[0] ?? null;
+        if (looks === 1) {
+          looking.open();
+          await nudged.opened;
+        }
+        return seen;
+      },
+      ingestUpload: ({ uploadId }) => {
+        ingested.push(uploadId);
+        queue.shift();
+        return Promise.resolve({ status: 'ingested', rows: NO_ROWS, reason: null });
+      },
+    });
+    await temporal.client.nudgeIngest(['late'], { onlyIfIdle: true });
+    await looking.opened;
+    queue.push({ systemId: 'late', uploadId: 'u1' });
+    await temporal.client.nudgeIngest(['late']);
+    nudged.open();
+    await result('late');
+    expect(ingested).toEqual(['u1']);
+  });
+
+  it('starts idle systems and says nothing to busy ones where it is not known that anything is new', async () => {
+    const reached = gate();
+    const checked = gate();
+    let looks = 0;
+    await run({
+      nextUpload: async () => {
+        looks += 1;
+        reached.open();
+        await checked.opened;
+        return null;
+      },
+    });
+    await temporal.client.nudgeIngest(['calm'], { onlyIfIdle: true });
+    await reached.opened;
+    await temporal.client.nudgeIngest(['calm'], { onlyIfIdle: true });
+    checked.open();
+    await result('calm');
+    expect(looks).toBe(1);
+  });
+
+  it('starts many systems at once', async () => {
+    const systems = Array.from({ length: 40 }, (_, n) => `many-${n}`);
+    const seen = new Set<string>();
+    await run({
+      nextUpload: ({ systemId }) => {
+        seen.add(systemId);
+        return Promise.resolve(null);
+      },
+    });
+    await temporal.client.nudgeIngest(systems);
+    await Promise.all(systems.map(result));
+    expect([...seen].sort()).toEqual([...systems].sort());
+  });
+
+  it('tries a failed ingest again, and stops at an error that no retry can help', async () => {
+    let attempts = 0;
+    await run({
+      nextUpload: ({ systemId }) => Promise.resolve({ systemId, uploadId: 'u1' }),
+      ingestUpload: () => {
+        attempts += 1;
+        return Promise.reject(failure(attempts < 2 ? 'ReaderFailed' : 'ObjectStoreRefused'));
+      },
+    });
+    await temporal.client.nudgeIngest(['refused']);
+    await expect(result('refused')).rejects.toMatchObject({
+      cause: { cause: { type: 'ObjectStoreRefused' } },
+    });
+    expect(attempts).toBe(2);
+  });
+
+  it('shows how far it is, and names the upload of each step', async () => {
+    const reached = gate();
+    const shown = gate();
+    let looks = 0;
+    await run({
+      nextUpload: ({ systemId }) => {
+        looks += 1;
+        return Promise.resolve(looks < 3 ? { systemId, uploadId: `u${looks}` } : null);
+      },
+      ingestUpload: async ({ uploadId }) => {
+        if (uploadId === 'u2') {
+          reached.open();
+          await shown.opened;
+        }
+        return { status: 'ingested', rows: NO_ROWS, reason: null };
+      },
+    });
+    await temporal.client.nudgeIngest(['shown']);
+    await reached.opened;
+    expect(await temporal.client.progress('ingest/shown')).toMatchObject({
+      phase: 'ingest',
+      done: 1,
+      total: null,
+      unit: 'uploads',
+      systemId: 'shown',
+    });
+    shown.open();
+    await result('shown');
+    const { events } = await temporal.client.connection.temporal.workflow
+      .getHandle('ingest/shown')
+      .fetchHistory();
+    const summaries = (events ?? [])
+      .filter((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'ingestUpload')
+      .map((event) => Buffer.from(event.userMetadata?.summary?.data ?? []).toString());
+    expect(summaries).toEqual(['"upload u1"', '"upload u2"']);
+    const phases = (events ?? []).filter((event) => event.upsertWorkflowSearchAttributesEventAttributes);
+    expect(phases).toHaveLength(1);
+  });
+
+  it('reports a workflow that does not exist', async () => {
+    await run({});
+    await eventually(() =>
+      expect(temporal.client.progress('ingest/nobody')).rejects.toMatchObject({
+        type: 'BadRequest',
+        message: expect.stringContaining('ingest/nobody'),
+      }),
+    );
+  });
+});

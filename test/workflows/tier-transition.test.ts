@@ -1,0 +1,189 @@
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import type {
+  ColdPartitionPlan,
+  StoreActivities,
+  TierTransitionInput,
+  TierTransitionResult,
+} from '../../src/contract/index.js';
+import { createNamespace, gate, type RunningWorkers, type TestNamespace } from '../support/temporal.js';
+
+const NOON = Date.parse('2026-11-22T12:00:00Z');
+
+function partition(systemId: string, month: number, rows: number): ColdPartitionPlan {
+  return { systemId, year: 2026, month, rows };
+}
+
+/** A double that keeps counts instead of rows: the tests are about which batches are asked for, and when it ends. */
+class CountingStore {
+  readonly calls: string[] = [];
+  hot = 0;
+  warm: ColdPartitionPlan[] = [];
+  /** Partitions of which no batch moves anything. */
+  stuck = new Set<string>();
+  batch = 10;
+
+  readonly activities: Partial<StoreActivities> = {
+    planTransition: ({ asOf, all }) => {
+      this.calls.push(`plan${all ? ' all' : ''}`);
+      const partitions = this.warm.filter(({ rows }) => rows > 0);
+      return Promise.resolve({ asOf: asOf ?? NOON, hot: this.hot, warm: 0, partitions });
+    },
+    moveToWarm: ({ asOf }) => {
+      this.calls.push(`warm ${new Date(asOf).toISOString()}`);
+      const due = Math.min(this.hot, this.batch);
+      if (this.stuck.has('hot')) return Promise.resolve({ due, moved: 0 });
+      this.hot -= due;
+      return Promise.resolve({ due, moved: due });
+    },
+    moveToCold: ({ partition: { systemId, month } }) => {
+      const found = this.warm.find(
+        (candidate) => candidate.systemId === systemId && candidate.month === month,
+      );
+      this.calls.push(`cold ${systemId} ${month}`);
+      const due = Math.min(found?.rows ?? 0, this.batch);
+      if (found === undefined || this.stuck.has(systemId)) return Promise.resolve({ due, moved: 0 });
+      found.rows -= due;
+      return Promise.resolve({ due, moved: due });
+    },
+    sweep: () => {
+      this.calls.push('sweep');
+      return Promise.resolve({ rows: 7, tables: 2, objects: 1 });
+    },
+  };
+}
+
+describe('tierTransition', () => {
+  let temporal: TestNamespace;
+  let workers: RunningWorkers | undefined;
+
+  const transition = async (
+    store: CountingStore,
+    input?: Pick<TierTransitionInput, 'asOf' | 'all'>,
+  ): Promise<TierTransitionResult> => {
+    workers = await temporal.runWorkers({ store: store.activities });
+    return (await temporal.client.runTierTransition(input)).result();
+  };
+
+  beforeAll(async () => {
+    temporal = await createNamespace(inject('temporal').address);
+  });
+  afterEach(async () => {
+    await workers?.stop();
+    workers = undefined;
+  });
+  afterAll(() => temporal.close());
+
+  it('plans, finds nothing, and sweeps', async () => {
+    const store = new CountingStore();
+    expect(await transition(store)).toEqual({
+      asOf: '2026-11-22T12:00:00.000Z',
+      toWarm: 0,
+      toCold: 0,
+      sweptRows: 7,
+      sweptTables: 2,
+      sweptObjects: 1,
+    });
+    expect(store.calls).toEqual(['plan', 'sweep']);
+  });
+
+  it('moves hot rows, then plans again and empties each partition, until no plan names one', async () => {
+    const store = new CountingStore();
+    store.hot = 15;
+    store.warm = [partition('a', 1, 12), partition('b', 2, 10)];
+    const result = await transition(store, { asOf: '2026-12-01T00:00:00Z', all: true });
+    expect(result).toMatchObject({ asOf: '2026-12-01T00:00:00.000Z', toWarm: 15, toCold: 22 });
+    const warm = 'warm 2026-12-01T00:00:00.000Z';
+    expect(store.calls).toEqual([
+      'plan all',
+      ...[warm, warm, warm],
+      'plan all',
+      ...['cold a 1', 'cold a 1', 'cold a 1'],
+      ...['cold b 2', 'cold b 2'],
+      'plan all',
+      'sweep',
+    ]);
+  });
+
+  it('leaves a partition whose rows keep changing to the next transition, and moves the others', async () => {
+    const store = new CountingStore();
+    store.warm = [partition('restless', 1, 5), partition('calm', 1, 5)];
+    store.stuck.add('restless');
+    const result = await transition(store);
+    expect(result.toCold).toBe(5);
+    expect(store.calls).toEqual([
+      'plan',
+      ...['cold restless 1', 'cold restless 1'],
+      ...['cold calm 1', 'cold calm 1'],
+      'plan',
+      ...['cold restless 1', 'cold restless 1'],
+      'sweep',
+    ]);
+  });
+
+  it('gives up on hot rows that keep changing, and still comes to the cold ones', async () => {
+    const store = new CountingStore();
+    store.hot = 5;
+    store.warm = [partition('calm', 1, 5)];
+    store.stuck.add('hot');
+    const result = await transition(store);
+    expect(result).toMatchObject({ toWarm: 0, toCold: 5 });
+    expect(store.calls.filter((call) => call.startsWith('warm'))).toHaveLength(2);
+  });
+
+  it('ends where a plan names rows of which no batch is ever due', async () => {
+    const store = new CountingStore();
+    store.warm = [partition('phantom', 1, 5)];
+    store.activities.moveToCold = () => Promise.resolve({ due: 0, moved: 0 });
+    expect((await transition(store)).toCold).toBe(0);
+  });
+
+  it('shows the tier it fills', async () => {
+    const store = new CountingStore();
+    store.warm = [partition('shown', 1, 15)];
+    const reached = gate();
+    const seen = gate();
+    const move = store.activities.moveToCold;
+    let batches = 0;
+    workers = await temporal.runWorkers({
+      store: {
+        ...store.activities,
+        moveToCold: async (input) => {
+          batches += 1;
+          if (batches === 2) {
+            reached.open();
+            await seen.opened;
+          }
+          return (await move?.(input)) ?? { due: 0, moved: 0 };
+        },
+      },
+    });
+    const run = await temporal.client.runTierTransition();
+    await reached.opened;
+    expect(await run.progress()).toMatchObject({
+      phase: 'cold',
+      done: 10,
+      total: 15,
+      unit: 'rows',
+      tier: 'cold',
+    });
+    seen.open();
+    await run.result();
+    expect(await run.progress()).toMatchObject({ phase: 'sweep', tier: null });
+  });
+
+  it('refuses a time that is none, before it starts and in the workflow', async () => {
+    await expect(temporal.client.runTierTransition({ asOf: 'yesterday' })).rejects.toMatchObject({
+      type: 'BadRequest',
+    });
+    const store = new CountingStore();
+    workers = await temporal.runWorkers({ store: store.activities });
+    const { workflow } = temporal.client.connection.temporal;
+    const started = workflow.execute('tierTransition', {
+      taskQueue: 'akosha',
+      workflowId: 'by-hand',
+      args: [{ asOf: 'yesterday' }],
+    });
+    await expect(started).rejects.toMatchObject({ cause: { type: 'BadRequest' } });
+    expect(store.calls).toEqual([]);
+  });
+});
