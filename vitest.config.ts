@@ -10,6 +10,8 @@ export default defineConfig({
     server: { deps: { external: [/\/dist\//, /\/\.mutants\//] } },
     // The Temporal and S3 servers are shared, and two cores run one file with its servers and children as it is.
     fileParallelism: false,
+    // Tests that say so run side by side: mostly they wait for timeouts of Temporal's.
+    maxConcurrency: 4,
     // A real server, a bundle and a few child processes fit in it ten times over, also on a busy machine.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { SearchAnswer, SearchRequest } from '../search/index.js';
 import { renderMetrics, type Metrics } from '../telemetry/index.js';
 import type { App } from './app.js';
+import { callerGone } from './caller.js';
 import { PAGE, PAGE_HEADERS } from './page.js';
 import * as schema from './schemas.js';
 import type { ApiServices, CircuitBreakerState } from './services.js';
@@ -17,9 +18,9 @@ export function searchRoute(app: App, services: ApiServices, metrics: Metrics): 
         response: { 200: schema.SearchReply, ...schema.FAILURES },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const stop = metrics.searchDuration.startTimer();
-      const answer = await services.search(toRequest(request.body), request.signal);
+      const answer = await services.search(toRequest(request.body), callerGone(reply));
       stop();
       for (const { tier } of answer.partial) metrics.searchPartial.inc({ tier });
       return toSearchReply(request.body.query, answer);

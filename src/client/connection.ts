@@ -1,6 +1,12 @@
-import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  defaultGrpcRetryOptions,
+  makeGrpcRetryInterceptor,
+  type ConnectionOptions,
+} from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { translateError, type TemporalPlace } from './errors.js';
+import { GRPC, translateError, type TemporalPlace } from './errors.js';
 
 export interface TemporalOptions {
   /** `host:port`; without it `connectionOptions` or, in their absence, the environment says. */
@@ -18,6 +24,20 @@ const DEFAULT_NAMESPACE = 'default';
 /** The server's poll and the outage runner take Temporal for dead after the same time. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
+/**
+ * A request is tried again for as long as it may take. The SDK's own pauses grow to 5 s, by which a request would outlast its
+ * time limit; a server that limits our rate still gets them. Waiting for a result survives half a minute without Temporal.
+ */
+const RETRIES = makeGrpcRetryInterceptor(
+  defaultGrpcRetryOptions({
+    maxAttempts: 30,
+    maxIntervalMs: (status) => {
+      const code: number = status.code;
+      return code === GRPC.resourceExhausted ? 5_000 : 1_000;
+    },
+  }),
+);
+
 export interface TemporalConnection extends TemporalPlace {
   /** Temporal's own client, for what this one does not offer. */
   readonly temporal: Client;
@@ -34,7 +54,7 @@ export interface TemporalConnection extends TemporalPlace {
  */
 export function openConnection(options: TemporalOptions = {}): TemporalConnection {
   const { connectionOptions, namespace } = resolveOptions(options);
-  const connection = Connection.lazy(connectionOptions);
+  const connection = Connection.lazy({ interceptors: [RETRIES], ...connectionOptions });
   const place = { address: connectionOptions.address, namespace };
   const wait = async <T>(run: () => Promise<T>): Promise<T> => {
     try {

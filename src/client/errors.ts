@@ -9,7 +9,13 @@ import {
 import { AkoshaError, ERROR_TYPES, messageOf, type ErrorType } from '../contract/index.js';
 
 /** Status codes of gRPC that say something about the connection and not about the request. */
-const GRPC = { deadlineExceeded: 4, permissionDenied: 7, unavailable: 14, unauthenticated: 16 } as const;
+export const GRPC = {
+  deadlineExceeded: 4,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  unavailable: 14,
+  unauthenticated: 16,
+} as const;
 
 /** Longer chains are loops. */
 const MOST_CAUSES = 10;
@@ -67,7 +73,7 @@ export function translateError(error: unknown, place: TemporalPlace): unknown {
 }
 
 /** The status code of the gRPC error in or behind this one. */
-export function grpcCode(error: unknown): number | undefined {
+function grpcCode(error: unknown): number | undefined {
   return causesOf(error).find(isGrpcServiceError)?.code;
 }
 

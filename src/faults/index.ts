@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /**
  * Named places where a crash is most telling. With `AKOSHA_FAIL_POINT=<name>[:<hit>]` in the environment the process kills
  * itself there (SIGKILL: no handler runs, nothing is flushed) on that hit, the first by default. Otherwise a call costs
@@ -50,5 +52,11 @@ const [target, hit] = (process.env['AKOSHA_FAIL_POINT'] ?? '').split(':');
 let remaining = Number(hit ?? 1);
 
 export function failPoint(name: FailPoint): void {
-  if (target === name && --remaining === 0) process.kill(process.pid, 'SIGKILL');
+  if (target === name && --remaining === 0) process.kill(victim(), 'SIGKILL');
+}
+
+/** With `AKOSHA_FAIL_PID_FILE` the process whose number that file holds dies instead: a server this one depends on. */
+function victim(): number {
+  const file = process.env['AKOSHA_FAIL_PID_FILE'];
+  return file === undefined ? process.pid : Number(readFileSync(file, 'utf8'));
 }

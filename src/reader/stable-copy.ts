@@ -2,7 +2,7 @@ import { constants, copyFile, chmod, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AkoshaError, messageOf } from '../contract/index.js';
 import { DUCKDB_HEADER_BYTES } from './database-file.js';
-import { readHead } from './streams.js';
+import { copyBytes, readHead } from './streams.js';
 
 /**
  * DuckDB's files beside a database: its log; the log that takes commits while a checkpoint runs; and the two merged, while it
@@ -58,10 +58,18 @@ async function tryCopy(database: string, target: string): Promise<boolean> {
   return undisturbed(before, await readState(database));
 }
 
-/** A clone where the file system can share blocks, else a copy. Writable by us, whatever the original is. */
+/**
+ * A clone where the file system can share blocks, else a copy. Never Node's own copy, which spins for ever when the file shrinks
+ * under it, as a log does at a checkpoint. Writable by us, whatever the original is.
+ */
 async function copyAs(source: string, target: string): Promise<void> {
-  await copyFile(source, target, constants.COPYFILE_FICLONE);
-  await chmod(target, 0o600);
+  try {
+    await copyFile(source, target, constants.COPYFILE_FICLONE_FORCE);
+    await chmod(target, 0o600);
+  } catch (error) {
+    if (isMissing(error)) throw error;
+    await copyBytes(source, target);
+  }
 }
 
 /** True where everything copied between two states belongs to one moment. */

@@ -95,6 +95,24 @@ export async function decompressFile(
   return { stored: stored.sums(), raw: raw.sums() };
 }
 
+/** Copies what a file holds at the start, or less where it shrinks meanwhile. A writer that appends cannot draw it out. */
+export async function copyBytes(source: string, target: string): Promise<void> {
+  const from = await open(source, 'r');
+  try {
+    const { size } = await from.stat();
+    const to = await open(target, 'w', 0o600);
+    try {
+      if (size === 0) return;
+      const chunks = from.createReadStream({ highWaterMark: CHUNK_BYTES, end: size - 1, autoClose: false });
+      await writeAll(to, chunks);
+    } finally {
+      await to.close();
+    }
+  } finally {
+    await from.close();
+  }
+}
+
 /** Not a write stream: the file must stay open after its last byte, to be forced to disk. */
 async function writeAll(file: FileHandle, chunks: Chunks): Promise<void> {
   for await (const chunk of chunks) await file.writeFile(chunk);

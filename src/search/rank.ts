@@ -17,7 +17,7 @@ export async function rankCandidates(
   const ownTime = (key: string): number => rows.get(key)?.ownTime ?? 0;
   const lists: RankedList<Match>[] = [
     { name: 'vector', keys: byVector(tiers, rows, ownTime) },
-    { name: 'words', keys: await byWords(tiers, rows, terms, ownTime) },
+    { name: 'words', ...(await byWords(tiers, rows, terms, ownTime)) },
   ];
   return fuse(lists, ownTime);
 }
@@ -44,13 +44,16 @@ function byVector(
 /**
  * Words are scored anew, over the texts of all candidates, also of those that their vectors brought. A candidate whose match
  * that does not see (the tiers fold letters differently) comes last.
+ *
+ * A place is worth the share of the query's words that the text holds. A question in other words than its answer shares a few
+ * common ones with many texts, and at full worth those would push out what its vector found; bench/README.md has the figures.
  */
 async function byWords(
   tiers: readonly TierCandidates[],
   rows: ReadonlyMap<string, StoredMemory>,
   terms: readonly string[],
   ownTime: (key: string) => number,
-): Promise<string[]> {
+): Promise<Pick<RankedList<Match>, 'keys' | 'weight'>> {
   const candidates = new Set(tiers.flatMap(({ words }) => words.map(keyText)));
   const found = [...rows];
   const scored = await scoreWords(
@@ -58,11 +61,13 @@ async function byWords(
     found.map(([, row]) => row.content),
   );
   const scores = new Map<string, number>();
+  const worth = new Map<string, number>();
   found.forEach(([key], i) => {
-    const score = scored[i] ?? 0;
+    const { score, coverage } = scored[i] ?? { score: 0, coverage: 0 };
     if (score > 0 || candidates.has(key)) scores.set(key, score);
+    worth.set(key, coverage);
   });
-  return bestFirst(scores, ownTime);
+  return { keys: bestFirst(scores, ownTime), weight: (key) => worth.get(key) ?? 0 };
 }
 
 function bestFirst(scores: ReadonlyMap<string, number>, ownTime: (key: string) => number): string[] {

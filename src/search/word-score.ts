@@ -14,8 +14,15 @@ const INSIDE_WORD = 0.5;
 /** Characters times terms looked at before other work gets its turn on this thread: some 5 ms. */
 const TURN = 20_000_000;
 
+export interface WordScore {
+  /** BM25; 0 without any match. */
+  score: number;
+  /** The share of the terms that the text holds, each weighted by its rarity: 1 where it holds all of them. */
+  coverage: number;
+}
+
 /**
- * How well each text matches the terms, by BM25 with these texts as the collection; 0 without any match.
+ * How well each text matches the terms, with these texts as the collection.
  *
  * The tiers' own scores cannot be compared: each comes from another collection, and the cold tier's from another formula. These
  * can, since they come from the texts alone. Their word frequencies are those of the candidates, not of the store, which is
@@ -24,7 +31,7 @@ const TURN = 20_000_000;
 export async function scoreWords(
   terms: readonly string[],
   texts: readonly string[],
-): Promise<readonly number[]> {
+): Promise<readonly WordScore[]> {
   const folded = terms.map(foldText);
   const counts: number[][] = [];
   let work = 0;
@@ -41,7 +48,16 @@ export async function scoreWords(
     rarity(counts.filter((row) => (row[i] ?? 0) > 0).length, texts.length),
   );
   const typical = median(texts.map((text) => text.length));
-  return counts.map((row, i) => bm25(row, weights, (texts[i]?.length ?? 0) / typical));
+  return counts.map((row, i) => ({
+    score: bm25(row, weights, (texts[i]?.length ?? 0) / typical),
+    coverage: coverageOf(row, weights),
+  }));
+}
+
+function coverageOf(frequencies: readonly number[], weights: readonly number[]): number {
+  const all = weights.reduce((sum, weight) => sum + weight, 0);
+  const held = weights.reduce((sum, weight, i) => sum + weight * Math.min(1, frequencies[i] ?? 0), 0);
+  return all === 0 ? 0 : held / all;
 }
 
 function bm25(frequencies: readonly number[], weights: readonly number[], relativeLength: number): number {

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiServices } from '../../src/api/index.js';
@@ -195,7 +194,6 @@ describe('POST /api/v1/search', () => {
     client.end(JSON.stringify({ query: 'zebra' }));
     await expect.poll(() => signal).toBeDefined();
     client.destroy();
-    await once(client, 'close');
     await expect.poll(() => signal?.aborted).toBe(true);
   });
 });

@@ -30,6 +30,20 @@ describe('reciprocal rank fusion', () => {
     expect(fused.map(({ key }) => key)[0]).toBe('both');
   });
 
+  it('counts a place for what it is worth', () => {
+    const fused = fuse(
+      [
+        { name: 'vector', keys: ['a', 'b'] },
+        { name: 'words', keys: ['b', 'a'], weight: (key) => (key === 'a' ? 1 : 0.25) },
+      ],
+      sameTime,
+    );
+    expect(fused.map(({ key, score }) => [key, score])).toEqual([
+      ['a', 1 / 61 + 1 / 62],
+      ['b', 1 / 62 + 0.25 / 61],
+    ]);
+  });
+
   it('breaks ties by newer own time, then by key, whatever the order of the lists', () => {
     const lists = [
       { name: 'vector', keys: ['old'] },

@@ -5,7 +5,7 @@ import { scoreWords } from '../../src/search/word-score.js';
 async function order(terms: string[], texts: string[]): Promise<number[]> {
   const scores = await scoreWords(terms, texts);
   return scores
-    .map((score, place) => ({ score, place }))
+    .map(({ score }, place) => ({ score, place }))
     .filter(({ score }) => score > 0)
     .sort((a, b) => b.score - a.score)
     .map(({ place }) => place);
@@ -35,7 +35,17 @@ describe('word scores', () => {
 
   it('see whole words between letters beyond the first plane', async () => {
     const [inside, whole] = await scoreWords(['ok'], ['𞤀ok𞤀 x', '🙂ok🙂 x']);
-    expect(whole).toBeGreaterThan(inside ?? Infinity);
+    expect(whole?.score).toBeGreaterThan(inside?.score ?? Infinity);
+  });
+
+  it('say what share of the words a text holds, the rare ones for more', async () => {
+    const texts = ['common rare', 'common', 'rare', 'neither', 'common', 'common'];
+    const [both, common, rare, neither] = (await scoreWords(['common', 'rare'], texts)).map(
+      ({ coverage }) => coverage,
+    );
+    expect([both, neither]).toEqual([1, 0]);
+    expect((common ?? 0) + (rare ?? 0)).toBeCloseTo(1);
+    expect(rare).toBeGreaterThan(common ?? 1);
   });
 
   it('fold the case and the accents of Latin letters', async () => {
@@ -51,12 +61,12 @@ describe('word scores', () => {
       Array.from({ length: 20 }, () => 'lorem ipsum '.repeat(25_000)),
     );
     clearInterval(timer);
-    expect(scores.every((score) => score === 0)).toBe(true);
+    expect(scores.every(({ score }) => score === 0)).toBe(true);
     expect(turns).toBeGreaterThan(5);
   });
 
   it('of no terms, or no texts, are nothing', async () => {
-    expect(await scoreWords([], ['a'])).toEqual([0]);
+    expect(await scoreWords([], ['a'])).toEqual([{ score: 0, coverage: 0 }]);
     expect(await scoreWords(['a'], [])).toEqual([]);
   });
 });

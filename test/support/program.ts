@@ -5,11 +5,19 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { signalProcess } from '../../src/runtime/index.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const MAIN = path.join(ROOT, 'dist/cli/main.js');
 
 export const CLOCK = '2026-11-22T12:00:00Z';
+
+export interface ServerEntry {
+  name: 'temporal' | 'weed';
+  pid: number;
+  startedAt: string;
+  ports: Record<string, number>;
+}
 
 export interface CommandResult {
   code: number;
@@ -123,24 +131,28 @@ export class Program {
     }
   }
 
+  /** Everything the program wrote, over all its runs. */
+  log(): Promise<string> {
+    return readFile(this.logFile, 'utf8').catch(() => '');
+  }
+
   async tail(lines = 30): Promise<string> {
-    const text = await readFile(this.logFile, 'utf8').catch(() => '');
+    const text = await this.log();
     return text.split('\n').slice(-lines).join('\n');
+  }
+
+  /** The servers on record: those that the program started and has not ended. */
+  async servers(): Promise<ServerEntry[]> {
+    const file = path.join(this.dataDir, 'run/servers.json');
+    const text = await readFile(file, 'utf8').catch(() => '{"servers":[]}');
+    return (JSON.parse(text) as { servers: ServerEntry[] }).servers;
   }
 
   /** Ends what runs, servers included, and removes the folder. */
   async destroy(): Promise<void> {
-    if (this.running) {
-      await this.signal('SIGTERM');
-    } else {
-      // A killed program leaves its servers running; a start adopts them and a stop ends them.
-      this.launch();
-      await this.waitUntil(
-        'ready',
-        async () => (await this.run(['status', '--json', '--ready'])).code === 0,
-      ).catch(() => undefined);
-      if (this.running) await this.signal('SIGTERM');
-    }
+    if (this.running) await this.signal('SIGTERM');
+    // A killed program leaves its servers running.
+    for (const server of await this.servers()) signalProcess(server, 'SIGKILL');
     await rm(this.dataDir, { recursive: true, force: true });
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
-import { msToTs } from '@temporalio/common/lib/time';
+import { msToTs } from '@temporalio/common/lib/time.js';
 import { DefaultLogger, Runtime, type NativeConnection, type Worker } from '@temporalio/worker';
 import { createAkoshaClient, type AkoshaClient } from '../../src/client/index.js';
 import {
@@ -42,6 +42,9 @@ export interface RunningWorkers {
   stop(): Promise<void>;
 }
 
+/** The least that the server takes. */
+export const RETENTION = msToTs('1 day');
+
 /** How long a new namespace may take to be known to every part of the server, whose caches are refreshed by time. */
 const USABLE_WITHIN_MS = 30_000;
 
@@ -50,7 +53,7 @@ export async function createNamespace(address: string): Promise<TestNamespace> {
   const client = createAkoshaClient({ address, namespace, identity: 'test-client' });
   await client.connection.temporal.workflowService.registerNamespace({
     namespace,
-    workflowExecutionRetentionPeriod: msToTs('1 day'),
+    workflowExecutionRetentionPeriod: RETENTION,
   });
   await eventually(() => client.ensureSearchAttributes(), USABLE_WITHIN_MS);
   // A start that names the search attributes is refused until they have arrived everywhere.

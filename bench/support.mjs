@@ -1,0 +1,95 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ingestUpload, walkUploads } from '../dist/ingest/index.js';
+import { moveToCold, moveToWarm, planTransition, sweep } from '../dist/maintenance/index.js';
+import { openObjectStore } from '../dist/objects/index.js';
+import { ReaderPool } from '../dist/reader/index.js';
+import { openEmbedder } from '../dist/search/index.js';
+import { findModel } from '../dist/servers/index.js';
+import { openEmbeddedStore } from '../dist/store/index.js';
+import { syncDirectly } from '../dist/upload/index.js';
+
+/** What the samples' times are relative to. */
+export const NOW = Date.parse('2026-11-22T12:00:00Z');
+
+export const POLICY = { hotDays: 7, warmDays: 90, coldBatchRows: 1, coldOverdueDays: 0 };
+
+/** A store in a folder of its own, with the program's own functions for the way into it and through the tiers. */
+export async function openBench() {
+  const folder = await mkdtemp(join(tmpdir(), 'akosha-bench-'));
+  const scratch = join(folder, 'scratch');
+  await mkdir(scratch);
+  const objects = await openObjectStore(pathToFileURL(join(folder, 'objects')).href);
+  const reader = new ReaderPool({ size: 2, memoryLimitMb: 512, jobTimeoutMs: 600_000 });
+  const store = await openEmbeddedStore({
+    dataFolder: folder,
+    archive: objects,
+    policy: POLICY,
+    memoryMb: 1024,
+    coldCacheBytes: 2 ** 30,
+    leaseMs: 900_000,
+    hashFile: (path) => reader.hashFile(path),
+    now: Date.now,
+  });
+  const clock = () => NOW;
+  let uploads = 0;
+  return {
+    folder,
+    store,
+    /** Uploads and ingests a host's databases. */
+    async ingest(systemId, databases) {
+      const host = {
+        systemId,
+        dataDir: join(folder, 'hosts', systemId),
+        databases,
+        uploads: objects,
+        reader,
+      };
+      await syncDirectly({ ...host, timeZone: 'UTC', now: clock }, { uploadId: `bench-${++uploads}` });
+      const context = { store, uploads: objects, reader, scratch, clock };
+      const { added } = await walkUploads(context, () => undefined);
+      for (const ref of added) {
+        const { status, reason } = await ingestUpload(context, ref);
+        if (status !== 'ingested') throw new Error(`upload ${ref.uploadId} was ${status}: ${reason}`);
+      }
+    },
+    /** Moves everything to its tier, and sweeps up what it left behind. */
+    async age() {
+      const context = { store, archive: objects, scratch, batchRows: 10_000, longestMs: 0, now: Date.now };
+      while ((await moveToWarm(context, NOW)).due > 0);
+      const { partitions } = await planTransition(context, { asOf: NOW, all: true });
+      for (const partition of partitions) {
+        while ((await moveToCold(context, NOW, partition)).due > 0);
+      }
+      await sweep(context);
+      await sweep({ ...context, now: () => Date.now() + 1000 });
+    },
+    async close() {
+      await store.close();
+      await reader.close();
+      await objects.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The model, which a bench of search by meaning cannot do without. */
+export async function openModel() {
+  const model = await findModel();
+  if (model === undefined)
+    throw new Error('the model is not installed: run `npm run setup`, or set AKOSHA_MODEL_DIR');
+  return openEmbedder({ directory: model.directory });
+}
+
+/** Rows of text as a table: the first cell to the left, the others to the right. */
+export function printTable(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)));
+  for (const row of rows) {
+    const cells = row.map((cell, i) =>
+      i === 0 ? String(cell).padEnd(widths[i]) : String(cell).padStart(widths[i]),
+    );
+    console.log(cells.join('  '));
+  }
+}

@@ -1,0 +1,225 @@
+// Records the histories that test/histories/replay.test.ts replays: `node scripts/record-histories.mjs`, after `npm run build`.
+// Run it for a workflow that is new or takes a new path. Never to make a failing replay pass: workflows that run at the time of
+// an update are replayed by the new code, so what is recorded stays until no run of its age can exist.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ApplicationFailure } from '@temporalio/common';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { createAkoshaClient } from '../dist/client/index.js';
+import { NO_ROWS } from '../dist/contract/index.js';
+import { requireServer } from '../dist/servers/index.js';
+import { createAgentWorker } from '../dist/workers/agent.js';
+import { runWorkers } from '../dist/workers/index.js';
+import { createServerWorkers } from '../dist/workers/server.js';
+
+const FOLDER = fileURLToPath(new URL('../test/histories', import.meta.url));
+const SYSTEM = 'recorded';
+/** Events; above what the other paths take, and so low that the histories of continued runs stay small. */
+const SUGGEST_CONTINUE_AS_NEW = 70;
+/** By default the SDK's clients and workers give this machine's name. */
+const IDENTITY = 'recorder';
+
+/** What the activities of the paths below do: just enough to lead the workflows there. */
+const AGENT = {
+  outstandingUploads: async () => [],
+  takeSnapshot: async ({ uploadId }) => ({ uploadId, files: 1, bytes: 10, rows: { conversation: 1 }, omitted: [] }),
+  uploadFiles: async () => ({ files: ['reflection.duckdb.gz'], bytes: 10 }),
+  commitUpload: async () => {},
+  announceUpload: async () => {},
+  closeUpload: async () => {},
+  dropUpload: async () => {},
+};
+const STORE = {
+  handOver: async () => ({ added: true }),
+  nextUpload: async () => null,
+  ingestUpload: async () => ({ status: 'ingested', rows: { ...NO_ROWS, new: 1 }, reason: null }),
+  walkUploads: async () => ({ seen: 2, added: 1, at: 1 }),
+  countUnfinished: async () => 0,
+  planTransition: async ({ asOf }) => ({ asOf: asOf ?? 0, hot: 0, warm: 0, partitions: [] }),
+  moveToWarm: async () => ({ due: 0, moved: 0 }),
+  moveToCold: async () => ({ due: 0, moved: 0 }),
+  sweep: async () => ({ rows: 1, tables: 1, objects: 1 }),
+};
+
+/** Each path by the name of its file: the activities that lead there, and how it is started. `runs`: the whole chain is kept. */
+const PATHS = {
+  'upload-memory': {
+    agent: { outstandingUploads: async () => ['01JD7Z0000000000000000000'] },
+    start: requestSync,
+  },
+  'upload-memory-retried': { agent: { uploadFiles: failingOnce(AGENT.uploadFiles) }, start: requestSync },
+  'upload-memory-dropped': {
+    agent: {
+      outstandingUploads: async () => ['01JD7Z0000000000000000000'],
+      commitUpload: failingOnce(AGENT.commitUpload, 'UploadReplaced', true),
+    },
+    start: requestSync,
+  },
+  'upload-memory-untold': {
+    store: { handOver: failingOnce(STORE.handOver, 'BadRequest', true) },
+    start: requestSync,
+  },
+  'upload-memory-again': { start: requestTwice },
+  'upload-memory-cancelled': { start: requestAndCancel },
+  'ingest-system': { store: queueOf(3), start: nudge },
+  'ingest-system-retried': {
+    store: { ...queueOf(1), ingestUpload: failingOnce(STORE.ingestUpload) },
+    start: nudge,
+  },
+  'ingest-system-continued': { store: queueOf(10), start: nudge, runs: true },
+  'daily-ingest': { start: (client) => client.runDailyIngest() },
+  'daily-ingest-waiting': {
+    store: { countUnfinished: counting([2, 1, 0]) },
+    start: (client) => client.runDailyIngest({ wait: true }),
+  },
+  'daily-ingest-retried': {
+    store: { walkUploads: failingOnce(STORE.walkUploads) },
+    start: (client) => client.runDailyIngest(),
+  },
+  'tier-transition': { store: rowsOf(15, 12), start: transition },
+  'tier-transition-retried': {
+    store: { ...rowsOf(5, 0), moveToWarm: failingOnce(async () => ({ due: 0, moved: 0 })) },
+    start: transition,
+  },
+  'tier-transition-continued': { store: rowsOf(95, 20), start: transition, runs: true },
+};
+
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+const server = await TestWorkflowEnvironment.createLocal({
+  server: {
+    executable: { type: 'existing-path', path: (await requireServer('temporal')).path },
+    log: { format: 'json', level: 'error' },
+    extraArgs: [
+      ...['--dynamic-config-value', `limit.historyCount.suggestContinueAsNew=${SUGGEST_CONTINUE_AS_NEW}`],
+      ...['AkoshaSystemId', 'AkoshaUploadId', 'AkoshaTier', 'AkoshaPhase'].flatMap((name) => [
+        '--search-attribute',
+        `${name}=Keyword`,
+      ]),
+    ],
+  },
+});
+const client = createAkoshaClient({ address: server.address, identity: IDENTITY });
+const { workflow } = client.connection.temporal;
+try {
+  await mkdir(FOLDER, { recursive: true });
+  for (const [name, path] of Object.entries(PATHS)) await record(name, path);
+} finally {
+  await client.close();
+  await server.teardown();
+}
+
+async function record(name, { agent = {}, store = {}, start, runs = false }) {
+  const common = { connection: server.nativeConnection, namespace: 'default', identity: IDENTITY };
+  const workers = [
+    ...(await createServerWorkers({ ...common, activities: { ...STORE, ...store }, ingestConcurrency: 1 })),
+    await createAgentWorker({ ...common, systemId: SYSTEM, activities: { ...AGENT, ...agent } }),
+  ];
+  const stopper = new AbortController();
+  const running = runWorkers(workers, stopper.signal);
+  try {
+    const { workflowId, runId } = await start(client);
+    const handle = workflow.getHandle(workflowId, runId);
+    await handle.result().catch((error) => {
+      if (name !== 'upload-memory-cancelled') throw error;
+    });
+    await saveChain(name, workflowId, runId, runs);
+  } finally {
+    stopper.abort();
+    await running;
+  }
+}
+
+/** The history of the first run and, of a chain, of each that followed. */
+async function saveChain(name, workflowId, firstRunId, chain) {
+  let runId = firstRunId;
+  for (let number = 1; runId; number += 1) {
+    const history = await workflow.getHandle(workflowId, runId).fetchHistory();
+    const file = `${name}${chain ? `-${number}` : ''}.json`;
+    await writeFile(join(FOLDER, file), `${historyToJSON(history)}\n`);
+    console.log(`${file}: ${history.events.length} events`);
+    runId = history.events.at(-1).workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
+    if (Boolean(runId) && !chain) throw new Error(`${name} continued as new: raise SUGGEST_CONTINUE_AS_NEW`);
+    if (number === 1 && chain && !runId) throw new Error(`${name} did not continue as new`);
+  }
+}
+
+function requestSync(akosha) {
+  return akosha.requestSync(SYSTEM);
+}
+
+/** Asks again while the snapshot is being taken: the activities wait for the second request in the history. */
+async function requestTwice(akosha) {
+  const run = await akosha.requestSync(SYSTEM);
+  await akosha.requestSync(SYSTEM);
+  return run;
+}
+
+async function requestAndCancel(akosha) {
+  const run = await akosha.requestSync(SYSTEM);
+  await run.cancel();
+  return run;
+}
+
+async function nudge(akosha) {
+  await akosha.nudgeIngest([SYSTEM]);
+  const { runId } = await workflow.getHandle(`ingest/${SYSTEM}`).describe();
+  return { workflowId: `ingest/${SYSTEM}`, runId };
+}
+
+function transition(akosha) {
+  return akosha.runTierTransition({ asOf: '2026-11-22T12:00:00Z', all: true });
+}
+
+function failingOnce(work, type = 'ObjectStoreUnavailable', nonRetryable = false) {
+  let failed = false;
+  return async (input) => {
+    if (failed) return work(input);
+    failed = true;
+    const failure = ApplicationFailure.create({ type, message: 'injected', nonRetryable });
+    // It would name the folders of this machine.
+    failure.stack = undefined;
+    throw failure;
+  };
+}
+
+function counting(answers) {
+  let asked = 0;
+  return async () => answers[asked++] ?? 0;
+}
+
+function queueOf(length) {
+  const queue = Array.from({ length }, (_, n) => `01JD7Z000000000000000000${String(n).padStart(2, '0')}`);
+  return {
+    nextUpload: async ({ systemId }) => (queue.length === 0 ? null : { systemId, uploadId: queue[0] }),
+    ingestUpload: async (ref) => {
+      queue.shift();
+      return STORE.ingestUpload(ref);
+    },
+  };
+}
+
+/** Batches of ten rows; the cold ones are all of one month. */
+function rowsOf(hot, warm) {
+  const take = (rows) => Math.min(rows, 10);
+  return {
+    planTransition: async ({ asOf }) => ({
+      asOf,
+      hot,
+      warm,
+      partitions: warm === 0 ? [] : [{ systemId: SYSTEM, year: 2026, month: 1, rows: warm }],
+    }),
+    moveToWarm: async () => {
+      const due = take(hot);
+      hot -= due;
+      return { due, moved: due };
+    },
+    moveToCold: async () => {
+      const due = take(warm);
+      warm -= due;
+      return { due, moved: due };
+    },
+  };
+}

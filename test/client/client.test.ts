@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { createAkoshaClient } from '../../src/client/index.js';
+import { AkoshaError, SEARCH_ATTRIBUTES } from '../../src/contract/index.js';
+import { freePort } from '../../src/servers/index.js';
+import { createNamespace, eventually, failure, gate, RETENTION } from '../support/temporal.js';
+import type { RunningWorkers, TestNamespace } from '../support/temporal.js';
+
+/** What a call throws; it fails the test if it does not. */
+const thrownBy = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => expect.fail('it did not throw'),
+    (error: unknown) => error,
+  );
+
+describe('the client', () => {
+  let temporal: TestNamespace;
+  let workers: RunningWorkers | undefined;
+
+  beforeAll(async () => {
+    temporal = await createNamespace(inject('temporal').address);
+  });
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await workers?.stop();
+    workers = undefined;
+  });
+  afterAll(() => temporal.close());
+
+  it('takes address and namespace from Temporal’s environment where it is given none', async () => {
+    vi.stubEnv('TEMPORAL_ADDRESS', temporal.address);
+    vi.stubEnv('TEMPORAL_NAMESPACE', temporal.namespace);
+    const client = createAkoshaClient();
+    try {
+      expect(client.connection).toMatchObject({ address: temporal.address, namespace: temporal.namespace });
+      expect(await client.isReachable(5_000)).toBe(true);
+    } finally {
+      await client.close();
+    }
+  });
+
+  it('names the address and its setting where nobody answers', async () => {
+    const address = `127.0.0.1:${await freePort()}`;
+    const client = createAkoshaClient({ address });
+    try {
+      const started = Date.now();
+      expect(await client.isReachable(500)).toBe(false);
+      expect(Date.now() - started).toBeLessThan(2_000);
+      const error = await thrownBy(client.requestSync('nobody'));
+      expect(error).toBeInstanceOf(AkoshaError);
+      expect(error).toMatchObject({
+        type: 'OrchestratorUnavailable',
+        permanent: false,
+        details: { address },
+      });
+      expect(error).toMatchObject({ message: expect.stringContaining(address) });
+      expect(error).toMatchObject({ message: expect.stringContaining('TEMPORAL_ADDRESS') });
+    } finally {
+      await client.close();
+    }
+  });
+
+  it('says so where the namespace does not exist', async () => {
+    const client = createAkoshaClient({ address: temporal.address, namespace: 'no-such-namespace' });
+    try {
+      expect(await client.isReachable(5_000)).toBe(false);
+      expect(await thrownBy(client.requestSync('x'))).toMatchObject({
+        type: 'SettingsInvalid',
+        message: expect.stringContaining('no-such-namespace'),
+      });
+    } finally {
+      await client.close();
+    }
+  });
+
+  it('adds the search attributes that a server lacks, and no other', async () => {
+    const namespace = `bare-${randomUUID().slice(0, 8)}`;
+    const { workflowService, operatorService } = temporal.client.connection.temporal.connection;
+    await workflowService.registerNamespace({
+      namespace,
+      workflowExecutionRetentionPeriod: RETENTION,
+    });
+    const client = createAkoshaClient({ address: temporal.address, namespace });
+    try {
+      const added = await eventually(() => client.ensureSearchAttributes(), 30_000);
+      expect(added.sort()).toEqual(Object.values(SEARCH_ATTRIBUTES).sort());
+      await eventually(async () => {
+        const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
+        expect(Object.keys(customAttributes).sort()).toEqual(Object.values(SEARCH_ATTRIBUTES).sort());
+      }, 30_000);
+      expect(await client.ensureSearchAttributes()).toEqual([]);
+    } finally {
+      await client.close();
+    }
+  });
+
+  it('knows whether an agent polls', async () => {
+    expect(await temporal.client.agentIsPolling('polling')).toBe(false);
+    workers = await temporal.runWorkers({ agents: { polling: {} } });
+    await eventually(async () => expect(await temporal.client.agentIsPolling('polling')).toBe(true));
+    expect(await temporal.client.agentIsPolling('another')).toBe(false);
+  });
+
+  it('gives a result as often as it is asked for', async () => {
+    workers = await temporal.runWorkers({ agents: { patient: {} } });
+    const run = await temporal.client.requestSync('patient');
+    const first = await run.result();
+    expect(await run.result()).toEqual(first);
+  });
+
+  it('gives the error that a workflow failed with, and that of one that was stopped', async () => {
+    const reached = gate();
+    const ended = gate();
+    workers = await temporal.runWorkers({
+      agents: {
+        failing: { uploadFiles: () => Promise.reject(failure('ObjectStoreRefused', 'no permission to put')) },
+        stopped: {
+          takeSnapshot: async () => {
+            reached.open();
+            await ended.opened;
+            return { uploadId: 'late', files: 0, bytes: 0, rows: {}, omitted: [] };
+          },
+        },
+      },
+    });
+    const failing = await temporal.client.requestSync('failing');
+    expect(await thrownBy(failing.result())).toMatchObject({
+      type: 'ObjectStoreRefused',
+      message: 'no permission to put',
+      details: { why: 'test' },
+    });
+    const stopped = await temporal.client.requestSync('stopped');
+    await reached.opened;
+    await temporal.client.connection.temporal.workflow
+      .getHandle('upload/stopped')
+      .terminate('by an operator');
+    ended.open();
+    expect(await thrownBy(stopped.result())).toMatchObject({
+      message: expect.stringContaining('by an operator'),
+    });
+  });
+
+  it('asks for a run of its own each time a person does', async () => {
+    workers = await temporal.runWorkers({});
+    const runs = [
+      await temporal.client.runDailyIngest(),
+      await temporal.client.runDailyIngest({ wait: true }),
+      await temporal.client.runTierTransition({ all: true }),
+      await temporal.client.runTierTransition({ asOf: '2026-11-22T12:00:00Z' }),
+    ];
+    await Promise.all(runs.map((run) => run.result()));
+    expect(new Set(runs.map(({ workflowId }) => workflowId)).size).toBe(4);
+    expect(runs[3]?.workflowId).toMatch(/^tier-transition\/manual\//);
+  });
+});

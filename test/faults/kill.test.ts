@@ -1,0 +1,127 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { FAIL_POINTS, type FailPoint } from '../../src/faults/index.js';
+import { Program } from '../support/program.js';
+import { readStore, type StoreContents } from '../support/store-check.js';
+
+/**
+ * The chain is run with the program, or the Temporal server under it, killed (SIGKILL) at one named point, and then to its end.
+ * Whatever the point, what stands in the store afterwards is what stands there when nothing was killed, once.
+ */
+
+/** So that the sweep's grace passes within the test, and a row counts as garbage as soon as nobody reads it. */
+const FAST = {
+  AKOSHA_LONGEST_REQUEST_SECONDS: '1',
+  AKOSHA_LONGEST_SEARCH_SECONDS: '1',
+  AKOSHA_SEARCH_TIMEOUT_SECONDS: '1',
+  AKOSHA_POLL_INTERVAL_SECONDS: '1',
+};
+const GRACE_MS = 2_500;
+
+/** The second transition, a week on, has something to move out of hot; it finds the first's garbage, and the third takes it. */
+const CHAIN: readonly (readonly string[])[] = [
+  ['sync', '--wait', '--timeout', '90'],
+  ['tiers', 'run', '--wait'],
+  ['pause'],
+  ['tiers', 'run', '--wait', '--as-of', '2026-11-29T12:00:00Z'],
+  ['pause'],
+  ['tiers', 'run', '--wait'],
+  ['pause'],
+  ['tiers', 'run', '--wait'],
+];
+
+/** These strike in a reader process: the program goes on, and starts another reader. */
+const IN_READER: readonly FailPoint[] = ['upload.after-copy', 'upload.after-fold'];
+
+/** The graph alone: 135 memories in all three tiers, and a fifth of the whole sample's time. */
+async function createProgram(): Promise<Program> {
+  const program = await Program.create(FAST);
+  program.environment['AKOSHA_DATABASES'] = path.join(program.dataDir, 'host/knowledge_graph.duckdb');
+  return program;
+}
+
+/** As far as the program gets. */
+async function runUntilDead(program: Program): Promise<void> {
+  const dead = async (): Promise<void> => {
+    while (program.running) await sleep(50);
+  };
+  for (const step of CHAIN) {
+    if (!program.running) return;
+    await Promise.race([step[0] === 'pause' ? sleep(GRACE_MS) : program.run([...step, '--json']), dead()]);
+  }
+}
+
+/** All of it, each command with success. */
+async function runToEnd(program: Program): Promise<void> {
+  for (const step of CHAIN) await (step[0] === 'pause' ? sleep(GRACE_MS) : program.json(...step));
+}
+
+async function stopAndRead(program: Program): Promise<StoreContents> {
+  expect(await program.signal('SIGTERM')).toBe(0);
+  return readStore(program.dataDir);
+}
+
+let undisturbed: StoreContents;
+
+beforeAll(async () => {
+  const program = await createProgram();
+  await program.up();
+  await runToEnd(program);
+  undisturbed = await stopAndRead(program);
+  await program.destroy();
+  expect(Object.keys(undisturbed.memories).length).toBe(135);
+  expect(undisturbed).toMatchObject({ garbageRows: 0, garbageObjects: 0 });
+}, 180_000);
+
+describe.concurrent('the program, killed', () => {
+  it.each(FAIL_POINTS)(
+    'at %s',
+    async (point) => {
+      const program = await createProgram();
+      try {
+        await program.up({ AKOSHA_FAIL_POINT: point });
+        await runUntilDead(program);
+        if (IN_READER.includes(point)) {
+          expect(await program.log()).toMatch(/the reader died \(SIGKILL\)/);
+          expect(await program.signal('SIGTERM')).toBe(0);
+        } else {
+          expect(await program.ended()).toBe('SIGKILL');
+        }
+        await program.up();
+        await runToEnd(program);
+        expect(await stopAndRead(program)).toEqual(undisturbed);
+      } finally {
+        await program.destroy();
+      }
+    },
+    240_000,
+  );
+});
+
+describe.concurrent('the Temporal server, killed', () => {
+  it.each(FAIL_POINTS.filter((point) => !IN_READER.includes(point)))(
+    'at %s',
+    async (point) => {
+      const program = await createProgram();
+      try {
+        const pidFile = path.join(program.dataDir, 'temporal.pid');
+        await program.up({ AKOSHA_FAIL_POINT: point, AKOSHA_FAIL_PID_FILE: pidFile });
+        const [first] = await program.servers();
+        expect(first?.name).toBe('temporal');
+        await writeFile(pidFile, String(first?.pid));
+        // The program starts the server again; a command that was under way may have failed meanwhile.
+        await runUntilDead(program);
+        expect(program.running).toBe(true);
+        const [second] = await program.servers();
+        expect(second?.pid).not.toBe(first?.pid);
+        await runToEnd(program);
+        expect(await stopAndRead(program)).toEqual(undisturbed);
+      } finally {
+        await program.destroy();
+      }
+    },
+    240_000,
+  );
+});

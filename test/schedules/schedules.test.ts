@@ -1,0 +1,115 @@
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import {
+  listSchedules,
+  pauseSchedule,
+  reconcileSchedules,
+  resumeSchedule,
+  SCHEDULES,
+  triggerSchedule,
+} from '../../src/schedules/index.js';
+import { createNamespace, eventually, type RunningWorkers, type TestNamespace } from '../support/temporal.js';
+
+describe('schedules', () => {
+  let temporal: TestNamespace;
+  let workers: RunningWorkers | undefined;
+
+  const stateOf = async (scheduleId: string) => {
+    const state = (await listSchedules(temporal.client)).find((found) => found.scheduleId === scheduleId);
+    return state ?? expect.fail(`no schedule ${scheduleId}`);
+  };
+
+  beforeAll(async () => {
+    temporal = await createNamespace(inject('temporal').address);
+    expect(await listSchedules(temporal.client)).toEqual([]);
+    await expect(pauseSchedule(temporal.client, 'akosha-daily-ingest', 'too early')).rejects.toMatchObject({
+      type: 'BadRequest',
+      message: expect.stringContaining('when the server starts'),
+    });
+    expect(await reconcileSchedules(temporal.client)).toEqual(
+      SCHEDULES.map(({ scheduleId }) => ({ scheduleId, outcome: 'created' })),
+    );
+  });
+  afterEach(async () => {
+    await workers?.stop();
+    workers = undefined;
+  });
+  afterAll(() => temporal.close());
+
+  it('exist with their times, overlap and catch-up', async () => {
+    const { schedule } = temporal.client.connection.temporal;
+    const daily = await schedule.getHandle('akosha-daily-ingest').describe();
+    expect(daily.policies).toMatchObject({
+      overlap: 'BUFFER_ONE',
+      catchupWindow: 7 * 86_400_000,
+      pauseOnFailure: false,
+    });
+    expect(daily.action).toMatchObject({ workflowType: 'dailyIngest', taskQueue: 'akosha' });
+    const hourly = await schedule.getHandle('akosha-tier-transition').describe();
+    expect(hourly.policies).toMatchObject({
+      overlap: 'SKIP',
+      catchupWindow: 3_600_000,
+      pauseOnFailure: false,
+    });
+
+    const [nextDaily] = (await stateOf('akosha-daily-ingest')).nextRuns;
+    expect(new Date(nextDaily ?? 1).toISOString()).toMatch(/T00:00:00\.000Z$/);
+    const [first = 0, second = 0] = (await stateOf('akosha-tier-transition')).nextRuns;
+    expect(second - first).toBe(3_600_000);
+    expect((await stateOf('akosha-tier-transition')).note).toContain('next tier');
+  });
+
+  it('keep an operator’s pause and note through a new start of the server', async () => {
+    await pauseSchedule(temporal.client, 'akosha-daily-ingest', 'bucket is being moved');
+    expect(await reconcileSchedules(temporal.client)).toEqual(
+      SCHEDULES.map(({ scheduleId }) => ({ scheduleId, outcome: 'updated' })),
+    );
+    expect(await stateOf('akosha-daily-ingest')).toMatchObject({
+      paused: true,
+      note: 'bucket is being moved',
+    });
+    await resumeSchedule(temporal.client, 'akosha-daily-ingest', 'bucket was moved');
+    expect(await stateOf('akosha-daily-ingest')).toMatchObject({ paused: false, note: 'bucket was moved' });
+  });
+
+  it('get back what somebody changed of their definition', async () => {
+    const handle = temporal.client.connection.temporal.schedule.getHandle('akosha-tier-transition');
+    await handle.update((previous) => ({ ...previous, spec: { intervals: [{ every: '5 minutes' }] } }));
+    expect((await handle.describe()).spec.intervals).toMatchObject([{ every: 300_000 }]);
+    await reconcileSchedules(temporal.client);
+    expect((await handle.describe()).spec.intervals).toMatchObject([{ every: 3_600_000 }]);
+  });
+
+  it('run when they are triggered, also while paused, and tell of it', async () => {
+    let walks = 0;
+    workers = await temporal.runWorkers({
+      // A double, to count.
+      store: {
+        walkUploads: () => {
+          walks += 1;
+          return Promise.resolve({ seen: 1, added: 0, at: 1 });
+        },
+      },
+    });
+    await pauseSchedule(temporal.client, 'akosha-daily-ingest', 'testing');
+    await triggerSchedule(temporal.client, 'akosha-daily-ingest');
+    const state = await eventually(async () => {
+      const found = await stateOf('akosha-daily-ingest');
+      expect(found.lastRun).not.toBeNull();
+      expect(walks).toBe(1);
+      return found;
+    });
+    expect(state.lastRun?.workflowId).toMatch(/^daily-ingest-/);
+    expect(state).toMatchObject({ runs: 1, missed: 0, skipped: 0 });
+    const { workflow } = temporal.client.connection.temporal;
+    const run = workflow.getHandle(state.lastRun?.workflowId ?? '');
+    expect(await run.result()).toEqual({ seen: 1, added: 0 });
+    expect(await (await run.describe()).staticSummary()).toContain('uploads');
+  });
+
+  it('are known by name', async () => {
+    await expect(triggerSchedule(temporal.client, 'nightly')).rejects.toMatchObject({
+      type: 'BadRequest',
+      message: expect.stringContaining('akosha-daily-ingest, akosha-tier-transition'),
+    });
+  });
+});

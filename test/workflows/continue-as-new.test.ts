@@ -1,0 +1,158 @@
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { NO_ROWS, type UploadRef } from '../../src/contract/index.js';
+import { requireServer } from '../../src/servers/index.js';
+import { createNamespace, gate, type RunningWorkers, type TestNamespace } from '../support/temporal.js';
+
+/** Events after which the server suggests a new run, by default some thousands. */
+const SUGGESTED_AFTER = 30;
+
+/** Doubles for agent and store: only the number of events and what is carried over counts here. */
+describe('a workflow whose history grows', () => {
+  let server: TestWorkflowEnvironment;
+  let temporal: TestNamespace;
+  let workers: RunningWorkers | undefined;
+
+  /** Runs in the chain of a workflow, by their histories. */
+  const runsOf = async (workflowId: string): Promise<number> => {
+    const { workflow } = temporal.client.connection.temporal;
+    let runs = 1;
+    let { runId } = await firstRun(workflowId);
+    for (;;) {
+      const { events } = await workflow.getHandle(workflowId, runId).fetchHistory();
+      const next = events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
+      if (next === undefined || next === null) return runs;
+      runId = next;
+      runs += 1;
+    }
+  };
+  const firstRun = async (workflowId: string): Promise<{ runId: string }> => {
+    const { workflow } = temporal.client.connection.temporal;
+    const { events } = await workflow.getHandle(workflowId).fetchHistory();
+    const started = events?.[0]?.workflowExecutionStartedEventAttributes;
+    return { runId: started?.firstExecutionRunId ?? '' };
+  };
+
+  beforeAll(async () => {
+    server = await TestWorkflowEnvironment.createLocal({
+      server: {
+        executable: { type: 'existing-path', path: (await requireServer('temporal')).path },
+        log: { format: 'json', level: 'error' },
+        extraArgs: ['--dynamic-config-value', `limit.historyCount.suggestContinueAsNew=${SUGGESTED_AFTER}`],
+      },
+    });
+    temporal = await createNamespace(server.address);
+  });
+  afterEach(async () => {
+    await workers?.stop();
+    workers = undefined;
+  });
+  afterAll(async () => {
+    await temporal.close();
+    await server.teardown();
+  });
+
+  it('ingestSystem goes on in a new run, with its totals and its search attributes', async () => {
+    const queue = Array.from({ length: 20 }, (_, n) => `u${String(n).padStart(2, '0')}`);
+    const ingested: string[] = [];
+    workers = await temporal.runWorkers({
+      store: {
+        nextUpload: ({ systemId }) => {
+          const [uploadId] = queue;
+          return Promise.resolve(uploadId === undefined ? null : { systemId, uploadId });
+        },
+        ingestUpload: ({ uploadId }) => {
+          ingested.push(uploadId);
+          queue.shift();
+          return Promise.resolve({ status: 'ingested', rows: { ...NO_ROWS, new: 2 }, reason: null });
+        },
+      },
+    });
+    await temporal.client.nudgeIngest(['long']);
+    const { workflow } = temporal.client.connection.temporal;
+    const { runId } = await firstRun('ingest/long');
+    expect(await workflow.getHandle('ingest/long', runId).result()).toEqual({
+      ingested: 20,
+      quarantined: 0,
+      rows: { ...NO_ROWS, new: 40 },
+    });
+    expect(ingested).toEqual([...ingested].sort());
+    expect(ingested).toHaveLength(20);
+    expect(await runsOf('ingest/long')).toBeGreaterThan(2);
+    const last = await workflow.getHandle('ingest/long').describe();
+    const names = last.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]);
+    expect(names).toContainEqual(['AkoshaSystemId', 'long']);
+  });
+
+  it('tierTransition keeps its instant and its counts', async () => {
+    const instants = new Set<number>();
+    let hot = 100;
+    workers = await temporal.runWorkers({
+      store: {
+        planTransition: ({ asOf }) =>
+          Promise.resolve({ asOf: asOf ?? 1_700_000_000_000, hot, warm: 0, partitions: [] }),
+        moveToWarm: ({ asOf }) => {
+          instants.add(asOf);
+          const moved = Math.min(hot, 5);
+          hot -= moved;
+          return Promise.resolve({ due: moved, moved });
+        },
+      },
+    });
+    const run = await temporal.client.runTierTransition({ all: true });
+    expect(await run.result()).toMatchObject({ toWarm: 100, toCold: 0, asOf: '2023-11-14T22:13:20.000Z' });
+    expect([...instants]).toEqual([1_700_000_000_000]);
+    expect(await runsOf(run.workflowId)).toBeGreaterThan(2);
+  });
+
+  it('dailyIngest goes on waiting, and does not walk again', async () => {
+    let walks = 0;
+    let looks = 0;
+    workers = await temporal.runWorkers({
+      store: {
+        walkUploads: () => {
+          walks += 1;
+          return Promise.resolve({ seen: 9, added: 4, at: 77 });
+        },
+        countUnfinished: () => {
+          looks += 1;
+          return Promise.resolve(looks < 5 ? 1 : 0);
+        },
+      },
+    });
+    const run = await temporal.client.runDailyIngest({ wait: true });
+    expect(await run.result()).toEqual({ seen: 9, added: 4 });
+    expect(walks).toBe(1);
+    expect(await runsOf(run.workflowId)).toBeGreaterThan(1);
+  });
+
+  it('uploadMemory answers a request in a new run', async () => {
+    const snapshots: string[] = [];
+    const asked = gate();
+    const reached = gate();
+    const first = ({ uploadId }: UploadRef): boolean => uploadId === snapshots[0];
+    workers = await temporal.runWorkers({
+      agents: {
+        busy: {
+          outstandingUploads: () => Promise.resolve(snapshots.length === 0 ? ['old'] : []),
+          takeSnapshot: ({ uploadId }) => {
+            snapshots.push(uploadId);
+            return Promise.resolve({ uploadId, files: 1, bytes: 1, rows: {}, omitted: [] });
+          },
+          closeUpload: async (ref) => {
+            if (!first(ref)) return;
+            reached.open();
+            await asked.opened;
+          },
+        },
+      },
+    });
+    const handle = await temporal.client.requestSync('busy');
+    await reached.opened;
+    await temporal.client.requestSync('busy');
+    asked.open();
+    expect((await handle.result()).uploadId).toBe(snapshots[1]);
+    expect(snapshots).toHaveLength(2);
+    expect(await runsOf('upload/busy')).toBe(2);
+  });
+});
