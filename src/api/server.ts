@@ -44,6 +44,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   // The starter asks before it opens anything else; here, because this is what listens.
   requireServable({ host, apiToken });
   const app = createApp(log.child({ part: 'api' }));
+  hangUpWhenClosing(app);
   observe(app, metrics);
   guard(app, apiToken);
   answerErrors(app);
@@ -90,8 +91,21 @@ function reachable(address: string): string {
   return isIPv6(address) ? `[${address}]` : address;
 }
 
+/** Otherwise a client that keeps its connection would hold up the close after its last answer. */
+function hangUpWhenClosing(app: App): void {
+  let closing = false;
+  app.addHook('preClose', (done) => {
+    closing = true;
+    done();
+  });
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (closing) reply.header('connection', 'close');
+    done();
+  });
+}
+
 async function close(app: App): Promise<void> {
-  const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS);
+  const timer = setTimeout(() => undefined, CLOSE_GRACE_MS);
   await app.close();
   clearTimeout(timer);
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AkoshaError, manifestKey, receiptKey, uploadPrefix } from '../../src/contract/index.js';
 import { parseManifest } from '../../src/memory/index.js';
+import type { SnapshotRequest } from '../../src/reader/index.js';
 import { Outbox, prepareUpload, type UploadProgress } from '../../src/upload/index.js';
 import { setEnvironment, setFileVersion } from '../reader/support.js';
 import { SAMPLES } from '../support/databases.js';
@@ -90,7 +91,7 @@ describe('a new upload', () => {
       'x.duckdb',
       'x-2.duckdb',
       'manifest-2.json',
-      '__rm_-rf__HOME___'.replace(/^/, ''),
+      '__rm_-rf__HOME___',
     ]);
   });
 
@@ -153,18 +154,15 @@ describe('a database that cannot be had', () => {
     const host = await makeHost();
     const [reflection = '', graph = ''] = host.databases;
     // A double, because no file is known that kills a reader.
-    const reader = Object.create(host.reader, {
-      snapshotDatabase: {
-        value: (request: { database: string }) =>
-          request.database === reflection
-            ? Promise.reject(new AkoshaError('ReaderFailed', 'the reader died'))
-            : host.reader.snapshotDatabase({
-                folder: join(outboxOf(host.dataDir), 'u1'),
-                name: 'x',
-                ...request,
-              }),
-      },
-    }) as typeof host.reader;
+    const reader = new Proxy(host.reader, {
+      get: (target, name) =>
+        name === 'snapshotDatabase'
+          ? (request: SnapshotRequest) =>
+              request.database === reflection
+                ? Promise.reject(new AkoshaError('ReaderFailed', 'the reader died'))
+                : target.snapshotDatabase(request)
+          : Reflect.get(target, name),
+    });
     const prepared = await prepareUpload({ ...host, reader }, { uploadId: 'u1' });
     expect(prepared.omitted).toEqual([{ name: 'reflection.duckdb', reason: 'the reader died' }]);
     expect(prepared.files.map(({ name }) => name)).toEqual(['knowledge_graph.duckdb']);

@@ -1,0 +1,161 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { AkoshaError, manifestKey, receiptKey, uploadPrefix } from '../../src/contract/index.js';
+import type { Receipt } from '../../src/memory/index.js';
+import { deliverUpload, prepareUpload, type PreparedUpload } from '../../src/upload/index.js';
+import { emptyManifest, makeHost, withFault, type TestHost } from './support.js';
+
+const ref = (uploadId: string) => ({ systemId: 'host-1', uploadId });
+
+/** A host of one small database: these tests are about numbers. */
+async function smallHost(): Promise<TestHost> {
+  const host = await makeHost();
+  return { ...host, databases: host.databases.slice(1) };
+}
+
+async function numbersOf(
+  host: TestHost,
+  uploadId: string,
+): Promise<Pick<PreparedUpload, 'order' | 'previousOrder'>> {
+  const { order, previousOrder } = await prepareUpload(host, { uploadId });
+  return { order, previousOrder };
+}
+
+const loseDisk = (host: TestHost): Promise<void> => rm(host.dataDir, { recursive: true });
+
+function receipt(uploadId: string, order: number): string {
+  const json: Receipt = {
+    format_version: 1,
+    upload_id: uploadId,
+    system_id: 'host-1',
+    status: 'ingested',
+    order,
+    reader: 'duckdb',
+    files: [],
+    rows: { new: 1, changed: 0, unchanged: 0, refused: 0, superseded: 0, absent: 0 },
+    reason: null,
+    ingested_at: '2026-11-22T12:00:00Z',
+  };
+  return JSON.stringify(json);
+}
+
+it('counts up from 1, each naming the one before, queued or delivered', async () => {
+  const host = await smallHost();
+  expect(await numbersOf(host, 'a')).toEqual({ order: 1, previousOrder: null });
+  expect(await numbersOf(host, 'b')).toEqual({ order: 2, previousOrder: 1 });
+  await deliverUpload(host, 'a');
+  await deliverUpload(host, 'b');
+  expect(await numbersOf(host, 'c')).toEqual({ order: 3, previousOrder: 2 });
+});
+
+describe('a host that lost its disk numbers above what stands under its prefix', () => {
+  it('by the manifests', async () => {
+    const host = await smallHost();
+    for (const uploadId of ['a', 'b', 'c']) {
+      await prepareUpload(host, { uploadId });
+      await deliverUpload(host, uploadId);
+    }
+    await loseDisk(host);
+    expect(await numbersOf(host, 'd')).toEqual({ order: 4, previousOrder: 3 });
+  });
+
+  it('by a receipt, where the manifest was removed after its time', async () => {
+    const host = await smallHost();
+    await host.uploads.put(receiptKey(ref('a')), receipt('a', 41));
+    expect(await numbersOf(host, 'b')).toEqual({ order: 42, previousOrder: 41 });
+  });
+
+  it('by the time in an original upload’s id, also where its manifest cannot be read', async () => {
+    const host = await smallHost();
+    const id = '20261122_120850_host-1';
+    const time = Date.parse('2026-11-22T12:08:50Z');
+    await host.uploads.put(`${uploadPrefix(ref(id))}manifest.json`, 'no manifest at all');
+    expect(await numbersOf(host, 'b')).toEqual({ order: time + 1, previousOrder: null });
+  });
+
+  it('and ignores what is not whole or not to be read', async () => {
+    const host = await smallHost();
+    await host.uploads.put(manifestKey(ref('a')), emptyManifest(ref('a'), { order: 5 }));
+    await host.uploads.put(manifestKey(ref('b')), '{');
+    await host.uploads.put(`${uploadPrefix(ref('c'))}reflection.duckdb`, 'no manifest yet');
+    await host.uploads.put(manifestKey(ref('d')), emptyManifest(ref('a'), { order: 99 }));
+    await host.uploads.put(
+      manifestKey({ systemId: 'host-10', uploadId: 'a' }),
+      emptyManifest({ systemId: 'host-10', uploadId: 'a' }, { order: 77 }),
+    );
+    expect(await numbersOf(host, 'e')).toEqual({ order: 6, previousOrder: 5 });
+  });
+});
+
+it('numbers above an upload that another program put there meanwhile', async () => {
+  const host = await smallHost();
+  await prepareUpload(host, { uploadId: 'a' });
+  await host.uploads.put(manifestKey(ref('x')), emptyManifest(ref('x'), { order: 10 }));
+  expect(await numbersOf(host, 'b')).toEqual({ order: 11, previousOrder: 10 });
+});
+
+it('reads each upload once', async () => {
+  const host = await smallHost();
+  await host.uploads.put(manifestKey(ref('a')), emptyManifest(ref('a'), { order: 5 }));
+  expect(await numbersOf(host, 'b')).toEqual({ order: 6, previousOrder: 5 });
+  const read: unknown[] = [];
+  const uploads = withFault(host.uploads, (method, key) => method === 'get' && read.push(key));
+  await host.uploads.put(manifestKey(ref('c')), emptyManifest(ref('c'), { order: 8 }));
+  expect(await numbersOf({ ...host, uploads }, 'd')).toEqual({ order: 9, previousOrder: 8 });
+  expect(read).not.toContain(manifestKey(ref('a')));
+  expect(read).toContain(manifestKey(ref('c')));
+});
+
+describe('while the object store is away', () => {
+  const away = (host: TestHost): TestHost => ({
+    ...host,
+    uploads: withFault(host.uploads, () => {
+      throw new AkoshaError('ObjectStoreUnavailable', 'away');
+    }),
+  });
+
+  it('the host’s own memory suffices', async () => {
+    const host = await smallHost();
+    await prepareUpload(host, { uploadId: 'a' });
+    expect(await numbersOf(away(host), 'b')).toEqual({ order: 2, previousOrder: 1 });
+    expect(host.warnings).toEqual([expect.stringContaining('the object store is away')]);
+  });
+
+  it('a host without any waits, rather than number below what it sent before', async () => {
+    const host = await smallHost();
+    await expect(prepareUpload(away(host), { uploadId: 'a' })).rejects.toMatchObject({
+      type: 'ObjectStoreUnavailable',
+    });
+  });
+
+  it('a refusal is not taken for an outage', async () => {
+    const host = await smallHost();
+    await prepareUpload(host, { uploadId: 'a' });
+    const uploads = withFault(host.uploads, (method) => {
+      if (method === 'listFolders') throw new AkoshaError('ObjectStoreRefused', 'no permission');
+    });
+    await expect(prepareUpload({ ...host, uploads }, { uploadId: 'b' })).rejects.toMatchObject({
+      type: 'ObjectStoreRefused',
+    });
+  });
+});
+
+it('starts from the object store where the numbers on disk are damaged', async () => {
+  const host = await smallHost();
+  await prepareUpload(host, { uploadId: 'a' });
+  await deliverUpload(host, 'a');
+  await writeFile(join(host.dataDir, 'agent', 'sequence.json'), '{"last_order":"many"}');
+  expect(await numbersOf(host, 'b')).toEqual({ order: 2, previousOrder: 1 });
+  expect(host.warnings).toEqual([expect.stringContaining('the order numbers on disk are unreadable')]);
+});
+
+it('starts anew under another system id, and delivers what is queued under the former', async () => {
+  const host = await smallHost();
+  await prepareUpload(host, { uploadId: 'a' });
+  const renamed = { ...host, systemId: 'host-2' };
+  expect(await numbersOf(renamed, 'b')).toEqual({ order: 1, previousOrder: null });
+  await deliverUpload(renamed, 'a');
+  expect(await host.uploads.head(manifestKey(ref('a')))).toBeDefined();
+  expect(await numbersOf(renamed, 'c')).toEqual({ order: 2, previousOrder: 1 });
+});
