@@ -25,7 +25,13 @@ const IDENTITY = 'recorder';
 /** What the activities of the paths below do: just enough to lead the workflows there. */
 const AGENT = {
   outstandingUploads: async () => [],
-  takeSnapshot: async ({ uploadId }) => ({ uploadId, files: 1, bytes: 10, rows: { conversation: 1 }, omitted: [] }),
+  takeSnapshot: async ({ uploadId }) => ({
+    uploadId,
+    files: 1,
+    bytes: 10,
+    rows: { conversation: 1 },
+    omitted: [],
+  }),
   uploadFiles: async () => ({ files: ['reflection.duckdb.gz'], bytes: 10 }),
   commitUpload: async () => {},
   announceUpload: async () => {},

@@ -16,13 +16,14 @@ export const LAYERS = [
   ['bootstrap'],
   ['config'],
   ['workers', 'api'],
+  ['processes'],
   ['cli'],
 ];
 
 /** Folders that only these may import: settings are read once, at the top, and passed down as plain objects. */
 export const IMPORTED_ONLY_BY = {
-  config: ['workers', 'api', 'cli'],
-  telemetry: ['config', 'workers', 'api', 'cli'],
+  config: ['workers', 'api', 'processes', 'cli'],
+  telemetry: ['config', 'workers', 'api', 'processes', 'cli'],
 };
 
 /**
@@ -36,9 +37,17 @@ export const TYPES_ONLY = { workflows: ['activities'], client: ['workflows'], sc
 export const DOORS = {
   activities: ['agent.ts', 'server.ts'],
   workers: ['agent.ts', 'server.ts'],
+  processes: ['agent.ts', 'server.ts', 'local.ts', 'host.ts'],
   memory: ['tier-rule.ts'],
 };
 
 /** Code that runs on a host. It must not load what only the server needs: the store, the vector index, the model. */
-export const AGENT_CODE = ['upload', 'activities/agent', 'workers/agent'];
+export const AGENT_CODE = [
+  'upload',
+  'activities/agent',
+  'workers/agent',
+  'processes/agent',
+  'processes/agent-parts',
+  'processes/host',
+];
 export const SERVER_ONLY = ['store', 'search', 'ingest', 'maintenance'];

@@ -105,7 +105,7 @@ function hangUpWhenClosing(app: App): void {
 }
 
 async function close(app: App): Promise<void> {
-  const timer = setTimeout(() => undefined, CLOSE_GRACE_MS);
+  const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS);
   await app.close();
   clearTimeout(timer);
 }

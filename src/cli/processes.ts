@@ -1,6 +1,6 @@
 import { temporalConnection, type Settings } from '../config/index.js';
 import { createLog, installTemporalRuntime, type Logger } from '../telemetry/index.js';
-import type { ProcessOptions } from '../workers/agent-process.js';
+import type { ProcessOptions } from '../processes/agent.js';
 
 /** What every long-running command begins with: the log, and Temporal's native part speaking through it. */
 export async function beginProcess(settings: Settings): Promise<Logger> {

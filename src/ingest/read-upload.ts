@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import path from 'node:path';
 import { createRequire } from 'node:module';
+import path from 'node:path';
+import { z } from 'zod';
 import {
   AkoshaError,
   isAkoshaError,
@@ -16,7 +17,8 @@ import type { IngestBatch, IngestedFile, UploadRecord } from '../store/index.js'
 import type { IngestContext } from './context.js';
 
 /** What read an upload, kept in its receipt: a newer reader may find what this one could not. */
-const READER = `duckdb-node-api ${String(createRequire(import.meta.url)('@duckdb/node-api/package.json').version)}`;
+const Package = z.object({ version: z.string() });
+const READER = `duckdb-node-api ${Package.parse(createRequire(import.meta.url)('@duckdb/node-api/package.json')).version}`;
 
 interface ReadFile {
   exported: string;

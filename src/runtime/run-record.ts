@@ -44,7 +44,9 @@ export async function removeRunRecord(dataDir: string): Promise<void> {
 /** The program that runs for this data folder; undefined where none does, also where one was killed. */
 export async function findRunning(dataDir: string): Promise<RunningProgram | undefined> {
   const record = await readRecord(dataDir);
-  return record !== undefined && isRunning({ pid: record.pid, startedAt: record.started_at }) ? record : undefined;
+  return record !== undefined && isRunning({ pid: record.pid, startedAt: record.started_at })
+    ? record
+    : undefined;
 }
 
 /** A file of another shape is another version's: it records nothing that this one could use. */

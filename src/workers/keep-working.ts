@@ -24,16 +24,22 @@ const LONGEST_PAUSE_MS = 5_000;
 export async function keepWorking(options: KeepWorkingOptions, signal: AbortSignal): Promise<void> {
   const { log, onWorking } = options;
   let pause = FIRST_PAUSE_MS;
-  while (!signal.aborted) {
+  for (;;) {
+    let started = false;
     try {
-      await workOnce(options, signal, () => (pause = FIRST_PAUSE_MS));
+      await workOnce(options, signal, () => {
+        started = true;
+        pause = FIRST_PAUSE_MS;
+      });
     } catch (error) {
-      if (signal.aborted) throw error;
+      // Workers that do not drain are a failed shutdown; Temporal that is away while we stop is not.
+      if (signal.aborted && started) throw error;
       log.warn({ err: error, retryInMs: pause }, 'workers stopped; connecting to Temporal again');
     } finally {
       onWorking(false);
     }
     await sleep(pause, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
     pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
   }
 }

@@ -155,7 +155,7 @@ describe('a database that cannot be had', () => {
     const [reflection = '', graph = ''] = host.databases;
     // A double, because no file is known that kills a reader.
     const reader = new Proxy(host.reader, {
-      get: (target, name) =>
+      get: (target, name): unknown =>
         name === 'snapshotDatabase'
           ? (request: SnapshotRequest) =>
               request.database === reflection

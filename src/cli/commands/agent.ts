@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { removeRunRecord, writeRunRecord } from '../../runtime/index.js';
-import { startAgent } from '../../workers/agent-process.js';
+import { startAgent } from '../../processes/agent.js';
 import { beginProcess, processOptions } from '../processes.js';
 import { RunUntilSignal } from '../run-until-signal.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';

@@ -4,7 +4,7 @@ import { readSettings, type Settings } from '../../config/index.js';
 import { messageOf } from '../../contract/index.js';
 import { openObjectStore } from '../../objects/index.js';
 import { findModel, findServer } from '../../servers/index.js';
-import { useLocalS3Credentials } from '../../workers/local-s3.js';
+import { useLocalS3Credentials } from '../../processes/host.js';
 import { openTemporal } from '../clients.js';
 import { EXIT } from '../errors.js';
 import { print, table, withJson } from '../output.js';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { findRunning, removeRunRecord, writeRunRecord } from '../../runtime/index.js';
 import { createMetrics } from '../../telemetry/index.js';
-import { startServer } from '../../workers/server-process.js';
+import { startServer } from '../../processes/server.js';
 import { beginProcess, processOptions } from '../processes.js';
 import { RunUntilSignal } from '../run-until-signal.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';

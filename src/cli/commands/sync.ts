@@ -6,8 +6,7 @@ import { AkoshaError, messageOf, type RowCounts } from '../../contract/index.js'
 import { broughtNothing, type Receipt } from '../../memory/index.js';
 import { findRunning } from '../../runtime/index.js';
 import { syncDirectly, waitForReceipt } from '../../upload/index.js';
-import { openAgentParts, type AgentParts } from '../../workers/agent-parts.js';
-import { useLocalS3Credentials } from '../../workers/local-s3.js';
+import { openAgentParts, useLocalS3Credentials, type AgentParts } from '../../processes/host.js';
 import { tryOpenClient } from '../clients.js';
 import { EXIT } from '../errors.js';
 import { bytes, count, print, withJson } from '../output.js';

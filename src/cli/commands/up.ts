@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { removeRunRecord, writeRunRecord } from '../../runtime/index.js';
 import { createMetrics, type Logger } from '../../telemetry/index.js';
 import type { Settings } from '../../config/index.js';
-import { startAgent, type AgentProcess } from '../../workers/agent-process.js';
-import { startLocalServers, type LocalServers } from '../../workers/local-servers.js';
-import { startServer, type ServerProcess } from '../../workers/server-process.js';
+import { startAgent, type AgentProcess } from '../../processes/agent.js';
+import { startLocalServers, type LocalServers } from '../../processes/local.js';
+import { startServer, type ServerProcess } from '../../processes/server.js';
 import { beginProcess, processOptions } from '../processes.js';
 import { RunUntilSignal, stopAll } from '../run-until-signal.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
@@ -61,7 +61,8 @@ async function startAll(
   { log, until, steps }: Running,
 ): Promise<void> {
   const where = processOptions(settings, log, servers.temporalAddress);
-  let agent: AgentProcess | undefined;
+  const agent = await startAgent(where);
+  steps.unshift(() => agent.stop());
   const server = await startServer({
     ...where,
     metrics: createMetrics(),
@@ -72,14 +73,12 @@ async function startAll(
     describe: () => ({
       roles: ['server', 'agent'],
       pid: process.pid,
-      system_id: agent?.systemId ?? null,
-      agent_ready: agent?.working ?? false,
+      system_id: agent.systemId,
+      agent_ready: agent.working,
       temporal_ui_url: servers.temporalUiUrl,
     }),
   });
   steps.unshift(() => server.stop());
-  agent = await startAgent(where);
-  steps.unshift(agent.stop);
   await record(settings, servers, server, agent, where.namespace, where.connectionOptions.address);
   steps.unshift(() => removeRunRecord(settings.dataDir));
   log.info(

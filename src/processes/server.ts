@@ -5,10 +5,10 @@ import { requireServable } from '../config/index.js';
 import { reconcileSchedules } from '../schedules/index.js';
 import { observeProcess, type Metrics } from '../telemetry/index.js';
 import { withMetrics } from './activity-metrics.js';
-import type { ProcessOptions } from './agent-process.js';
+import type { ProcessOptions } from './agent.js';
 import { runInboxPoll } from './inbox-poll.js';
-import { keepWorking } from './keep-working.js';
-import { createServerWorkers } from './server.js';
+import { keepWorking } from '../workers/index.js';
+import { createServerWorkers } from '../workers/server.js';
 import { openServerParts, type ServerParts } from './server-parts.js';
 import { serverServices, type ServerState } from './server-services.js';
 

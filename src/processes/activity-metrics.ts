@@ -10,7 +10,7 @@ export function withMetrics(activities: StoreActivities, metrics: Metrics): Stor
       const summary = await activities.ingestUpload(ref);
       stop();
       metrics.ingestedUploads.inc({ status: summary.status });
-      for (const [result, n] of Object.entries(summary.rows)) metrics.ingestedRows.inc({ result }, n);
+      for (const [result, n] of counts(summary.rows)) metrics.ingestedRows.inc({ result }, n);
       return summary;
     },
     moveToWarm: async (input) => {
@@ -25,8 +25,12 @@ export function withMetrics(activities: StoreActivities, metrics: Metrics): Stor
     },
     sweep: async () => {
       const swept = await activities.sweep();
-      for (const [what, n] of Object.entries(swept)) metrics.swept.inc({ what }, n);
+      for (const [what, n] of counts(swept)) metrics.swept.inc({ what }, n);
       return swept;
     },
   };
+}
+
+function counts(summary: object): [string, number][] {
+  return Object.entries(summary).map(([name, count]) => [name, Number(count)]);
 }

@@ -100,9 +100,10 @@ class Watch {
 
   async #keep(entry: { current: RunningServer }, start: Start): Promise<void> {
     const { signal } = this.#stopping;
-    while (!signal.aborted) {
+    for (;;) {
       await sleep(WATCH_MS, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted || entry.current.isRunning()) continue;
+      if (signal.aborted) return;
+      if (entry.current.isRunning()) continue;
       this.log.warn({ server: entry.current.name }, 'a local server died; starting it again');
       try {
         entry.current = await start(entry.current.ports);

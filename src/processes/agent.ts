@@ -1,9 +1,9 @@
 import { createAgentActivities } from '../activities/agent.js';
 import { clockFrom, type Settings } from '../config/index.js';
 import type { Logger } from '../telemetry/index.js';
-import { createAgentWorker } from './agent.js';
+import { createAgentWorker } from '../workers/agent.js';
 import { openAgentParts } from './agent-parts.js';
-import { keepWorking, type KeepWorkingOptions } from './keep-working.js';
+import { keepWorking, type KeepWorkingOptions } from '../workers/index.js';
 
 export interface AgentProcess {
   readonly systemId: string;

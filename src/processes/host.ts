@@ -1,0 +1,3 @@
+// What a command needs of a host's side: no server, no workers.
+export { openAgentParts, type AgentParts } from './agent-parts.js';
+export { useLocalS3Credentials } from './local-s3.js';
