@@ -68,13 +68,10 @@ const PATHS = {
     store: { handOver: failingOnce(STORE.handOver, 'BadRequest', true) },
     start: requestSync,
   },
-  'upload-memory-again': { start: requestTwice },
-  'upload-memory-cancelled': { start: requestAndCancel },
+  'upload-memory-again': duringSnapshot((akosha) => akosha.requestSync(SYSTEM)),
+  'upload-memory-cancelled': duringSnapshot((_akosha, run) => run.cancel()),
   'ingest-system': { store: queueOf(3), start: nudge },
-  'ingest-system-retried': {
-    store: { ...queueOf(1), ingestUpload: failingOnce(STORE.ingestUpload) },
-    start: nudge,
-  },
+  'ingest-system-retried': { store: queueOf(1, failingOnce), start: nudge },
   'ingest-system-continued': { store: queueOf(10), start: nudge, runs: true },
   'daily-ingest': { start: (client) => client.runDailyIngest() },
   'daily-ingest-waiting': {
@@ -156,17 +153,28 @@ function requestSync(akosha) {
   return akosha.requestSync(SYSTEM);
 }
 
-/** Asks again while the snapshot is being taken: the activities wait for the second request in the history. */
-async function requestTwice(akosha) {
-  const run = await akosha.requestSync(SYSTEM);
-  await akosha.requestSync(SYSTEM);
-  return run;
-}
-
-async function requestAndCancel(akosha) {
-  const run = await akosha.requestSync(SYSTEM);
-  await run.cancel();
-  return run;
+/** What happens while the snapshot is being taken. */
+function duringSnapshot(act) {
+  let acted = () => {};
+  let reached = () => {};
+  const began = new Promise((resolve) => (reached = resolve));
+  const over = new Promise((resolve) => (acted = resolve));
+  return {
+    agent: {
+      takeSnapshot: async (ref) => {
+        reached();
+        await over;
+        return AGENT.takeSnapshot(ref);
+      },
+    },
+    start: async (akosha) => {
+      const run = await akosha.requestSync(SYSTEM);
+      await began;
+      await act(akosha, run);
+      acted();
+      return run;
+    },
+  };
 }
 
 async function nudge(akosha) {
@@ -196,14 +204,14 @@ function counting(answers) {
   return async () => answers[asked++] ?? 0;
 }
 
-function queueOf(length) {
+function queueOf(length, disturb = (work) => work) {
   const queue = Array.from({ length }, (_, n) => `01JD7Z000000000000000000${String(n).padStart(2, '0')}`);
   return {
     nextUpload: async ({ systemId }) => (queue.length === 0 ? null : { systemId, uploadId: queue[0] }),
-    ingestUpload: async (ref) => {
+    ingestUpload: disturb(async (ref) => {
       queue.shift();
       return STORE.ingestUpload(ref);
-    },
+    }),
   };
 }
 

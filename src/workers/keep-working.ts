@@ -25,15 +25,15 @@ export async function keepWorking(options: KeepWorkingOptions, signal: AbortSign
   const { log, onWorking } = options;
   let pause = FIRST_PAUSE_MS;
   for (;;) {
-    let started = false;
+    const run: { started: boolean } = { started: false };
     try {
       await workOnce(options, signal, () => {
-        started = true;
+        run.started = true;
         pause = FIRST_PAUSE_MS;
       });
     } catch (error) {
       // Workers that do not drain are a failed shutdown; Temporal that is away while we stop is not.
-      if (signal.aborted && started) throw error;
+      if (signal.aborted && run.started) throw error;
       log.warn({ err: error, retryInMs: pause }, 'workers stopped; connecting to Temporal again');
     } finally {
       onWorking(false);
