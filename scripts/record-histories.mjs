@@ -17,7 +17,7 @@ import { createServerWorkers } from '../dist/workers/server.js';
 
 const FOLDER = fileURLToPath(new URL('../test/histories', import.meta.url));
 const SYSTEM = 'recorded';
-/** Events; above what the other paths take, and so low that the histories of continued runs stay small. */
+/** Events, so few that the histories of continued runs stay small. */
 const SUGGEST_CONTINUE_AS_NEW = 70;
 /** By default the SDK's clients and workers give this machine's name. */
 const IDENTITY = 'recorder';

@@ -159,7 +159,7 @@ it('every snapshot of a database in use opens and holds the first rows its write
   while (committed() < 200) await sleep(20);
   const pool = openPool();
   const taken: { before: number; after: number; snapshot: Snapshot }[] = [];
-  for (let attempt = 0; taken.length < 12 && attempt < 40; attempt += 1) {
+  for (let attempt = 0; taken.length < 8 && attempt < 40; attempt += 1) {
     const before = committed();
     try {
       const snapshot = await pool.snapshotDatabase({ database, folder, name: `snapshot-${taken.length}` });
@@ -169,7 +169,7 @@ it('every snapshot of a database in use opens and holds the first rows its write
       if (!isAkoshaError(error, 'SnapshotTorn')) throw error;
     }
   }
-  expect(taken).toHaveLength(12);
+  expect(taken).toHaveLength(8);
   for (const { before, after, snapshot } of taken) {
     const raw = `${snapshot.path}.raw`;
     await gunzipTo(snapshot.path, raw);

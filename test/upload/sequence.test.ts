@@ -122,6 +122,13 @@ describe('while the object store is away', () => {
     expect(host.warnings).toEqual([expect.stringContaining('the object store is away')]);
   });
 
+  it('so does what it remembers of uploads long delivered', async () => {
+    const host = await smallHost();
+    await prepareUpload(host, { uploadId: 'a' });
+    await deliverUpload(host, 'a');
+    expect(await numbersOf(away(host), 'b')).toEqual({ order: 2, previousOrder: 1 });
+  });
+
   it('a host without any waits, rather than number below what it sent before', async () => {
     const host = await smallHost();
     await expect(prepareUpload(away(host), { uploadId: 'a' })).rejects.toMatchObject({

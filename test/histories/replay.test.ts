@@ -1,0 +1,107 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { homedir, hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
+import { DefaultLogger, Runtime, Worker, type ReplayResult } from '@temporalio/worker';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { WORKFLOWS } from '../../src/contract/index.js';
+
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
+const FOLDER = fileURLToPath(new URL('.', import.meta.url));
+const BUNDLE = fileURLToPath(new URL('../../dist/workflow-bundle.js', import.meta.url));
+
+type Bundle = { codePath: string } | { code: string };
+
+/** Replays recorded histories on the given code: what each workflow does must be what it did. */
+async function replay(workflowBundle: Bundle, files: readonly string[]): Promise<ReplayResult[]> {
+  const histories = await Promise.all(
+    files.map(async (file) => ({
+      workflowId: file,
+      history: historyFromJSON(JSON.parse(await readFile(FOLDER + file, 'utf8'))),
+    })),
+  );
+  const results: ReplayResult[] = [];
+  for await (const result of Worker.runReplayHistories({ workflowBundle }, histories)) results.push(result);
+  return results;
+}
+
+/**
+ * Guards runs that are under way while the program is updated: new code must take the old path up to where they are. It says
+ * nothing about arguments, results or times, which are not compared. Record new paths with scripts/record-histories.mjs.
+ */
+describe('the recorded histories', () => {
+  let files: string[];
+
+  beforeAll(async () => {
+    files = (await readdir(FOLDER)).filter((name) => name.endsWith('.json')).sort();
+  });
+
+  it('replay on the workflows as they are built', async () => {
+    const results = await replay({ codePath: BUNDLE }, files);
+    expect(results.map(({ workflowId, error }) => ({ workflowId, error }))).toEqual(
+      files.map((file) => ({ workflowId: file, error: undefined })),
+    );
+  });
+
+  it('cover every workflow, with a retried step each, and with new runs where there can be many events', async () => {
+    for (const type of Object.values(WORKFLOWS)) {
+      const name = type.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      expect(files).toContain(`${name}.json`);
+      const retried = await readFile(`${FOLDER}${name}-retried.json`, 'utf8');
+      expect(retried).toContain('"attempt": 2');
+    }
+    for (const name of ['ingest-system', 'tier-transition']) {
+      const first = await readFile(`${FOLDER}${name}-continued-1.json`, 'utf8');
+      expect(first).toContain('EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW');
+      expect(files).toContain(`${name}-continued-2.json`);
+    }
+  });
+
+  it('carry the flag without which a renamed activity would replay as well', async () => {
+    for (const file of files) expect(await readFile(FOLDER + file, 'utf8'), file).toContain('"coreUsedFlags"');
+  });
+
+  it('tell nothing of the machine they were recorded on', async () => {
+    for (const file of files) {
+      const text = await readFile(FOLDER + file, 'utf8');
+      const identities = [...text.matchAll(/"identity": "([^"]*)"/g)].map(([, identity]) => identity);
+      expect(new Set(identities), file).toEqual(new Set(['recorder']));
+      for (const trace of [homedir(), process.cwd(), `@${hostname()}`, 'node_modules']) {
+        expect(text, file).not.toContain(trace);
+      }
+    }
+  });
+
+  describe('on the same workflows with a step elsewhere', () => {
+    let code: string;
+    beforeAll(async () => {
+      code = await readFile(BUNDLE, 'utf8');
+    });
+
+    /** The bundle itself with one change, so that nothing but the change can be what the replay objects to. */
+    const changed = (from: string, to: string): Bundle => {
+      expect(code.split(from), `"${from}" is to stand in the bundle once`).toHaveLength(2);
+      return { code: code.replace(from, to) };
+    };
+
+    const SWAP = {
+      from: 'await agent.commitUpload(ref);\n    await agent.announceUpload(ref);',
+      to: 'await agent.announceUpload(ref);\n    await agent.commitUpload(ref);',
+    };
+
+    it.each([
+      { ...SWAP, what: 'two steps in another order', file: 'upload-memory.json' },
+      { from: 'await agent.closeUpload(ref);', to: '', what: 'a step left out', file: 'upload-memory.json' },
+      {
+        from: 'await (0,_temporalio_workflow__WEBPACK_IMPORTED_MODULE_0__.sleep)(pause',
+        to: 'await (0,_temporalio_workflow__WEBPACK_IMPORTED_MODULE_0__.condition)(() => true',
+        what: 'a timer left out',
+        file: 'daily-ingest-waiting.json',
+      },
+    ])('fail for $what', async ({ from, to, file }) => {
+      const [result] = await replay(changed(from, to), [file]);
+      expect(result?.error).toMatchObject({ name: 'DeterminismViolationError' });
+    });
+  });
+});
