@@ -40,13 +40,6 @@ export function parseInboxKey(key: string): UploadRef | undefined {
     : undefined;
 }
 
-/** `systems/<system_id>/uploads/<upload_id>/manifest.json` or `…/receipt.json`, taken apart. */
-export function parseUploadKey(key: string): (UploadRef & { name: string }) | undefined {
-  const match = /^systems\/([A-Za-z0-9_-]+)\/uploads\/([A-Za-z0-9_.-]+)\/([^/]+)$/.exec(key);
-  if (match?.[1] === undefined || match[2] === undefined || match[3] === undefined) return undefined;
-  return { systemId: match[1], uploadId: match[2], name: match[3] };
-}
-
 /**
  * The operation's id is in the name, so that two attempts at one upload never write the same object: the sweep of
  * the first could otherwise delete what the second placed.

@@ -3,11 +3,12 @@ import type { Kind } from '../contract/index.js';
 import { KIND_DEFINITIONS, type HashedColumn } from './source-tables.js';
 
 /**
- * The content hash: SHA-256, in lower-case hex, over `akosha1:<kind>;` and the listed columns of the kind in order.
- * A null, or a column the source does not have, is `-;`. Any other value is `<bytes>:<text>;` in UTF-8, so that no two rows
- * share an encoding. Text is taken as it is; a timestamp is its microseconds since 1970 on the writer's own clock, without
- * a zone; a number is millionths, rounded half away from zero (`nan` where that does not fit 64 bits), because SQL and
- * TypeScript print floats differently; a list is `[<length>]` followed by its elements.
+ * The content hash: SHA-256, in lower-case hex, over `akosha1:<kind>;` and the listed columns of the kind in
+ * order. A null, or a column the source does not have, is `-;`. Any other value is `<bytes>:<text>;` in
+ * UTF-8, so that no two rows share an encoding. Text is taken as it is; a timestamp is its microseconds since
+ * 1970 on the writer's own clock, without a zone; a number is millionths, rounded half away from zero (`nan`
+ * where that does not fit 64 bits), because SQL and TypeScript print floats differently; a list is
+ * `[<length>]` followed by its elements.
  *
  * `contentHashSql` and `contentHash` are the one definition in two languages; a test holds them together.
  */
@@ -49,8 +50,8 @@ function numberSql(column: string): string {
 }
 
 /**
- * The same for one row in memory. Timestamps are microseconds since 1970 on the writer's clock; numbers that the source
- * keeps as 32-bit floats are passed as such (`Math.fround`). A missing value counts as null.
+ * The same for one row in memory. Timestamps are microseconds since 1970 on the writer's clock; numbers that
+ * the source keeps as 32-bit floats are passed as such (`Math.fround`). A missing value counts as null.
  */
 export function contentHash(kind: Kind, row: Readonly<Record<string, HashedValue | undefined>>): string {
   const hash = createHash('sha256').update(`${VERSION}:${kind};`);

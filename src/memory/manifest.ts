@@ -25,7 +25,10 @@ export interface Manifest extends UploadRef {
   /** When the host made its snapshot, by the host's clock: milliseconds since 1970. */
   createdAt: number;
   order: number;
-  /** The order of the host's upload before this one; null for its first, undefined where the dialect does not say. */
+  /**
+   * The order of the host's upload before this one; null for its first, undefined where the dialect does not
+   * say.
+   */
   previousOrder: number | null | undefined;
   /** IANA zone of the writer's timestamps; null: unknown. */
   timeZone: string | null;
@@ -50,7 +53,10 @@ const Order = z.number().int().positive();
 
 const TimeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin');
 
-/** Ours: the original's field names, and what it lacked. Unknown keys pass, so that a later version can add some. */
+/**
+ * Ours: the original's field names, and what it lacked. Unknown keys pass, so that a later version can add
+ * some.
+ */
 const AkoshaManifest = z.looseObject({
   format_version: z.literal(MANIFEST_FORMAT_VERSION),
   upload_id: z.string(),
@@ -98,8 +104,8 @@ const SessionBuddyManifest = z.looseObject({
 export type AkoshaManifestJson = z.infer<typeof AkoshaManifest>;
 
 /**
- * Reads a manifest found at `ref`'s place. Raises `UploadUnreadable`, naming the field and the rule, for JSON of any other
- * shape, and for a manifest that names another upload than the folder it lies in.
+ * Reads a manifest found at `ref`'s place. Raises `UploadUnreadable`, naming the field and the rule, for JSON
+ * of any other shape, and for a manifest that names another upload than the folder it lies in.
  */
 export function parseManifest(ref: UploadRef, bytes: Buffer): Manifest {
   const json = parseJson(ref, bytes);

@@ -1,6 +1,7 @@
 /**
- * The order of uploads within a system is a number: our hosts' outbox sequence, or, for an original upload, the time in its
- * id in milliseconds since 1970. A host numbers strictly above everything under its prefix, so the two mix.
+ * The order of uploads within a system is a number: our hosts' outbox sequence, or, for an original upload,
+ * the time in its id in milliseconds since 1970. A host numbers strictly above everything under its prefix,
+ * so the two mix.
  */
 export function originalUploadOrder(uploadId: string): number | undefined {
   const match = /^(\d{4})(\d{2})(\d{2})_(\d{2})(\d{2})(\d{2})_/.exec(uploadId);

@@ -26,7 +26,10 @@ export const ReceiptSchema = z.looseObject({
 });
 export type Receipt = z.infer<typeof ReceiptSchema>;
 
-/** Raises a zod error for a receipt of another shape: only the server writes there, so that is a defect, not input. */
+/**
+ * Raises a zod error for a receipt of another shape: only the server writes there, so that is a defect, not
+ * input.
+ */
 export function parseReceipt(bytes: Buffer): Receipt {
   return ReceiptSchema.parse(JSON.parse(bytes.toString('utf8')));
 }

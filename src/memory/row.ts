@@ -1,17 +1,20 @@
-/** Vectors are all-MiniLM-L6-v2: 384 numbers, compared by cosine. */
+/** The model that Session-Buddy's vectors come from, 384 numbers compared by cosine: only vectors of one model can be. */
 export const EMBEDDING_DIMENSIONS = 384;
 export const EMBEDDING_MODEL = 'all-MiniLM-L6-v2';
 
 /**
- * The columns of the Parquet that a reader process hands over, one file per database: one row per memory, before any of
- * the server's own columns (row id, operation, order, own time in UTC) are added.
+ * The columns of the Parquet that a reader process hands over, one file per database: one row per memory,
+ * before any of the server's own columns (row id, operation, order, own time in UTC) are added.
  */
 export const EXPORTED_COLUMNS = {
   kind: 'VARCHAR',
   memory_id: 'VARCHAR',
   /** `contentHash`, lower-case hex. */
   hash: 'VARCHAR',
-  /** What is searched and shown: the text; for an entity its name, type and observations; for a relation its two names and type. */
+  /**
+   * What is searched and shown: the text; for an entity its name, type and observations; for a relation its
+   * two names and type.
+   */
   content: 'VARCHAR',
   project: 'VARCHAR',
   tags: 'VARCHAR[]',

@@ -17,7 +17,10 @@ export interface SourceTable {
 
 export interface KindDefinition {
   tables: readonly SourceTable[];
-  /** The columns whose change makes a new version of a memory, in hash order. Never reordered, never extended: a new list needs a new kind of hash. */
+  /**
+   * The columns whose change makes a new version of a memory, in hash order. Never reordered, never extended:
+   * a new list needs a new kind of hash.
+   */
   hashed: readonly HashedColumn[];
   /** Own time: the first of these columns that is not null. Never `updated_at`. */
   ownTime: readonly string[];
@@ -29,10 +32,10 @@ const number = (name: string): HashedColumn => ({ name, type: 'number' });
 const timestamp = (name: string): HashedColumn => ({ name, type: 'timestamp' });
 
 /**
- * The four kinds as Session-Buddy's databases keep them. Left out of the hash on purpose: counters that change by reading
- * (`access_count`, `last_accessed`, `usage_count`, `last_used_at`), `updated_at`, vectors, and what is derived from the content
- * (`searchable_content`, `fingerprint`).
- * Source: the schemas written by Session-Buddy 0.23 to 0.36.
+ * The four kinds as Session-Buddy's databases keep them. Left out of the hash on purpose: counters that
+ * change by reading (`access_count`, `last_accessed`, `usage_count`, `last_used_at`), `updated_at`, vectors,
+ * and what is derived from the content (`searchable_content`, `fingerprint`). Source: the schemas written by
+ * Session-Buddy 0.23 to 0.36.
  */
 export const KIND_DEFINITIONS: Readonly<Record<Kind, KindDefinition>> = {
   conversation: {

@@ -24,11 +24,11 @@ export interface ForeignFile {
 }
 
 /**
- * Attaches the private copy as `source`. From `:memory:`, never as the main database: opened directly, a file whose writer died
- * before its first checkpoint fails while its log is replayed.
+ * Attaches the private copy as `source`. From `:memory:`, never as the main database: opened directly, a file
+ * whose writer died before its first checkpoint fails while its log is replayed.
  *
- * Raises `DatabaseUnreadable` for a file version that this build's DuckDB cannot read, `file.brokenType` for one that is no
- * DuckDB file or a damaged one.
+ * Raises `DatabaseUnreadable` for a file version that this build's DuckDB cannot read, `file.brokenType` for
+ * one that is no DuckDB file or a damaged one.
  */
 export async function attachForeign(
   connection: DuckDBConnection,
@@ -62,8 +62,8 @@ export function brokenRule(file: ForeignFile, rule: string, cause?: unknown): Ak
 }
 
 /**
- * What DuckDB raised while it read a foreign file. Out of memory or of disk says nothing about the file, so it is
- * `ReaderFailed` and can be tried again; all else is the file's fault.
+ * What DuckDB raised while it read a foreign file. Out of memory or of disk says nothing about the file, so
+ * it is `ReaderFailed` and can be tried again; all else is the file's fault.
  */
 export function foreignFault(file: ForeignFile, error: unknown): AkoshaError {
   if (error instanceof AkoshaError) return error;

@@ -21,8 +21,8 @@ const REQUIRED: Readonly<Record<Kind, readonly string[]>> = {
  * Reads a stored DuckDB file, gzip or not, and writes its memories to `output` as Parquet with exactly
  * `EXPORTED_COLUMNS`.
  *
- * Raises `UploadUnreadable`, naming file and rule, for a file that is not whole, not DuckDB, too large or of another
- * schema; `DatabaseUnreadable` for a newer file version; `ReaderFailed` where memory or disk ran out.
+ * Raises `UploadUnreadable`, naming file and rule, for a file that is not whole, not DuckDB, too large or of
+ * another schema; `DatabaseUnreadable` for a newer file version; `ReaderFailed` where memory or disk ran out.
  */
 export async function exportDatabase(job: ExportJob): Promise<ExportResult> {
   const file: ForeignFile = {
@@ -106,8 +106,8 @@ function checkColumns(file: ForeignFile, { kind, name, columns }: KnownTable): v
 }
 
 /**
- * Counts what was written, and reads every text on the way: a hostile file can hold text that is not UTF-8, and whoever
- * reads the Parquet next must not be the one to find out.
+ * Counts what was written, and reads every text on the way: a hostile file can hold text that is not UTF-8,
+ * and whoever reads the Parquet next must not be the one to find out.
  */
 async function readBack(connection: DuckDBConnection, output: string): Promise<Map<string, number>> {
   const reader = await connection.runAndReadAll(

@@ -16,8 +16,8 @@ const NOT_IN_FIELDS = new Set([
 const NOT_JSON = String.raw`[:\[,]\s*[-+]?(nan|inf|infinity)\s*[,\]}]`;
 
 /**
- * One SELECT of `EXPORTED_COLUMNS` over all known tables of the attached file, rows without id or content left out,
- * in order of kind and memory id. Where an id stands twice the lower `source_rank` comes first.
+ * One SELECT of `EXPORTED_COLUMNS` over all known tables of the attached file, rows without id or content
+ * left out, in order of kind and memory id. Where an id stands twice the lower `source_rank` comes first.
  */
 export function exportSql(tables: readonly KnownTable[]): string {
   const columns = Object.entries(EXPORTED_COLUMNS);
@@ -129,7 +129,8 @@ function jsonSafe(column: string, type: string): string {
 
 function embeddingSql(type: string | undefined): string {
   if (type === undefined || !/^(FLOAT|DOUBLE)\[\d*\]$/.test(type)) return 'NULL';
-  // As a list inside the CASE, because DuckDB has no CASE over arrays; the outer cast refuses any other length.
+  // As a list inside the CASE, because DuckDB has no CASE over arrays; the outer cast refuses any other
+  // length.
   const vector = `TRY_CAST("embedding" AS FLOAT[])`;
   const finite = `len(list_filter(${vector}, lambda x: isfinite(x))) = len(${vector})`;
   return `TRY_CAST(CASE WHEN ${finite} THEN ${vector} END AS ${EXPORTED_COLUMNS.embedding})`;

@@ -1,3 +1,4 @@
+import { BATCH_COLUMNS } from '../memory/index.js';
 import type { MergeJob, MergeResult } from './messages.js';
 import { quoteText, withSandbox } from './sandbox.js';
 
@@ -35,11 +36,11 @@ function mergeSql({ inputs, timeZone, uploadedAt, asOf }: MergeJob): string {
   const utc = `timezone('UTC', timezone(${quoteText(timeZone)}, source_time))`;
   const limit = `make_timestamp(${asOf} * 1000)`;
   const uploaded = `make_timestamp(${Math.min(uploadedAt, asOf)} * 1000)`;
+  const columns = Object.entries(BATCH_COLUMNS).map(([name, type]) => `CAST(${name} AS ${type}) AS ${name}`);
   return `
-    SELECT kind, memory_id, hash, content, project, tags,
-      CASE WHEN source_time IS NULL OR NOT isfinite(source_time) OR ${utc} > ${limit} THEN ${uploaded} ELSE ${utc} END AS own_time,
-      fields, embedding
-    FROM (${sources.join(' UNION ALL ')})
+    SELECT ${columns.join(', ')}
+    FROM (SELECT *, CASE WHEN source_time IS NULL OR NOT isfinite(source_time) OR ${utc} > ${limit} THEN ${uploaded}
+      ELSE ${utc} END AS own_time FROM (${sources.join(' UNION ALL ')}))
     QUALIFY row_number() OVER (PARTITION BY kind, memory_id ORDER BY source_rank, file_name, hash) = 1
     ORDER BY kind, memory_id`;
 }

@@ -16,8 +16,8 @@ import {
 import { ReaderProcess, readerEnvironment } from './reader-process.js';
 
 /**
- * A fresh child costs 250 ms of CPU, a reused one 3 ms a file; after some hundred files the difference is earned, and whatever
- * a native library leaked goes with the process.
+ * A fresh child costs 250 ms of CPU, a reused one 3 ms a file; after some hundred files the difference is
+ * earned, and whatever a native library leaked goes with the process.
  */
 const MAX_JOBS_PER_CHILD = 300;
 
@@ -50,7 +50,10 @@ export interface SnapshotRequest {
 export interface ExportRequest {
   /** Path of the file as stored: gzip or a bare DuckDB file. */
   stored: string;
-  /** An existing folder in which scratch is made and removed: up to the raw file's size and as much again to sort. */
+  /**
+   * An existing folder in which scratch is made and removed: up to the raw file's size and as much again to
+   * sort.
+   */
   scratch: string;
   /** Path of the Parquet to write. */
   output: string;
@@ -74,11 +77,12 @@ interface Waiting {
 }
 
 /**
- * Child processes that open foreign DuckDB files, hash and compress, so that a hostile or broken file, and work that would
- * block the event loop, stay out of this process. Children are forked when first needed and used again.
+ * Child processes that open foreign DuckDB files, hash and compress, so that a hostile or broken file, and
+ * work that would block the event loop, stay out of this process. Children are forked when first needed and
+ * used again.
  *
- * Every method raises the job's own error, `ReaderFailed` where the child died or timed out, `Cancelled` where the
- * signal fired or the pool was closed. A child whose job failed, whatever the reason, is replaced.
+ * Every method raises the job's own error, `ReaderFailed` where the child died or timed out, `Cancelled`
+ * where the signal fired or the pool was closed. A child whose job failed, whatever the reason, is replaced.
  */
 export class ReaderPool {
   readonly #options: Required<ReaderPoolOptions>;
@@ -103,8 +107,8 @@ export class ReaderPool {
   }
 
   /**
-   * Takes a copy of a live database with its log, never opening the original, and leaves it as gzip at `<folder>/<name>`,
-   * forced to disk. Raises `DatabaseUnreadable` and `SnapshotTorn` besides.
+   * Takes a copy of a live database with its log, never opening the original, and leaves it as gzip at
+   * `<folder>/<name>`, forced to disk. Raises `DatabaseUnreadable` and `SnapshotTorn` besides.
    */
   async snapshotDatabase(request: SnapshotRequest, options: JobOptions = {}): Promise<Snapshot> {
     const { memoryLimitMb } = this.#options;
@@ -114,8 +118,8 @@ export class ReaderPool {
   }
 
   /**
-   * Writes the memories of a stored DuckDB file to a Parquet of `EXPORTED_COLUMNS`. No `output` is left where it fails.
-   * Raises `UploadUnreadable` and `DatabaseUnreadable` besides.
+   * Writes the memories of a stored DuckDB file to a Parquet of `EXPORTED_COLUMNS`. No `output` is left where
+   * it fails. Raises `UploadUnreadable` and `DatabaseUnreadable` besides.
    */
   async exportDatabase(request: ExportRequest, options: JobOptions = {}): Promise<ExportResult> {
     const { stored, scratch, limits } = request;
@@ -211,7 +215,10 @@ export class ReaderPool {
     return reader;
   }
 
-  /** Fail points go to the first child only: each child counts its own hits, and a fault is meant to strike once. */
+  /**
+   * Fail points go to the first child only: each child counts its own hits, and a fault is meant to strike
+   * once.
+   */
   #fork(): ReaderProcess {
     this.#forked += 1;
     return new ReaderProcess(readerEnvironment(this.#forked === 1));

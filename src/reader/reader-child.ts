@@ -2,8 +2,9 @@ import { isAkoshaError, messageOf } from '../contract/index.js';
 import { RequestSchema, type Job, type Response } from './messages.js';
 
 /**
- * A reader process: does one job at a time for the process that forked it. Foreign files are opened here and nowhere else. What a job
- * needs is loaded with the first of its kind, so that hashing does not wait for DuckDB.
+ * A reader process: does one job at a time for the process that forked it. Foreign files are opened here and
+ * nowhere else. What a job needs is loaded with the first of its kind, so that hashing does not wait for
+ * DuckDB.
  */
 async function perform(job: Job): Promise<unknown> {
   switch (job.job) {
@@ -33,9 +34,10 @@ process.on('message', (message) => {
   void answer(message).then((response) => process.send?.(response));
 });
 
-// The parent is gone. SIGKILL, because an orderly exit would wait for a query that may run for minutes; all that is lost is scratch.
+// The parent is gone. SIGKILL, because an orderly exit would wait for a query that may run for minutes; all
+// that is lost is scratch.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
-// Ctrl+C reaches the whole process group, and systemd stops every process of a service at once. The parent, which drains
-// first, decides when its readers end.
+// Ctrl+C reaches the whole process group, and systemd stops every process of a service at once. The parent,
+// which drains first, decides when its readers end.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);

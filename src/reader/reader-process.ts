@@ -11,8 +11,8 @@ const STDERR_TAIL = 2000;
 const END_GRACE_MS = 2000;
 
 /**
- * What a reader is told of this process's environment: enough to start, and no credentials. A file that took a reader
- * over would find none.
+ * What a reader is told of this process's environment: enough to start, and no credentials. A file that took
+ * a reader over would find none.
  */
 const PASSED_ON = [
   'PATH',
@@ -64,14 +64,17 @@ export class ReaderProcess {
     try {
       return await this.#exchange({ id, job }, options);
     } catch (error) {
-      // Whatever went wrong, a foreign file was open in it: the next job gets a fresh process. Gone before the error is seen,
-      // so that nothing writes any more into what the caller now removes.
+      // Whatever went wrong, a foreign file was open in it: the next job gets a fresh process. Gone before
+      // the error is seen, so that nothing writes any more into what the caller now removes.
       await this.kill();
       throw error;
     }
   }
 
-  /** Resolves when the child has ended and all it wrote is read. Not by its `close` event: after a disconnect it has none. */
+  /**
+   * Resolves when the child has ended and all it wrote is read. Not by its `close` event: after a disconnect
+   * it has none.
+   */
   async #watch(): Promise<void> {
     const { stderr } = this.#child;
     stderr?.setEncoding('utf8').on('data', (text: string) => {

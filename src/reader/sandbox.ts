@@ -10,9 +10,9 @@ export interface SandboxOptions {
 }
 
 /**
- * Runs `work` on a DuckDB in memory that can reach nothing but the given folder and files, can load no extension and
- * cannot be reconfigured, so that whatever an attached file holds stays in it. The instance lives for one call: nothing that
- * a file did to it meets the next file.
+ * Runs `work` on a DuckDB in memory that can reach nothing but the given folder and files, can load no
+ * extension and cannot be reconfigured, so that whatever an attached file holds stays in it. The instance
+ * lives for one call: nothing that a file did to it meets the next file.
  */
 export async function withSandbox<T>(
   options: SandboxOptions,

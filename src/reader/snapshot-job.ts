@@ -13,8 +13,8 @@ import { compressFile } from './streams.js';
 const MAX_SPILL_BYTES = 4 * 1024 ** 3;
 
 /**
- * Takes a copy of a live database, folds its log in, and leaves it compressed at `<folder>/<name>`: forced to disk, and there
- * whole or not at all. The original is read, never opened.
+ * Takes a copy of a live database, folds its log in, and leaves it compressed at `<folder>/<name>`: forced to
+ * disk, and there whole or not at all. The original is read, never opened.
  */
 export async function snapshotDatabase(job: SnapshotJob): Promise<Snapshot> {
   const copy = join(job.work, 'copy.duckdb');

@@ -16,8 +16,8 @@ export interface KnownTable {
 }
 
 /**
- * The tables of `KIND_DEFINITIONS` that the attached file has, in order of kind and rank. Base tables of the schema `main` only: a view's text
- * is the writer's and could name anything.
+ * The tables of `KIND_DEFINITIONS` that the attached file has, in order of kind and rank. Base tables of the
+ * schema `main` only: a view's text is the writer's and could name anything.
  */
 export async function knownTables(connection: DuckDBConnection): Promise<KnownTable[]> {
   const columns = await readColumns(connection);

@@ -5,15 +5,15 @@ import { DUCKDB_HEADER_BYTES } from './database-file.js';
 import { copyBytes, readHead } from './streams.js';
 
 /**
- * DuckDB's files beside a database: its log; the log that takes commits while a checkpoint runs; and the two merged, while it
- * recovers from a crash between them.
+ * DuckDB's files beside a database: its log; the log that takes commits while a checkpoint runs; and the two
+ * merged, while it recovers from a crash between them.
  */
 const LOG_SUFFIXES = ['.wal', '.wal.checkpoint', '.wal.recovery'] as const;
 type LogSuffix = (typeof LOG_SUFFIXES)[number];
 
 /**
- * Pauses between takes, in milliseconds. A checkpoint of a host's database lasts tens to hundreds of milliseconds, so they grow past that;
- * more takes would only hide a host that checkpoints without end.
+ * Pauses between takes, in milliseconds. A checkpoint of a host's database lasts tens to hundreds of
+ * milliseconds, so they grow past that; more takes would only hide a host that checkpoints without end.
  */
 const PAUSES_MS = [50, 150, 400, 1000] as const;
 
@@ -25,13 +25,15 @@ interface DatabaseState {
 }
 
 /**
- * Copies a database that its writer may be using, with its logs, to `target` without opening it: DuckDB admits no second
- * process, and a look must never disturb the writer.
+ * Copies a database that its writer may be using, with its logs, to `target` without opening it: DuckDB
+ * admits no second process, and a look must never disturb the writer.
  *
- * The main file's header changes with each checkpoint and the logs only grow between two, so a copy taken while neither was disturbed is the state at one
- * moment, give or take the log's last transactions: a log cut anywhere loses whole transactions from its end.
+ * The main file's header changes with each checkpoint and the logs only grow between two, so a copy taken
+ * while neither was disturbed is the state at one moment, give or take the log's last transactions: a log cut
+ * anywhere loses whole transactions from its end.
  *
- * Raises `SnapshotTorn` where five takes in a row were disturbed, `DatabaseUnreadable` where the file cannot be read.
+ * Raises `SnapshotTorn` where five takes in a row were disturbed, `DatabaseUnreadable` where the file cannot
+ * be read.
  */
 export async function copyStable(database: string, target: string): Promise<void> {
   for (const pause of [...PAUSES_MS, null]) {
@@ -59,8 +61,8 @@ async function tryCopy(database: string, target: string): Promise<boolean> {
 }
 
 /**
- * A clone where the file system can share blocks, else a copy. Never Node's own copy, which spins for ever when the file shrinks
- * under it, as a log does at a checkpoint. Writable by us, whatever the original is.
+ * A clone where the file system can share blocks, else a copy. Never Node's own copy, which spins for ever
+ * when the file shrinks under it, as a log does at a checkpoint. Writable by us, whatever the original is.
  */
 async function copyAs(source: string, target: string): Promise<void> {
   try {
@@ -80,7 +82,8 @@ function undisturbed(before: DatabaseState, after: DatabaseState): boolean {
     const now = after.logs.get(suffix);
     if (now === undefined || now < size) return false;
   }
-  // A checkpoint that began in between: the new log may hold transactions that follow ones missing from the copy of the old log.
+  // A checkpoint that began in between: the new log may hold transactions that follow ones missing from the
+  // copy of the old log.
   return [...after.logs.keys()].every((suffix) => suffix === '.wal' || before.logs.has(suffix));
 }
 

@@ -5,7 +5,10 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { FileSums } from './messages.js';
 
-/** Large enough that a chunk's overhead does not matter, small enough that a chain of streams stays within a few MB. */
+/**
+ * Large enough that a chunk's overhead does not matter, small enough that a chain of streams stays within a
+ * few MB.
+ */
 const CHUNK_BYTES = 1_048_576;
 
 /** zlib's own default, written down so that a change of it never changes what a host uploads. */
@@ -46,8 +49,8 @@ export async function hashFile(path: string): Promise<FileSums> {
 }
 
 /**
- * Compresses `source` to the new file `target` and forces it to disk. The bytes depend on the source alone: Node
- * writes neither a name nor a time into the header.
+ * Compresses `source` to the new file `target` and forces it to disk. The bytes depend on the source alone:
+ * Node writes neither a name nor a time into the header.
  */
 export async function compressFile(source: string, target: string): Promise<StoredAndRaw> {
   const raw = meter();
@@ -69,8 +72,9 @@ export async function compressFile(source: string, target: string): Promise<Stor
 }
 
 /**
- * Copies `source` to the new file `target`, decompressed where it is gzip by its first bytes, whatever its name says.
- * `onRawBytes` is called with the bytes so far before they are written; what it throws ends the copy.
+ * Copies `source` to the new file `target`, decompressed where it is gzip by its first bytes, whatever its
+ * name says. `onRawBytes` is called with the bytes so far before they are written; what it throws ends the
+ * copy.
  */
 export async function decompressFile(
   source: string,
@@ -95,7 +99,10 @@ export async function decompressFile(
   return { stored: stored.sums(), raw: raw.sums() };
 }
 
-/** Copies what a file holds at the start, or less where it shrinks meanwhile. A writer that appends cannot draw it out. */
+/**
+ * Copies what a file holds at the start, or less where it shrinks meanwhile. A writer that appends cannot
+ * draw it out.
+ */
 export async function copyBytes(source: string, target: string): Promise<void> {
   const from = await open(source, 'r');
   try {

@@ -23,11 +23,11 @@ export interface Delivery {
 }
 
 /**
- * Carries an upload of the outbox to object storage: files, manifest, inbox entry; then takes it out of the outbox. Every step can
- * be repeated, and an upload that was delivered before is delivered: nothing is sent.
+ * Carries an upload of the outbox to object storage: files, manifest, inbox entry; then takes it out of the
+ * outbox. Every step can be repeated, and an upload that was delivered before is delivered: nothing is sent.
  *
- * Raises `UploadReplaced` where the id is taken by other content, `BadRequest` for an upload that is neither in the outbox
- * nor in the object store, the object store's errors, and `Cancelled`.
+ * Raises `UploadReplaced` where the id is taken by other content, `BadRequest` for an upload that is neither
+ * in the outbox nor in the object store, the object store's errors, and `Cancelled`.
  */
 export async function deliverUpload(
   host: HostContext,
@@ -59,7 +59,10 @@ async function deliveredBefore(
   return { filesUploaded: manifest.files.map(({ name }) => name), bytesTransferred: 0 };
 }
 
-/** Sends the files that are not there in full size; sending one again changes nothing, its content being the same. */
+/**
+ * Sends the files that are not there in full size; sending one again changes nothing, its content being the
+ * same.
+ */
 export async function uploadFiles(
   host: HostContext,
   { manifest, folder }: QueuedUpload,
@@ -90,8 +93,9 @@ export async function uploadFiles(
 }
 
 /**
- * Puts the manifest, which makes the upload complete and promises it to the user. Create-only: of two uploads of one id the
- * second raises `UploadReplaced`, unless it is the same to the byte, which is this host's own retry.
+ * Puts the manifest, which makes the upload complete and promises it to the user. Create-only: of two uploads
+ * of one id the second raises `UploadReplaced`, unless it is the same to the byte, which is this host's own
+ * retry.
  */
 export async function commitManifest(
   host: HostContext,
@@ -113,7 +117,10 @@ export async function commitManifest(
   failPoint('upload.after-manifest');
 }
 
-/** Tells the server's poll. A second entry for an upload that was ingested meanwhile is cleared away by the server. */
+/**
+ * Tells the server's poll. A second entry for an upload that was ingested meanwhile is cleared away by the
+ * server.
+ */
 export async function announce(
   host: HostContext,
   manifest: Manifest,

@@ -14,8 +14,8 @@ export interface NamedDatabase {
 }
 
 /**
- * Gives each database the name its file has in every upload. The same list gives the same names, whichever of the databases
- * exist; a path listed twice is one database.
+ * Gives each database the name its file has in every upload. The same list gives the same names, whichever of
+ * the databases exist; a path listed twice is one database.
  */
 export function nameDatabases(paths: readonly string[]): NamedDatabase[] {
   const taken = new Set(RESERVED);

@@ -8,21 +8,28 @@ import { agentFolder, throwIfCancelled } from './host.js';
 /** The holder touches its lock so often. */
 const HEARTBEAT_MS = 5_000;
 
-/** Twelve missed heartbeats: the holder's machine or process is gone, even where its process id is in use again. */
+/**
+ * Twelve missed heartbeats: the holder's machine or process is gone, even where its process id is in use
+ * again.
+ */
 const STALE_MS = 60_000;
 
 /** Another process's upload takes seconds; nobody notices a fifth of one. */
 const POLL_MS = 200;
 
-/** Tokens of the locks that this process holds: after a restart in a container the process id is often the same. */
+/**
+ * Tokens of the locks that this process holds: after a restart in a container the process id is often the
+ * same.
+ */
 const held = new Set<string>();
 
 /** Ends of the last holder's work, by lock, so that callers in one process take turns without polling. */
 const turns = new Map<string, Promise<void>>();
 
 /**
- * Runs `work` while no other call, in this or another process of the host, prepares or removes an upload in this data folder.
- * Order numbers and snapshots must come in the same sequence, or an older state of a database could replace a newer one.
+ * Runs `work` while no other call, in this or another process of the host, prepares or removes an upload in
+ * this data folder. Order numbers and snapshots must come in the same sequence, or an older state of a
+ * database could replace a newer one.
  */
 export async function withHostLock<T>(
   dataDir: string,
@@ -117,7 +124,10 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** By rename, so that of two who find a lock stale one removes it; should it be a new one by then, it is put back. */
+/**
+ * By rename, so that of two who find a lock stale one removes it; should it be a new one by then, it is put
+ * back.
+ */
 async function removeStale(path: string, found: string): Promise<void> {
   const aside = `${path}.${randomUUID()}`;
   try {

@@ -6,7 +6,10 @@ import { parseManifest, type Manifest } from '../memory/index.js';
 import { isMissing, makeFolderDurably, syncFolder, writeFileDurably } from './durable-file.js';
 import { agentFolder, assertUploadId, type HostContext } from './host.js';
 
-/** Written last: an upload without it was never promised to anyone. Its bytes are the manifest's, to the letter. */
+/**
+ * Written last: an upload without it was never promised to anyone. Its bytes are the manifest's, to the
+ * letter.
+ */
 const STATE_NAME = 'upload.json';
 
 const StateOwner = z.looseObject({ system_id: z.string() });
@@ -19,8 +22,8 @@ export interface QueuedUpload {
 }
 
 /**
- * The host's durable queue of uploads not yet delivered: `<dataDir>/agent/outbox/<upload_id>/{upload.json, files…}`.
- * Changes are made under the host lock.
+ * The host's durable queue of uploads not yet delivered: `<dataDir>/agent/outbox/<upload_id>/{upload.json,
+ * files…}`. Changes are made under the host lock.
  */
 export class Outbox {
   readonly #root: string;
@@ -95,7 +98,9 @@ export class Outbox {
     await rm(folder, { recursive: true, force: true });
   }
 
-  /** Removes what a crash left half made. The caller holds the host lock, so nobody is at work on any of it. */
+  /**
+   * Removes what a crash left half made. The caller holds the host lock, so nobody is at work on any of it.
+   */
   async discardHalfMade(): Promise<void> {
     for (const name of await this.#names()) {
       if ((await this.find(name)) === undefined) await this.discard(name);

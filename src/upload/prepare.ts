@@ -20,13 +20,13 @@ export interface PreparedUpload extends Manifest {
 }
 
 /**
- * Takes a snapshot of all the host's databases into the outbox, as one upload. An upload id that is prepared or delivered
- * already is returned as it is. A database that does not exist or cannot be read is listed in `omitted` and does not hold up
- * the others.
+ * Takes a snapshot of all the host's databases into the outbox, as one upload. An upload id that is prepared
+ * or delivered already is returned as it is. A database that does not exist or cannot be read is listed in
+ * `omitted` and does not hold up the others.
  *
- * Raises `NothingToUpload` where there is none to upload, `SnapshotTorn` and `ReaderFailed` where trying again may help,
- * `ObjectStoreUnavailable` only from a host without any memory of its order numbers, `UploadReplaced` for an id that was
- * used up, and `Cancelled`.
+ * Raises `NothingToUpload` where there is none to upload, `SnapshotTorn` and `ReaderFailed` where trying
+ * again may help, `ObjectStoreUnavailable` only from a host without any memory of its order numbers,
+ * `UploadReplaced` for an id that was used up, and `Cancelled`.
  */
 export async function prepareUpload(host: HostContext, options: PrepareOptions): Promise<PreparedUpload> {
   const { uploadId, signal } = options;
@@ -59,7 +59,8 @@ async function lookForDelivered(
     if (delivered === undefined) await deleteLeftovers(host.uploads, ref, signal);
     return delivered;
   } catch (error) {
-    // The snapshot need not wait for the network. Should the id be taken after all, its manifest's put will find out.
+    // The snapshot need not wait for the network. Should the id be taken after all, its manifest's put will
+    // find out.
     if (isAkoshaError(error, 'ObjectStoreUnavailable')) return undefined;
     throw error;
   }
@@ -113,8 +114,8 @@ async function snapshotAll(host: HostContext, folder: string, options: UploadOpt
 }
 
 /**
- * The snapshot, or the reason to leave this database out. A reader that died gets a second try in a fresh process; one that
- * dies twice over the same file would hold up the host's other databases for good.
+ * The snapshot, or the reason to leave this database out. A reader that died gets a second try in a fresh
+ * process; one that dies twice over the same file would hold up the host's other databases for good.
  */
 async function snapshotTwice(
   host: HostContext,

@@ -31,8 +31,8 @@ export interface WaitOptions {
 }
 
 /**
- * Waits for an upload's receipt; undefined where there is none after `timeoutMs`. An object store that does not answer is waited for too.
- * Raises `Cancelled` where the signal fires.
+ * Waits for an upload's receipt; undefined where there is none after `timeoutMs`. An object store that does
+ * not answer is waited for too. Raises `Cancelled` where the signal fires.
  */
 export async function waitForReceipt(
   store: ObjectStore,

@@ -32,12 +32,16 @@ export interface OrderNumbers {
   previousOrder: number | null;
 }
 
-/** After a lost disk a host reads all its manifests anew; eight at once keep that short without being a burden. */
+/**
+ * After a lost disk a host reads all its manifests anew; eight at once keep that short without being a
+ * burden.
+ */
 const READS_AT_ONCE = 8;
 
 /**
- * The next upload's number, strictly above everything under the system's prefix and everything given out before; kept
- * durably before it is returned. A number whose upload never comes about leaves a gap, which means nothing.
+ * The next upload's number, strictly above everything under the system's prefix and everything given out
+ * before; kept durably before it is returned. A number whose upload never comes about leaves a gap, which
+ * means nothing.
  *
  * `previousOrder` is that of the last upload acknowledged or still queued, null for a system's first.
  *
@@ -190,7 +194,10 @@ function statePath(host: HostContext): string {
   return join(agentFolder(host.dataDir), 'sequence.json');
 }
 
-/** Undefined where there is none, where it is damaged, and where it is of another system: then the object store knows. */
+/**
+ * Undefined where there is none, where it is damaged, and where it is of another system: then the object
+ * store knows.
+ */
 async function load(host: HostContext): Promise<SequenceState | undefined> {
   try {
     const state = SequenceState.parse(JSON.parse(await readFile(statePath(host), 'utf8')));

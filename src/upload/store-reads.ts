@@ -25,8 +25,9 @@ export async function getIfPresent(
 }
 
 /**
- * The manifest of an upload that was delivered before, undefined for one that never was. Raises `UploadReplaced` where its
- * receipt is all that is left: the server has had it, and would ignore a second one of the same id.
+ * The manifest of an upload that was delivered before, undefined for one that never was. Raises
+ * `UploadReplaced` where its receipt is all that is left: the server has had it, and would ignore a second
+ * one of the same id.
  */
 export async function findDelivered(
   store: ObjectStore,
@@ -44,8 +45,9 @@ export async function findDelivered(
 }
 
 /**
- * Deletes files that stand under an upload's prefix without a manifest. Only for an upload of which this host has no
- * files any more: a lost disk, and the same id asked for again. What stands there could otherwise pass for the new files.
+ * Deletes files that stand under an upload's prefix without a manifest. Only for an upload of which this host
+ * has no files any more: a lost disk, and the same id asked for again. What stands there could otherwise pass
+ * for the new files.
  */
 export async function deleteLeftovers(
   store: ObjectStore,

@@ -12,8 +12,9 @@ export interface DirectSync extends Delivery {
 }
 
 /**
- * A whole sync without an orchestrator: what the outbox still holds, in order, then a new upload. Repeating it with the same
- * upload id resumes; one that is delivered is not sent again. Raises what `prepareUpload` and `deliverUpload` do.
+ * A whole sync without an orchestrator: what the outbox still holds, in order, then a new upload. Repeating
+ * it with the same upload id resumes; one that is delivered is not sent again. Raises what `prepareUpload`
+ * and `deliverUpload` do.
  */
 export async function syncDirectly(host: HostContext, options: PrepareOptions): Promise<DirectSync> {
   const earlier: string[] = [];

@@ -187,7 +187,10 @@ it('every snapshot of a database in use opens and holds the first rows its write
   }
 });
 
-/** Starts a program that writes to the database until the test ends; the answer is how many rows it has reported. */
+/**
+ * Starts a program that writes to the database until the test ends; the answer is how many rows it has
+ * reported.
+ */
 function startWriter(database: string): () => number {
   const writer = spawn(
     process.execPath,

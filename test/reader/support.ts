@@ -31,7 +31,10 @@ export async function gunzipTo(stored: string, path: string): Promise<void> {
   await writeFile(path, gunzipSync(await readFile(stored)));
 }
 
-/** Gives a DuckDB file another file version, with a sound checksum: DuckDB's own, over the words of the first block. */
+/**
+ * Gives a DuckDB file another file version, with a sound checksum: DuckDB's own, over the words of the first
+ * block.
+ */
 export async function setFileVersion(path: string, version: bigint): Promise<void> {
   const file = await readFile(path);
   file.writeBigUInt64LE(version, 12);

@@ -81,8 +81,8 @@ export function emptyManifest(ref: UploadRef, changes: Partial<AkoshaManifestJso
 }
 
 /**
- * The same store with a fault: `fault` may throw before a method is passed on. A double, because a real server cannot be
- * made to fail at one call.
+ * The same store with a fault: `fault` may throw before a method is passed on. A double, because a real
+ * server cannot be made to fail at one call.
  */
 export function withFault(store: ObjectStore, fault: (method: string, key: unknown) => void): ObjectStore {
   return new Proxy(store, {

@@ -1,5 +1,6 @@
 import { AkoshaError, messageOf } from '../../contract/index.js';
-import { EMBEDDING_MODEL, modelFiles, modelUnavailable } from './model-files.js';
+import { EMBEDDING_MODEL } from '../../memory/index.js';
+import { modelFiles, modelUnavailable } from './model-files.js';
 import { QueryCache } from './query-cache.js';
 import { EmbeddingRequest, type Run } from './requests.js';
 import { EmbeddingThread, ThreadDied } from './thread.js';

@@ -1,10 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AkoshaError } from '../../contract/index.js';
-
-/** The model that Session-Buddy's vectors come from: only vectors of one model can be compared. */
-export const EMBEDDING_MODEL = 'all-MiniLM-L6-v2';
-export const EMBEDDING_DIMENSIONS = 384;
+import { EMBEDDING_MODEL } from '../../memory/index.js';
 
 export interface ModelFiles {
   model: string;

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { EMBEDDING_DIMENSIONS, type ModelFiles } from './model-files.js';
+import { EMBEDDING_DIMENSIONS } from '../../memory/index.js';
+import type { ModelFiles } from './model-files.js';
 import { meanPool } from './pooling.js';
 import { firstTokens } from './tokens.js';
 

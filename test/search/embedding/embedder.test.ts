@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { EMBEDDING_DIMENSIONS, openEmbedder, type Embedder } from '../../../src/search/embedding/index.js';
+import { EMBEDDING_DIMENSIONS } from '../../../src/memory/index.js';
+import { openEmbedder, type Embedder } from '../../../src/search/embedding/index.js';
 import { cosine, modelDirectory } from './support.js';
 
 const SAMPLE = fileURLToPath(new URL('../../../samples/session-buddy/reflection.duckdb', import.meta.url));

@@ -371,8 +371,9 @@ export const GUARDS: readonly Guard[] = [
       await world.store.close();
       await world.open();
       const again = await world.store.openMove(later, 10);
-      assert.equal(again?.rows, 1);
-      await again?.close();
+      assert.ok(again);
+      assert.equal(again.rows, 1);
+      await again.close();
     },
   },
   {

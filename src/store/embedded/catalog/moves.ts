@@ -1,4 +1,4 @@
-import { AkoshaError, type Tier } from '../../../contract/index.js';
+import { AkoshaError } from '../../../contract/index.js';
 import type { ColdPartitionDue, WrittenObject } from '../../store.js';
 import type { CatalogDatabase } from './database.js';
 import { closeOperation, openOperation, requireOpen } from './operations.js';
@@ -181,5 +181,3 @@ export function requireRows(expected: number, found: number, what: string): void
   if (expected !== found)
     throw new AkoshaError('VerifyFailed', `${what}: ${found} of ${expected} rows are as they should be`);
 }
-
-export type MoveTarget = Extract<Tier, 'warm' | 'cold'>;
