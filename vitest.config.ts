@@ -11,7 +11,7 @@ export default defineConfig({
     // The Temporal and S3 servers are shared, and two cores run one file with its servers and children as it is.
     fileParallelism: false,
     // Tests that say so run side by side: mostly they wait for timeouts of Temporal's.
-    maxConcurrency: 4,
+    maxConcurrency: 6,
     // A real server, a bundle and a few child processes fit in it ten times over, also on a busy machine.
     testTimeout: 60_000,
     hookTimeout: 60_000,
