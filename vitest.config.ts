@@ -12,6 +12,8 @@ export default defineConfig({
     fileParallelism: false,
     // Tests that say so run side by side: mostly they wait for timeouts of Temporal's.
     maxConcurrency: 6,
+    // As in the command line.
+    env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
     // A real server, a bundle and a few child processes fit in it ten times over, also on a busy machine.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -4,14 +4,15 @@
  *
  *   node bench/search.mjs --rows 10000 [--queries 100]
  */
-import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { arrayValue } from '@duckdb/node-api';
 import { search } from '../dist/search/index.js';
 import { openBench, printTable } from './support.mjs';
-import { drawQueries, withDuckDB, writeDatabase } from './synthetic.mjs';
+import { drawQueries, withDuckDB, writeDatabase, writeOriginal } from './synthetic.mjs';
 
+/** A host that has been used for years. */
+const ROWS_PER_HOST = 10_000;
 const WARM_UP = 5;
 const LIMIT = 10;
 
@@ -21,11 +22,23 @@ const queries = Number(values.queries ?? 100);
 
 const bench = await openBench();
 try {
-  const database = join(bench.folder, 'memories.duckdb');
+  const hosts = Array.from({ length: Math.ceil(rows / ROWS_PER_HOST) }, (_, i) =>
+    join(bench.folder, `host-${i}.duckdb`),
+  );
   const original = join(bench.folder, 'original.duckdb');
-  await timed(`made ${rows} memories`, () => writeDatabase(database, rows));
-  await copyFile(database, original);
-  await timed('uploaded and ingested them', () => bench.ingest('bench', [database]));
+  await timed(`made ${rows} memories of ${hosts.length} hosts`, async () => {
+    for (const [i, host] of hosts.entries()) {
+      await writeDatabase(
+        host,
+        Math.min(ROWS_PER_HOST, rows - i * ROWS_PER_HOST),
+        (i + 1) / (hosts.length + 1),
+      );
+    }
+    await writeOriginal(original, hosts);
+  });
+  await timed('uploaded and ingested them', async () => {
+    for (const [i, host] of hosts.entries()) await bench.ingest(`host-${i}`, [host]);
+  });
   await timed('moved them to their tiers', () => bench.age());
   const tiers = await bench.store.countTiers();
   console.log(
@@ -80,7 +93,7 @@ function complete({ partial, results }) {
 
 async function originalVector(connection, { vector }) {
   await connection.runAndReadAll(
-    `SELECT id, content, array_cosine_similarity(embedding, $vector::FLOAT[384]) AS similarity FROM conversations_v2
+    `SELECT id, content, array_cosine_similarity(embedding, $vector::FLOAT[384]) AS similarity FROM conversations
      ORDER BY similarity DESC LIMIT ${LIMIT}`,
     { vector: arrayValue([...vector]) },
   );
@@ -90,7 +103,7 @@ async function originalWords(connection, { text }) {
   const words = text.split(' ');
   const hits = words.map((_, i) => `content LIKE $word${i}`);
   await connection.runAndReadAll(
-    `SELECT id, content, ${hits.map((hit) => `(${hit})::INTEGER`).join(' + ')} AS hits FROM conversations_v2
+    `SELECT id, content, ${hits.map((hit) => `(${hit})::INTEGER`).join(' + ')} AS hits FROM conversations
      WHERE ${hits.join(' OR ')} ORDER BY hits DESC LIMIT ${LIMIT}`,
     Object.fromEntries(words.map((word, i) => [`word${i}`, `%${word}%`])),
   );

@@ -22,13 +22,13 @@ export async function withDuckDB(path, work) {
 
 /**
  * A database as Session-Buddy writes it, with made-up conversations: texts of 40 words whose frequencies follow Zipf's law,
- * vectors in clusters of cosine about 0.6. The same for the same number of rows.
+ * vectors in clusters of cosine about 0.6. The same for the same seed (from 0 to 1).
  */
-export async function writeDatabase(path, rows) {
+export async function writeDatabase(path, rows, seed = 0.42) {
   await withDuckDB(path, async (connection) => {
     // One thread, because DuckDB's random numbers repeat only then.
     await connection.run('SET threads = 1');
-    await connection.run('SELECT setseed(0.42)');
+    await connection.run(`SELECT setseed(${seed})`);
     await connection.run(
       `CREATE TEMP TABLE topics AS SELECT topic, ${normalList()} AS centre FROM range(${TOPICS}) AS t(topic)`,
     );
@@ -38,7 +38,7 @@ export async function writeDatabase(path, rows) {
     );
     await connection.run(
       `INSERT INTO conversations_v2
-       SELECT 'memory-' || row, array_to_string(list_transform(picks, lambda pick: ${wordSql('pick')}), ' '),
+       SELECT 'memory-${seed}-' || row, array_to_string(list_transform(picks, lambda pick: ${wordSql('pick')}), ' '),
          list_transform(list_zip(centre, noise), lambda pair: CAST(pair[1] + 0.8 * pair[2] AS FLOAT)),
          'project-' || (row % 10), make_timestamp(${NOW * 1000} - CAST(age * 86400000000 AS BIGINT))
        FROM (
@@ -48,6 +48,20 @@ export async function writeDatabase(path, rows) {
          FROM range(${rows}) AS r(row)
        ) JOIN topics USING (topic)`,
     );
+  });
+}
+
+/** What the original Akosha keeps: the rows of all databases in one table. */
+export async function writeOriginal(path, databases) {
+  await withDuckDB(path, async (connection) => {
+    for (const [i, database] of databases.entries()) {
+      await connection.run(`ATTACH '${database}' AS host (READ_ONLY)`);
+      const into = i === 0 ? 'CREATE TABLE conversations AS' : 'INSERT INTO conversations';
+      await connection.run(
+        `${into} SELECT id, content, embedding, project, timestamp FROM host.conversations_v2`,
+      );
+      await connection.run('DETACH host');
+    }
   });
 }
 
@@ -61,14 +75,21 @@ function wordSql(number) {
   return `'q' || translate(CAST(${number} AS VARCHAR), '0123456789', 'aeioubdgkl') || 'z'`;
 }
 
+/** Words of fewer letters are the hundred commonest: what a real query loses as stop words. */
+const TELLING_LETTERS = 5;
+
 /** Questions about rows spread over the table: three words of such a row, and a vector near its own. */
 export async function drawQueries(path, count) {
   return withDuckDB(path, async (connection) => {
     const reader = await connection.runAndReadAll(
-      `SELECT content, embedding FROM conversations_v2 ORDER BY hash(id) LIMIT ${count}`,
+      `SELECT content, embedding FROM conversations ORDER BY hash(id) LIMIT ${count}`,
     );
     return reader.getRowObjectsJS().map(({ content, embedding }) => ({
-      text: content.split(' ').slice(0, 3).join(' '),
+      text: content
+        .split(' ')
+        .filter((word) => word.length >= TELLING_LETTERS)
+        .slice(0, 3)
+        .join(' '),
       vector: Float32Array.from(embedding, (value, i) => value + 0.3 * Math.sin(i * 7.3)),
     }));
   });

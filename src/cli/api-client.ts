@@ -17,6 +17,7 @@ export class ApiClient {
 
   static async open(settings: Settings): Promise<ApiClient> {
     const running = await findRunning(settings.dataDir);
+    if (running === undefined && settings.port === 0) throw nothingRuns(settings);
     const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
     return new ApiClient(running?.api_url ?? `http://${host}:${settings.port}`, settings.apiToken);
   }
@@ -35,6 +36,12 @@ export class ApiClient {
     if (response.ok) return schema.parse(json);
     const fault = ErrorBody.safeParse(json);
     const message = fault.success ? fault.data.error.message : `${method} ${path}: HTTP ${response.status}`;
+    if (response.status === 401) {
+      throw new AkoshaError(
+        'BadRequest',
+        `the server at ${this.url} wants its token: set AKOSHA_API_TOKEN to it`,
+      );
+    }
     throw new AkoshaError(response.status < 500 ? 'BadRequest' : 'ServerUnavailable', message, {
       details: { status: response.status, url: this.url },
     });
@@ -59,4 +66,11 @@ export class ApiClient {
       );
     }
   }
+}
+
+function nothingRuns({ dataDir }: Settings): AkoshaError {
+  return new AkoshaError(
+    'ServerUnavailable',
+    `nothing runs on ${dataDir}: start \`akosha up\`, or set AKOSHA_DATA_DIR to the folder of what runs`,
+  );
 }

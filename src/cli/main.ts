@@ -33,10 +33,15 @@ Every command takes --json, and answers --help with examples. Exit codes: 0 done
   await program.parseAsync(args, { from: 'user' });
 }
 
+// The AWS SDK announces on stderr that versions of 2027 will need Node 22. Ours is pinned, and stderr is for our own messages.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
 try {
   await main(process.argv.slice(2));
 } catch (error) {
   // Commander has printed its own message, help included.
   if (!(error instanceof CommanderError)) reportError(error, process.argv.includes('--json'));
   process.exitCode = exitCodeOf(error);
+  // A start that was refused may leave Temporal's native part behind, which would keep the process alive for ever.
+  process.stdout.write('', () => process.exit());
 }

@@ -1,8 +1,15 @@
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 
 /** `--json` on every command, in one place. */
 export function withJson(command: Command): Command {
   return command.option('--json', 'print the answer as JSON');
+}
+
+/** Parses an option's value; anything but a number above 0 is wrong usage. */
+export function positiveNumber(text: string): number {
+  const number = Number(text);
+  if (Number.isFinite(number) && number > 0) return number;
+  throw new InvalidArgumentError('It must be a number above 0.');
 }
 
 /** Prints an answer: as JSON, or as the text that `render` makes of it. */

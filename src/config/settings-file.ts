@@ -66,6 +66,7 @@ function unknownName(name: string): string {
 const OTHER_VARIABLES = [
   'AKOSHA_CONFIG',
   'AKOSHA_FAIL_POINT',
+  'AKOSHA_FAIL_SERVERS',
   'AKOSHA_TEMPORAL_BIN',
   'AKOSHA_WEED_BIN',
   'AKOSHA_ALLOW_DOWNLOAD',

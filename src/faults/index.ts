@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+const ServerRecord = z.object({ servers: z.array(z.object({ name: z.string(), pid: z.number() })) });
 
 /**
  * Named places where a crash is most telling. With `AKOSHA_FAIL_POINT=<name>[:<hit>]` in the environment the process kills
- * itself there (SIGKILL: no handler runs, nothing is flushed) on that hit, the first by default. Otherwise a call costs
- * one comparison. The fault tests exercise every name; one that is never reached fails them.
+ * itself there (SIGKILL: no handler runs, nothing is flushed) on that hit, the first by default; several points are separated by
+ * commas. Otherwise a call costs one look-up. The fault tests exercise every name; one that is never reached fails them.
  */
 export const FAIL_POINTS = [
   // Upload, in the agent.
@@ -48,15 +51,35 @@ export const FAIL_POINTS = [
 
 export type FailPoint = (typeof FAIL_POINTS)[number];
 
-const [target, hit] = (process.env['AKOSHA_FAIL_POINT'] ?? '').split(':');
-let remaining = Number(hit ?? 1);
-
-export function failPoint(name: FailPoint): void {
-  if (target === name && --remaining === 0) process.kill(victim(), 'SIGKILL');
+const strikes = new Map<string, number>();
+for (const target of (process.env['AKOSHA_FAIL_POINT'] ?? '').split(',')) {
+  const [name = '', hit = '1'] = target.split(':');
+  strikes.set(name, Number(hit));
 }
 
-/** With `AKOSHA_FAIL_PID_FILE` the process whose number that file holds dies instead: a server this one depends on. */
-function victim(): number {
-  const file = process.env['AKOSHA_FAIL_PID_FILE'];
-  return file === undefined ? process.pid : Number(readFileSync(file, 'utf8'));
+export function failPoint(name: FailPoint): void {
+  const hits = strikes.get(name);
+  if (hits === undefined) return;
+  strikes.set(name, hits - 1);
+  if (hits === 1) strike();
+}
+
+/**
+ * With `AKOSHA_FAIL_SERVERS`, the record that `akosha up` keeps of its servers, the Temporal server dies instead. Where it lies dead
+ * already, from a point just before, there is nothing to do.
+ */
+function strike(): void {
+  const record = process.env['AKOSHA_FAIL_SERVERS'];
+  if (record === undefined) process.kill(process.pid, 'SIGKILL');
+  else killTemporal(readFileSync(record, 'utf8'));
+}
+
+function killTemporal(record: string): void {
+  const { servers } = ServerRecord.parse(JSON.parse(record));
+  const pid = servers.find((server) => server.name === 'temporal')?.pid;
+  try {
+    if (pid !== undefined) process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }

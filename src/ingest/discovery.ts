@@ -6,6 +6,7 @@ import {
   MANIFEST_NAME,
   manifestKey,
   parseInboxKey,
+  receiptKey,
   SYSTEMS_PREFIX,
   systemPrefix,
   type UploadRef,
@@ -15,53 +16,47 @@ import { MAX_MANIFEST_BYTES, parseManifest } from '../memory/index.js';
 import type { FoundUpload, UploadState } from '../store/index.js';
 import type { IngestContext } from './context.js';
 import { ingestUpload } from './ingest-upload.js';
-
-export interface Discovered {
-  /** Uploads that are in the queue since now. */
-  added: UploadRef[];
-  /** Inbox entries, or folders, that were looked at. */
-  seen: number;
-  /** Systems with something new. */
-  systems: string[];
-}
-
-/** Manifests read at once: enough to hide the store's latency, few enough to spare its connections. */
-const CONCURRENCY = 8;
+import { Look, type Discovered } from './look.js';
 
 /**
  * Reads the inbox once: queues what is new, and removes entries of uploads that are through. Costs what is new, not what
- * exists.
+ * exists. An upload that fails is in `failed` and holds up no other; raises where all fail, where the object store does not
+ * answer, and where `signal` fires.
  */
 export async function pollInbox(context: IngestContext, signal?: AbortSignal): Promise<Discovered> {
-  const result: Discovered = { added: [], seen: 0, systems: [] };
-  for await (const page of context.uploads.list(INBOX_PREFIX, signal === undefined ? {} : { signal })) {
+  const look = new Look(context);
+  for await (const page of context.uploads.list(INBOX_PREFIX, signalOption(signal))) {
     const refs = page.objects.map(({ key }) => parseInboxKey(key)).filter((ref) => ref !== undefined);
-    result.seen += refs.length;
-    const states = new Map(
-      (await context.store.knownUploads(refs)).map(({ ref, state }) => [inboxKey(ref), state]),
-    );
-    await removeStale(context, refs, states);
-    result.added.push(
-      ...(await register(
-        context,
-        refs.filter((ref) => !states.has(inboxKey(ref))),
-      )),
+    look.seen += refs.length;
+    const states = await statesOf(context, refs);
+    await finishStale(context, look, refs, states);
+    await register(
+      context,
+      look,
+      refs.filter((ref) => !states.has(inboxKey(ref))),
+      signal,
     );
   }
-  return withSystems(result);
+  return look.result();
 }
 
 /** An entry outlives its upload where the server died after the receipt, or where the host delivered it again. */
-async function removeStale(
+async function finishStale(
   context: IngestContext,
+  look: Look,
   refs: readonly UploadRef[],
   states: ReadonlyMap<string, UploadState>,
 ): Promise<void> {
-  const inState = (...wanted: UploadState[]): UploadRef[] =>
-    refs.filter((ref) => wanted.some((state) => states.get(inboxKey(ref)) === state));
-  const stale = inState('done', 'raw_gone').map(inboxKey);
-  if (stale.length > 0) await context.uploads.delete(stale);
-  for (const ref of inState('quarantined')) await ingestUpload(context, ref);
+  const stateOf = (ref: UploadRef): UploadState | undefined => states.get(inboxKey(ref));
+  await look.each(
+    refs.filter((ref) => stateOf(ref) === 'done' || stateOf(ref) === 'raw_gone'),
+    (ref) => context.uploads.delete([inboxKey(ref)]),
+  );
+  await look.each(
+    refs.filter((ref) => stateOf(ref) === 'quarantined'),
+    (ref) => ingestUpload(context, ref),
+  );
+  look.throwIfEnded();
 }
 
 export interface WalkProgress {
@@ -71,29 +66,34 @@ export interface WalkProgress {
 
 /**
  * Walks all of `systems/` for complete uploads that the catalog does not know: those of original hosts, which write no inbox
- * entry, and those whose entry was lost.
+ * entry, and those whose entry was lost. Failures as in `pollInbox`.
  */
 export async function walkUploads(
   context: IngestContext,
   onProgress: (progress: WalkProgress) => void,
   signal?: AbortSignal,
 ): Promise<Discovered> {
-  const result: Discovered = { added: [], seen: 0, systems: [] };
+  const look = new Look(context);
   const progress: WalkProgress = { systems: 0, uploads: 0 };
-  const options = signal === undefined ? {} : { signal };
-  for await (const folders of context.uploads.listFolders(SYSTEMS_PREFIX, options)) {
+  for await (const folders of context.uploads.listFolders(SYSTEMS_PREFIX, signalOption(signal))) {
     for (const folder of folders) {
       const systemId = folder.slice(0, -1);
-      for await (const page of context.uploads.listFolders(systemPrefix(systemId), options)) {
+      const pages = context.uploads.listFolders(systemPrefix(systemId), signalOption(signal));
+      for await (const page of pages) {
         const refs = page.map((name) => ({ systemId, uploadId: name.slice(0, -1) })).filter(isWellFormed);
-        result.seen += refs.length;
+        look.seen += refs.length;
         progress.uploads += refs.length;
-        const known = new Set((await context.store.knownUploads(refs)).map(({ ref }) => ref.uploadId));
-        result.added.push(
-          ...(await register(
-            context,
-            refs.filter(({ uploadId }) => !known.has(uploadId)),
-          )),
+        const states = await statesOf(context, refs);
+        await giveReceipts(
+          context,
+          look,
+          refs.filter((ref) => states.get(inboxKey(ref)) === 'quarantined'),
+        );
+        await register(
+          context,
+          look,
+          refs.filter((ref) => !states.has(inboxKey(ref))),
+          signal,
         );
         onProgress(progress);
       }
@@ -101,7 +101,18 @@ export async function walkUploads(
       onProgress(progress);
     }
   }
-  return withSystems(result);
+  return look.result();
+}
+
+/**
+ * A crash between quarantine and receipt leaves an upload that no queue holds, and of an original host no inbox entry either:
+ * this look is its last chance. Costs a request for each upload in quarantine, of which there are few.
+ */
+async function giveReceipts(context: IngestContext, look: Look, refs: readonly UploadRef[]): Promise<void> {
+  await look.each(refs, async (ref) => {
+    if ((await context.uploads.head(receiptKey(ref))) === undefined) await ingestUpload(context, ref);
+  });
+  look.throwIfEnded();
 }
 
 function isWellFormed(ref: UploadRef): boolean {
@@ -110,28 +121,41 @@ function isWellFormed(ref: UploadRef): boolean {
 
 /** Queues one upload that somebody names, if it is complete. Returns whether it is in the queue since now. */
 export async function registerUpload(context: IngestContext, ref: UploadRef): Promise<boolean> {
-  return (await register(context, [ref])).length > 0;
+  const look = new Look(context);
+  await register(context, look, [ref]);
+  return look.result().added.length > 0;
 }
 
-async function register(context: IngestContext, refs: readonly UploadRef[]): Promise<UploadRef[]> {
-  const found: FoundUpload[] = [];
-  for (let i = 0; i < refs.length; i += CONCURRENCY) {
-    const batch = await Promise.all(refs.slice(i, i + CONCURRENCY).map((ref) => readFound(context, ref)));
-    found.push(...batch.filter((upload) => upload !== undefined));
+async function register(
+  context: IngestContext,
+  look: Look,
+  refs: readonly UploadRef[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const read = await look.each(refs, (ref) => readFound(context, ref, signal));
+  const found = read.filter((upload) => upload !== undefined);
+  if (found.length > 0) {
+    look.added.push(...(await context.store.registerUploads(found)));
+    failPoint('ingest.after-register');
+    // Nobody will take these from the queue: their host learns the reason here.
+    await look.each(
+      found.filter(({ quarantine }) => quarantine !== undefined),
+      (ref) => ingestUpload(context, ref),
+    );
   }
-  if (found.length === 0) return [];
-  const added = await context.store.registerUploads(found);
-  failPoint('ingest.after-register');
-  // Nobody will take these from the queue: their host learns the reason here.
-  for (const upload of found) if (upload.quarantine !== undefined) await ingestUpload(context, upload);
-  return added;
+  look.throwIfEnded();
 }
 
 /** Undefined where the manifest does not stand: the upload is not complete, or its files are gone. */
-async function readFound(context: IngestContext, ref: UploadRef): Promise<FoundUpload | undefined> {
+async function readFound(
+  context: IngestContext,
+  ref: UploadRef,
+  signal?: AbortSignal,
+): Promise<FoundUpload | undefined> {
   let bytes: Buffer;
   try {
-    bytes = await context.uploads.get(manifestKey(ref), { maxBytes: MAX_MANIFEST_BYTES });
+    const limits = { maxBytes: MAX_MANIFEST_BYTES, ...signalOption(signal) };
+    bytes = await context.uploads.get(manifestKey(ref), limits);
   } catch (error) {
     if (isAkoshaError(error, 'ObjectNotFound')) return undefined;
     if (isAkoshaError(error, 'UploadUnreadable'))
@@ -159,6 +183,14 @@ function unreadable(ref: UploadRef, reason: string, manifestSha256: string): Fou
   return { ...ref, order: 0, previousOrder: null, manifestSha256, createdAt: 0, quarantine: reason };
 }
 
-function withSystems(result: Discovered): Discovered {
-  return { ...result, systems: [...new Set(result.added.map((ref) => ref.systemId))] };
+async function statesOf(
+  context: IngestContext,
+  refs: readonly UploadRef[],
+): Promise<Map<string, UploadState>> {
+  const known = await context.store.knownUploads(refs);
+  return new Map(known.map(({ ref, state }) => [inboxKey(ref), state]));
+}
+
+function signalOption(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
 }

@@ -1,3 +1,4 @@
-export type { IngestContext } from './context.js';
-export { pollInbox, registerUpload, walkUploads, type Discovered, type WalkProgress } from './discovery.js';
+export type { IngestContext, IngestLog } from './context.js';
+export { pollInbox, registerUpload, walkUploads, type WalkProgress } from './discovery.js';
 export { ingestUpload, type IngestOptions, type IngestOutcome } from './ingest-upload.js';
+export type { Discovered, FailedUpload } from './look.js';

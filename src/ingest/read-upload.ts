@@ -27,8 +27,8 @@ interface ReadFile {
 }
 
 /**
- * Fetches the files of an upload and makes one Parquet of their rows. Raises `UploadReplaced` where the manifest is not the
- * one that was queued, `UploadUnreadable` and `DatabaseUnreadable` for what no retry can read.
+ * Fetches the files of an upload and makes one Parquet of their rows. Raises `UploadUnreadable` and
+ * `DatabaseUnreadable` for what no retry can read; a manifest that is gone, or is not the one that was queued, is the former.
  */
 export async function readUpload(
   context: IngestContext,
@@ -67,7 +67,12 @@ export async function readUpload(
 }
 
 async function readManifest(context: IngestContext, record: UploadRecord): Promise<Manifest> {
-  const bytes = await context.uploads.get(manifestKey(record), { maxBytes: MAX_MANIFEST_BYTES });
+  const bytes = await context.uploads
+    .get(manifestKey(record), { maxBytes: MAX_MANIFEST_BYTES })
+    .catch((error: unknown) => {
+      // It stood when the upload was queued, and nobody writes it a second time.
+      throw isAkoshaError(error, 'ObjectNotFound') ? unreadable(record, 'its manifest is missing') : error;
+    });
   if (createHash('sha256').update(bytes).digest('hex') !== record.manifestSha256) {
     throw unreadable(record, 'its manifest is not the one that was queued: an upload id is never used twice');
   }
@@ -112,14 +117,12 @@ function checkSums(record: UploadRecord, file: UploadedFile, result: ExportResul
   }
   for (const kind of KINDS) {
     const claimed = file.rows?.[kind];
-    if (
-      claimed !== undefined &&
-      claimed !== (result.rows[kind] ?? 0) + result.skipped &&
-      claimed !== result.rows[kind]
-    ) {
+    // The host counts every row of its tables, also those that say nothing.
+    const found = (result.rows[kind] ?? 0) + (result.skipped[kind] ?? 0);
+    if (claimed !== undefined && claimed !== found) {
       throw unreadable(
         record,
-        `file ${file.name}: the manifest says ${claimed} ${kind} rows, found ${result.rows[kind] ?? 0}`,
+        `file ${file.name}: the manifest says ${claimed} ${kind} rows, found ${found}`,
       );
     }
   }

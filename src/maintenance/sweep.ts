@@ -23,5 +23,13 @@ export async function sweep(context: MaintenanceContext, signal?: AbortSignal): 
       swept.objects += chosen.length;
     }
   }
+  await forgetVanished(context);
   return swept;
+}
+
+/** A sweep that died between deleting an object and saying so left it on record; no listing shows it any more. */
+async function forgetVanished({ store, archive }: MaintenanceContext): Promise<void> {
+  for (const name of await store.unnamedObjects()) {
+    if ((await archive.head(name)) === undefined) await store.forgetObjects([name]);
+  }
 }

@@ -52,9 +52,22 @@ export async function moveToCold(
   asOf: number,
   partition: ColdPartitionDue,
 ): Promise<{ due: number; moved: number }> {
-  const operation = await context.store.openCold(asOf, partition, context.batchRows);
-  if (operation === undefined) return { due: 0, moved: 0 };
   const scratch = await mkdtemp(path.join(context.scratch, 'cold-'));
+  try {
+    const operation = await context.store.openCold(asOf, partition, context.batchRows);
+    return operation === undefined
+      ? { due: 0, moved: 0 }
+      : await moveBatchToCold(operation, partition, scratch);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function moveBatchToCold(
+  operation: ColdOperation,
+  partition: ColdPartitionDue,
+  scratch: string,
+): Promise<{ due: number; moved: number }> {
   try {
     failPoint('cold.after-open');
     const object = await writeColdObject(operation, partition, scratch);
@@ -64,7 +77,6 @@ export async function moveToCold(
     return { due: operation.rows, moved };
   } finally {
     await operation.close();
-    await rm(scratch, { recursive: true, force: true });
   }
 }
 

@@ -1,8 +1,8 @@
 import type { StoreActivities } from '../contract/index.js';
-import type { Metrics } from '../telemetry/index.js';
+import type { Logger, Metrics } from '../telemetry/index.js';
 
-/** Counts what the store's activities did. Attempts that failed changed nothing and are Temporal's to count. */
-export function withMetrics(activities: StoreActivities, metrics: Metrics): StoreActivities {
+/** Counts what the store's activities did, and tells of uploads that wait for a person. Attempts that failed changed nothing and are Temporal's to count. */
+export function withMetrics(activities: StoreActivities, metrics: Metrics, log: Logger): StoreActivities {
   return {
     ...activities,
     ingestUpload: async (ref) => {
@@ -10,6 +10,8 @@ export function withMetrics(activities: StoreActivities, metrics: Metrics): Stor
       const summary = await activities.ingestUpload(ref);
       stop();
       metrics.ingestedUploads.inc({ status: summary.status });
+      if (summary.status === 'quarantined')
+        log.warn({ ...ref, reason: summary.reason }, 'upload quarantined');
       for (const [result, n] of counts(summary.rows)) metrics.ingestedRows.inc({ result }, n);
       return summary;
     },

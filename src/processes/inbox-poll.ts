@@ -17,29 +17,62 @@ export interface InboxPollOptions {
 const SYSTEMS_PER_POLL = 100;
 
 /**
+ * Systems that take turns. The queue gives the longest waiting first, and with as many stuck ones as a look checks on, it would give the
+ * same ones for ever. Some hundred kilobytes of ids; beyond it the latest wait until one of these is through.
+ */
+const SYSTEMS_IN_TURN = 10_000;
+
+/**
  * Looks at the inbox again and again until the signal fires. A plain loop, so that it goes on while Temporal is away: what it
  * finds is in the queue then, and the nudge follows with a later look.
  */
 export async function runInboxPoll(options: InboxPollOptions, signal: AbortSignal): Promise<void> {
+  const turns = new Turns();
   while (!signal.aborted) {
-    await pollOnce(options, signal).catch((error: unknown) => {
-      if (!signal.aborted)
-        options.log.warn({ err: error }, 'polling the inbox failed; the next poll tries again');
-    });
+    await pollOnce(options, turns, signal);
     await sleep(options.intervalMs, undefined, { signal }).catch(() => undefined);
   }
 }
 
-async function pollOnce(
-  { ingest, log, nudge, ensureRunning, onBacklog }: InboxPollOptions,
-  signal: AbortSignal,
+/** What is in the queue goes on also while the object store, or what lies in it, keeps new uploads from being found. */
+async function pollOnce(options: InboxPollOptions, turns: Turns, signal: AbortSignal): Promise<void> {
+  const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
+    await work().catch((error: unknown) => {
+      if (!signal.aborted) options.log.warn({ err: error }, `${what} failed; the next poll tries again`);
+    });
+  };
+  let told: string[] = [];
+  await attempt('polling the inbox', async () => {
+    const { added, systems } = await pollInbox(options.ingest, signal);
+    if (added.length > 0) options.log.info({ uploads: added.length }, 'uploads found in the inbox');
+    if (systems.length > 0) await options.nudge(systems);
+    told = systems;
+  });
+  if (signal.aborted) return;
+  await attempt('checking on the queue', () => checkQueue(options, turns, told));
+}
+
+async function checkQueue(
+  { ingest: { store }, ensureRunning, onBacklog }: InboxPollOptions,
+  turns: Turns,
+  told: readonly string[],
 ): Promise<void> {
-  const found = await pollInbox(ingest, signal);
-  if (found.added.length > 0) log.info({ uploads: found.added.length }, 'uploads found in the inbox');
-  const { pending, committed, receipted } = await ingest.store.countUploads();
-  onBacklog(pending + committed + receipted);
-  if (found.systems.length > 0) await nudge(found.systems);
-  const waiting = await ingest.store.unfinishedSystems(SYSTEMS_PER_POLL);
-  const told = new Set(found.systems);
-  await ensureRunning(waiting.filter((systemId) => !told.has(systemId)));
+  onBacklog(await store.countUnfinished(Date.now()));
+  const waiting = new Set(await store.unfinishedSystems(SYSTEMS_IN_TURN));
+  for (const systemId of told) waiting.delete(systemId);
+  await ensureRunning(turns.next([...waiting], SYSTEMS_PER_POLL));
+}
+
+/** Gives everyone who waits a turn before anyone has a second, whoever comes and goes in between. */
+class Turns {
+  #last = '';
+
+  next(waiting: readonly string[], count: number): string[] {
+    const ids = waiting.toSorted();
+    const first = ids.findIndex((id) => id > this.#last);
+    const start = Math.max(first, 0);
+    const turn = [...ids.slice(start), ...ids.slice(0, start)].slice(0, count);
+    this.#last = turn.at(-1) ?? this.#last;
+    return turn;
+  }
 }

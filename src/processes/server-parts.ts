@@ -1,10 +1,11 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { clockFrom, type Settings } from '../config/index.js';
 import type { IngestContext } from '../ingest/index.js';
 import type { MaintenanceContext } from '../maintenance/index.js';
 import { openObjectStore, type ObjectStore } from '../objects/index.js';
 import { ReaderPool } from '../reader/index.js';
+import { runAll } from '../runtime/index.js';
 import { openSearch, type Search } from '../search/index.js';
 import { findModel } from '../servers/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../store/index.js';
@@ -24,7 +25,7 @@ export interface ServerParts {
   health: RemoteHealth[];
   /** The setting's clock. */
   clock: () => number;
-  /** In the reverse order of opening; the store is checkpointed first. */
+  /** In the reverse order of opening; the store is checkpointed first. A closer that fails holds up none after it. */
   close(): Promise<void>;
 }
 
@@ -60,8 +61,9 @@ export async function openServerParts(
         jobTimeoutMs: settings.readerTimeoutSeconds * 1000,
       }),
     );
+    const openedAt = Date.now();
     const store = opened(await openStore(settings, archive, reader));
-    const scratch = await emptyScratch(settings.dataDir);
+    const scratch = await emptyScratch(settings.dataDir, openedAt);
     const model = settings.modelDir ?? (await findModel())?.directory;
     const search = opened(
       openSearch({
@@ -81,7 +83,7 @@ export async function openServerParts(
       search,
       health,
       clock,
-      ingest: { store, uploads, reader, scratch, clock },
+      ingest: { store, uploads, reader, scratch, clock, log },
       maintenance: {
         store,
         archive,
@@ -90,10 +92,7 @@ export async function openServerParts(
         longestMs: (settings.longestRequestSeconds + settings.longestSearchSeconds) * 1000,
         now: Date.now,
       },
-      close: async () => {
-        await store.checkpoint();
-        for (const close of closers) await close();
-      },
+      close: () => runAll([() => store.checkpoint(), ...closers]),
     };
   } catch (error) {
     for (const close of closers)
@@ -120,10 +119,22 @@ function openStore(settings: Settings, archive: ObjectStore, reader: ReaderPool)
   });
 }
 
-/** Files in transit of a process that died are of no use to the next. Only called under the store's lock. */
-async function emptyScratch(dataDir: string): Promise<string> {
-  const scratch = path.join(dataDir, 'scratch', 'transit');
-  await rm(scratch, { recursive: true, force: true });
-  await mkdir(scratch, { recursive: true });
-  return scratch;
+/**
+ * What a process that died left in `scratch` is of no use to the next: its files in transit, and what its DuckDB spilled, which may
+ * be as large as the disk lets it. After the store was opened, because only the holder of its lock knows that nobody else uses
+ * the folder. By then the store may spill there itself, so what was written since `openedAt` stays. Returns the folder for
+ * files in transit.
+ */
+async function emptyScratch(dataDir: string, openedAt: number): Promise<string> {
+  const root = path.join(dataDir, 'scratch');
+  const transit = path.join(root, 'transit');
+  await rm(transit, { recursive: true, force: true });
+  await mkdir(transit, { recursive: true });
+  for (const name of await readdir(root, { recursive: true })) {
+    const file = path.join(root, name);
+    // The store removes its own spill whenever it likes.
+    const found = await stat(file).catch(() => undefined);
+    if (found?.isFile() === true && found.mtimeMs < openedAt) await rm(file, { force: true });
+  }
+  return transit;
 }

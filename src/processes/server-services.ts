@@ -38,9 +38,9 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
     },
     readiness: () =>
       Promise.resolve({
-        ready: state.working && !state.stopping,
+        ready: isReady(inputs),
         checks: {
-          store: 'ok',
+          store: parts.store.failure()?.message ?? 'ok',
           workers: state.working ? 'ok' : 'not connected to Temporal',
           process: state.stopping ? 'shutting down' : 'ok',
         },
@@ -48,23 +48,22 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
   };
 }
 
+/** A store that lost a part does not mend itself: whoever watches readiness is to restart the process. */
+function isReady({ parts, state }: ServiceInputs): boolean {
+  return state.working && !state.stopping && parts.store.failure() === undefined;
+}
+
 /** No call is held back: the state tells that calls go through, the counts how they have gone. */
 function breakerOf({ name, failures, lastFailureAt }: ServerParts['health'][number]): CircuitBreakerState {
   return { name, state: 'closed', failures, lastFailureAt, retryAt: null };
 }
 
-async function describeServer({
-  settings,
-  version,
-  parts,
-  client,
-  state,
-  describe,
-}: ServiceInputs): Promise<Record<string, unknown>> {
+async function describeServer(inputs: ServiceInputs): Promise<Record<string, unknown>> {
+  const { settings, version, parts, client, state, describe } = inputs;
   const tiers = await parts.store.countTiers();
   return {
     version,
-    ready: state.working && !state.stopping,
+    ready: isReady(inputs),
     temporal: {
       address: client.connection.address,
       namespace: client.connection.namespace,

@@ -2,6 +2,7 @@ import { createStoreActivities } from '../activities/server.js';
 import { startApi, type RunningApi } from '../api/index.js';
 import { createAkoshaClient, type AkoshaClient } from '../client/index.js';
 import { requireServable } from '../config/index.js';
+import { runAll } from '../runtime/index.js';
 import { reconcileSchedules } from '../schedules/index.js';
 import { observeProcess, type Metrics } from '../telemetry/index.js';
 import { withMetrics } from './activity-metrics.js';
@@ -58,9 +59,11 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
     });
   } catch (error) {
     stopping.abort();
-    await Promise.allSettled([work, poll]);
-    await client.close();
-    await parts.close();
+    await runAll([() => drained([work, poll]), () => client.close(), () => parts.close()]).catch(
+      (fault: unknown) => {
+        log.warn({ err: fault }, 'closing after a failed start');
+      },
+    );
     throw error;
   }
   return { api, stop: () => stop(api, { parts, client, state, stopping, running: [work, poll] }) };
@@ -78,11 +81,13 @@ interface Running {
 async function stop(api: RunningApi, { parts, client, state, stopping, running }: Running): Promise<void> {
   state.stopping = true;
   stopping.abort();
-  const drained = await Promise.allSettled(running);
-  await api.close();
-  await client.close();
-  await parts.close();
-  for (const outcome of drained) if (outcome.status === 'rejected') throw outcome.reason;
+  await runAll([() => drained(running), () => api.close(), () => client.close(), () => parts.close()]);
+}
+
+/** Waits for all of them, also where one fails: each uses the store, which is closed next. */
+async function drained(running: readonly Promise<void>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(running);
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 function runServerWorkers(
@@ -114,7 +119,7 @@ function runServerWorkers(
           connection,
           namespace,
           identity: `akosha-server@${process.pid}`,
-          activities: withMetrics(activities, metrics),
+          activities: withMetrics(activities, metrics, log),
           ingestConcurrency: settings.ingestConcurrency,
           shutdownGraceMs: settings.shutdownGraceSeconds * 1000,
           shutdownForceMs: settings.shutdownForceSeconds * 1000,

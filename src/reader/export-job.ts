@@ -83,12 +83,12 @@ async function writeParquet(
   );
   const written = await readBack(connection, output);
   const rows: Partial<Record<Kind, number>> = {};
-  let skipped = 0;
+  const skipped: Partial<Record<Kind, number>> = {};
   for (const kind of KINDS) {
     const all = found[kind];
     if (all === undefined) continue;
     rows[kind] = written.get(kind) ?? 0;
-    skipped += all - rows[kind];
+    skipped[kind] = all - rows[kind];
   }
   return { rows, skipped };
 }

@@ -8,7 +8,7 @@ const MAX_SPILL_BYTES = 8 * 1024 ** 3;
 /**
  * Makes one Parquet of `BATCH_COLUMNS` out of the exports of one upload, one row per key, in order of kind and id. Where two
  * files hold a memory, the lower source rank wins, then the file name that sorts first. Own time is the source's wall clock in the
- * writer's zone; where it is missing or later than `asOf`, it is the upload's time.
+ * writer's zone; where it is missing, later than `asOf` or before 1970 (the zero dates of other languages), it is the upload's time.
  */
 export async function mergeExports(job: MergeJob): Promise<MergeResult> {
   const sandbox = {
@@ -39,7 +39,8 @@ function mergeSql({ inputs, timeZone, uploadedAt, asOf }: MergeJob): string {
   const columns = Object.entries(BATCH_COLUMNS).map(([name, type]) => `CAST(${name} AS ${type}) AS ${name}`);
   return `
     SELECT ${columns.join(', ')}
-    FROM (SELECT *, CASE WHEN source_time IS NULL OR NOT isfinite(source_time) OR ${utc} > ${limit} THEN ${uploaded}
+    FROM (SELECT *, CASE WHEN source_time IS NULL OR NOT isfinite(source_time) OR ${utc} > ${limit}
+        OR ${utc} < TIMESTAMP '1970-01-01' THEN ${uploaded}
       ELSE ${utc} END AS own_time FROM (${sources.join(' UNION ALL ')}))
     QUALIFY row_number() OVER (PARTITION BY kind, memory_id ORDER BY source_rank, file_name, hash) = 1
     ORDER BY kind, memory_id`;

@@ -31,8 +31,8 @@ export const ExportSchema = z.object({
   /** Rows written, per kind; a kind none of whose tables the database has is left out. */
   rows: RowsByKind,
   ...StoredSums,
-  /** Rows left out for want of an id or of content. */
-  skipped: z.number().int().nonnegative(),
+  /** Rows left out for want of an id or of content, for each kind that `rows` has. */
+  skipped: RowsByKind,
 });
 export type ExportResult = z.infer<typeof ExportSchema>;
 

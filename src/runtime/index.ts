@@ -1,4 +1,6 @@
 export { entryPoint } from './entry.js';
+export { takeLock } from './folder-lock.js';
+export { runAll } from './run-all.js';
 export {
   findRunning,
   removeRunRecord,

@@ -194,6 +194,9 @@ export interface MemoryStore {
   sweepRows(options: SweepOptions): Promise<SweptCounts>;
   /** Which of these journal and cold objects nobody names since before `unnamedBefore`. */
   chooseObjects(names: readonly string[], options: SweepOptions): Promise<string[]>;
+  /** Objects on record that nobody names, standing or not. */
+  unnamedObjects(): Promise<string[]>;
+  /** Drops what the store keeps about objects that are deleted. */
   forgetObjects(names: readonly string[]): Promise<void>;
 
   // Search. Candidates may be outdated or doubled across tiers; `fetch` is what counts.
@@ -211,6 +214,8 @@ export interface MemoryStore {
   ): Promise<Candidate[]>;
   fetch(keys: readonly MemoryKey[], tiers: readonly Tier[]): Promise<StoredMemory[]>;
 
+  /** Why the store works no more, or not fully, until it is opened again: a part of it died. Undefined while all is well. */
+  failure(): Error | undefined;
   checkpoint(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,11 +1,12 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { access, cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { signalProcess } from '../../src/runtime/index.js';
+import { createAkoshaClient, type AkoshaClient } from '../../src/client/index.js';
+import { findRunning, signalProcess } from '../../src/runtime/index.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const MAIN = path.join(ROOT, 'dist/cli/main.js');
@@ -68,9 +69,52 @@ export class Program {
     this.launch(environment, args);
     await this.waitUntil('ready', async () => {
       if (!this.running) throw new Error(`akosha up ended: ${await this.tail()}`);
-      const { code } = await this.run(['status', '--json', '--ready']);
-      return code === 0;
+      return this.#isReady();
     });
+  }
+
+  /** As `akosha status --ready` finds out, without a process for each look. */
+  async #isReady(): Promise<boolean> {
+    const record = await findRunning(this.dataDir);
+    if (record?.pid !== this.pid || record.api_url === null) return false;
+    const response = await fetch(`${record.api_url}/api/v1/status`);
+    const { ready, agent_ready } = (await response.json()) as { ready: boolean; agent_ready: boolean };
+    return ready && agent_ready;
+  }
+
+  /** What `akosha sync --wait` does, in this process. Returns the upload's id. */
+  async sync(): Promise<string> {
+    return this.#withClient(async (client) => {
+      const { uploadId } = await (await client.requestSync(this.systemId)).result();
+      const folder = path.join(this.dataDir, 'objects/systems', this.systemId, 'uploads', uploadId);
+      await this.waitUntil('receipted', () => exists(path.join(folder, 'receipt.json')), 90_000);
+      return uploadId;
+    });
+  }
+
+  /** What `akosha tiers run --wait` does, in this process. Returns the rows moved. */
+  async age(asOf?: string): Promise<number> {
+    return this.#withClient(async (client) => {
+      const run = await client.runTierTransition({ all: true, ...(asOf === undefined ? {} : { asOf }) });
+      const { toWarm, toCold } = await run.result();
+      return toWarm + toCold;
+    });
+  }
+
+  get systemId(): string {
+    return this.environment['AKOSHA_SYSTEM_ID'] ?? '';
+  }
+
+  async #withClient<T>(work: (client: AkoshaClient) => Promise<T>): Promise<T> {
+    const record = await findRunning(this.dataDir);
+    const address = record?.temporal_address;
+    if (address === undefined || address === null) throw new Error('akosha up does not run');
+    const client = createAkoshaClient({ address });
+    try {
+      return await work(client);
+    } finally {
+      await client.close();
+    }
   }
 
   /** Starts `akosha up` and does not wait. */
@@ -160,4 +204,11 @@ export class Program {
     const { PATH, HOME, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
     return { PATH, HOME, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...this.environment, ...more };
   }
+}
+
+function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import type { Kind, Tier } from '../../src/contract/index.js';
+import { receiptKey, type Kind, type Tier } from '../../src/contract/index.js';
+import { parseReceipt } from '../../src/memory/index.js';
 import { openObjectStore } from '../../src/objects/index.js';
 import { ReaderPool } from '../../src/reader/index.js';
 import { openEmbeddedStore } from '../../src/store/index.js';
@@ -13,8 +14,20 @@ export interface StoreContents {
   memories: Record<string, { tier: Tier; hash: string; text: string }>;
   /** Rows that stand in the tier files beyond those that placements name. */
   garbageRows: number;
-  /** Journal and cold objects that no placement names. */
+  /** Journal and cold objects that no placement names, and records of such. */
   garbageObjects: number;
+  /** Uploads on their way, operations open, inbox entries: none of them at rest. */
+  unfinished: number;
+  /** Memories that receipts call new. Each receipt has been found equal to the ledger. */
+  receiptedNew: number;
+}
+
+interface LedgerRow {
+  system_id: string;
+  upload_id: string;
+  rows_new: number;
+  rows_changed: number;
+  rows_unchanged: number;
 }
 
 interface PlacementRow {
@@ -41,6 +54,13 @@ export async function readStore(
       .all<{ name: string }>('SELECT name FROM objects WHERE object_id IN (SELECT keeper_id FROM placements)')
       .map((row) => row.name),
   );
+  const recorded = catalog.number('SELECT count(*) FROM objects');
+  const unfinished =
+    catalog.number(`SELECT count(*) FROM uploads WHERE state <> 'done'`) +
+    catalog.number(`SELECT count(*) FROM operations WHERE state = 'open'`);
+  const ledger = catalog.all<LedgerRow>(
+    'SELECT system_id, upload_id, rows_new, rows_unchanged, rows_changed FROM uploads',
+  );
   catalog.close();
 
   const archive = await openObjectStore(archiveUrl);
@@ -48,13 +68,27 @@ export async function readStore(
   for (const prefix of ['journal/', 'cold/']) {
     for await (const page of archive.list(prefix)) objects.push(...page.objects.map(({ key }) => key));
   }
+  const inbox: string[] = [];
+  for await (const page of archive.list('inbox/')) inbox.push(...page.objects.map(({ key }) => key));
+  let receiptedNew = 0;
+  for (const upload of ledger) {
+    const key = receiptKey({ systemId: upload.system_id, uploadId: upload.upload_id });
+    const { rows } = parseReceipt(await archive.get(key));
+    const counts = [rows.new, rows.changed, rows.unchanged];
+    if (String(counts) !== String([upload.rows_new, upload.rows_changed, upload.rows_unchanged])) {
+      throw new Error(`the receipt of ${upload.upload_id} says ${String(counts)}, the ledger otherwise`);
+    }
+    receiptedNew += rows.new;
+  }
   const memories = await fetchAll(dataDir, archiveUrl, placed);
   await archive.close();
   const standing = await countStanding(dataDir);
   return {
     memories,
     garbageRows: standing - placed.filter((row) => row.tier !== 'cold').length,
-    garbageObjects: objects.filter((name) => !named.has(name)).length,
+    garbageObjects: objects.filter((name) => !named.has(name)).length + (recorded - named.size),
+    unfinished: unfinished + inbox.length,
+    receiptedNew,
   };
 }
 

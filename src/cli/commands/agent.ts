@@ -2,11 +2,12 @@ import type { Command } from 'commander';
 import { removeRunRecord, writeRunRecord } from '../../runtime/index.js';
 import { startAgent } from '../../processes/agent.js';
 import { beginProcess, processOptions } from '../processes.js';
+import { withJson } from '../output.js';
 import { RunUntilSignal } from '../run-until-signal.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
 
 export function define(command: Command): void {
-  withSettings(command)
+  withJson(withSettings(command))
     .addHelpText(
       'after',
       `
@@ -19,7 +20,7 @@ Example:
     .action(run);
 }
 
-async function run(options: SettingOptions): Promise<void> {
+async function run(options: SettingOptions & { json?: boolean }): Promise<void> {
   const settings = settingsOf(options);
   const log = await beginProcess(settings);
   const until = new RunUntilSignal();
@@ -35,6 +36,7 @@ async function run(options: SettingOptions): Promise<void> {
     object_store: settings.objectStore,
     archive_store: settings.archiveStore,
   });
+  if (options.json === true) console.log(JSON.stringify({ pid: process.pid, system_id: agent.systemId }));
   log.info({ systemId: agent.systemId }, 'akosha agent is up');
   await until.thenStop([() => agent.stop(), () => removeRunRecord(settings.dataDir)]);
 }

@@ -1,4 +1,7 @@
 import type { Command } from 'commander';
+import { z } from 'zod';
+import type { Settings } from '../../config/index.js';
+import { ApiClient } from '../api-client.js';
 import { openClient } from '../clients.js';
 import { print, withJson } from '../output.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
@@ -24,7 +27,8 @@ Examples:
 }
 
 async function run({ wait, json, ...options }: Options): Promise<void> {
-  const client = await openClient(settingsOf(options));
+  const settings = settingsOf(options);
+  const client = await openClient(settings);
   try {
     const started = await client.runDailyIngest({ wait: wait === true });
     if (wait !== true) {
@@ -41,13 +45,36 @@ async function run({ wait, json, ...options }: Options): Promise<void> {
       status: 'done',
       uploads_seen: seen,
       uploads_found: added,
+      uploads_quarantined: await countQuarantined(settings),
     };
-    print(
-      answer,
-      json,
-      () => `looked at ${seen} uploads; ${added} were new, and everything queued is ingested`,
-    );
+    print(answer, json, render);
   } finally {
     await client.close();
   }
+}
+
+const Status = z.looseObject({ uploads: z.looseObject({ quarantined: z.number() }) });
+
+/** In all, not of this run: each waits for a person. Null where the server's API does not answer. */
+async function countQuarantined(settings: Settings): Promise<number | null> {
+  try {
+    const { uploads } = await (await ApiClient.open(settings)).get('/api/v1/status', Status);
+    return uploads.quarantined;
+  } catch {
+    return null;
+  }
+}
+
+function render(answer: {
+  uploads_seen: number;
+  uploads_found: number;
+  uploads_quarantined: number | null;
+}): string {
+  const lines = [
+    `looked at ${answer.uploads_seen} uploads; ${answer.uploads_found} were new, and nothing waits in the queue`,
+  ];
+  if (answer.uploads_quarantined !== null && answer.uploads_quarantined > 0) {
+    lines.push(`${answer.uploads_quarantined} in quarantine: each receipt.json says why`);
+  }
+  return lines.join('\n');
 }

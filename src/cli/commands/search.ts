@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { KINDS, TIERS } from '../../contract/index.js';
 import { ApiClient } from '../api-client.js';
-import { print, withJson } from '../output.js';
+import { positiveNumber, print, withJson } from '../output.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
 
 const Answer = z.looseObject({
@@ -24,7 +24,7 @@ const Answer = z.looseObject({
 
 interface Options extends SettingOptions {
   json?: boolean;
-  limit?: string;
+  limit: number;
   system?: string;
   kind?: string;
   project?: string;
@@ -36,7 +36,7 @@ interface Options extends SettingOptions {
 export function define(command: Command): void {
   withJson(withSettings(command))
     .argument('<text...>', 'what to look for')
-    .option('-n, --limit <n>', 'most results', '10')
+    .option('-n, --limit <n>', 'most results', positiveNumber, 10)
     .option('--system <id>', 'only memories of this system')
     .option('--kind <kind>', `only this kind: ${KINDS.join(', ')}`)
     .option('--project <name>', 'only memories of this project')
@@ -59,7 +59,7 @@ async function run(words: readonly string[], options: Options): Promise<void> {
     '/api/v1/search',
     {
       query: words.join(' '),
-      limit: Number(options.limit),
+      limit: options.limit,
       system_id: options.system,
       kind: options.kind,
       project: options.project,

@@ -1,14 +1,16 @@
 import type { Command } from 'commander';
+import { requireServable } from '../../config/index.js';
 import { findRunning, removeRunRecord, writeRunRecord } from '../../runtime/index.js';
 import { createMetrics } from '../../telemetry/index.js';
 import { startServer } from '../../processes/server.js';
 import { beginProcess, processOptions } from '../processes.js';
+import { withJson } from '../output.js';
 import { RunUntilSignal } from '../run-until-signal.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
 import { VERSION } from '../version.js';
 
 export function define(command: Command): void {
-  withSettings(command)
+  withJson(withSettings(command))
     .addHelpText(
       'after',
       `
@@ -20,8 +22,9 @@ Example:
     .action(run);
 }
 
-async function run(options: SettingOptions): Promise<void> {
+async function run(options: SettingOptions & { json?: boolean }): Promise<void> {
   const settings = settingsOf(options);
+  requireServable(settings);
   const log = await beginProcess(settings);
   const until = new RunUntilSignal();
   const where = processOptions(settings, log);
@@ -46,6 +49,7 @@ async function run(options: SettingOptions): Promise<void> {
     object_store: settings.objectStore,
     archive_store: settings.archiveStore,
   });
+  if (options.json === true) console.log(JSON.stringify({ pid: process.pid, api_url: server.api.url }));
   log.info({ api: server.api.url }, 'akosha server is up');
   await until.thenStop([() => server.stop(), () => removeRunRecord(settings.dataDir)]);
 }

@@ -29,6 +29,15 @@ Examples:
 async function run(options: Options): Promise<void> {
   const settings = settingsOf(options);
   const running = await findRunning(settings.dataDir);
+  if (running === undefined && settings.port === 0) {
+    process.exitCode = EXIT.failed;
+    print(
+      { running: false, data_dir: settings.dataDir },
+      options.json,
+      () => `nothing runs on ${settings.dataDir}`,
+    );
+    return;
+  }
   const api = await ApiClient.open(settings);
   const served =
     running?.roles.includes('server') === false ? undefined : await api.get('/api/v1/status', Status);

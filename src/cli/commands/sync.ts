@@ -9,14 +9,14 @@ import { syncDirectly, waitForReceipt } from '../../upload/index.js';
 import { openAgentParts, useLocalS3Credentials, type AgentParts } from '../../processes/host.js';
 import { tryOpenClient } from '../clients.js';
 import { EXIT } from '../errors.js';
-import { bytes, count, print, withJson } from '../output.js';
+import { bytes, count, positiveNumber, print, withJson } from '../output.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
 
 interface Options extends SettingOptions {
   json?: boolean;
   wait?: boolean;
   direct?: boolean;
-  timeout: string;
+  timeout: number;
 }
 
 interface Delivered {
@@ -41,7 +41,7 @@ export function define(command: Command): void {
   withJson(withSettings(command))
     .option('--wait', 'wait for the receipt that says what became of the upload')
     .option('--direct', 'upload from this process, without Temporal and the agent')
-    .option('--timeout <seconds>', 'how long to wait', '300')
+    .option('--timeout <seconds>', 'how long to wait', positiveNumber, 300)
     .addHelpText(
       'after',
       `
@@ -113,9 +113,7 @@ async function sync(settings: Settings, parts: AgentParts, options: Options): Pr
       files_uploaded: delivered.files,
       bytes_transferred: delivered.bytes,
     };
-    return options.wait === true
-      ? await withReceipt(answer, parts, delivered, Number(options.timeout))
-      : answer;
+    return options.wait === true ? await withReceipt(answer, parts, delivered, options.timeout) : answer;
   } finally {
     await client?.close();
   }

@@ -35,6 +35,7 @@ Examples:
   withJson(withSettings(command.command('run').description('move everything that is due to its tier')))
     .option('--as-of <time>', 'as if it were this time (ISO 8601) instead of the clock setting')
     .option('--wait', 'return when it is done')
+    .addHelpText('after', '\nExample:\n  akosha tiers run --as-of 2027-01-01T00:00:00Z --wait --json')
     .action((options: RunOptions, run: Command) => age({ ...run.optsWithGlobals<RunOptions>(), ...options }));
 }
 

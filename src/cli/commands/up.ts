@@ -1,21 +1,25 @@
+import path from 'node:path';
 import type { Command } from 'commander';
-import { removeRunRecord, writeRunRecord } from '../../runtime/index.js';
+import { removeRunRecord, runAll, takeLock, writeRunRecord } from '../../runtime/index.js';
 import { createMetrics, type Logger } from '../../telemetry/index.js';
-import type { Settings } from '../../config/index.js';
+import { requireServable, type Settings } from '../../config/index.js';
+import { messageOf } from '../../contract/index.js';
 import { startAgent, type AgentProcess } from '../../processes/agent.js';
 import { startLocalServers, type LocalServers } from '../../processes/local.js';
 import { startServer, type ServerProcess } from '../../processes/server.js';
 import { beginProcess, processOptions } from '../processes.js';
-import { RunUntilSignal, stopAll } from '../run-until-signal.js';
+import { RunUntilSignal } from '../run-until-signal.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
 import { VERSION } from '../version.js';
 
 interface Options extends SettingOptions {
   s3?: boolean;
+  json?: boolean;
 }
 
 export function define(command: Command): void {
   withSettings(command)
+    .option('--json', 'print one line of JSON with the addresses once everything runs')
     .option('--s3', 'keep objects in a local S3 server instead of AKOSHA_OBJECT_STORE')
     .addHelpText(
       'after',
@@ -32,16 +36,24 @@ Examples:
 
 async function run(options: Options): Promise<void> {
   const given = settingsOf(options);
-  const log = await beginProcess(given);
+  requireServable(given);
+  // Before anything is started: of two starts on one folder the second must not touch what the first runs.
+  const steps: (() => Promise<void>)[] = [await takeLock(path.join(given.dataDir, 'run', 'up.lock'))];
   const until = new RunUntilSignal();
-  const steps: (() => Promise<void>)[] = [];
   try {
+    const log = await beginProcess(given);
     const servers = await startLocalServers(given, { s3: options.s3 === true, log });
     steps.unshift(() => servers.stop());
-    await startAll({ ...given, ...servers.settings }, servers, { log, until, steps });
+    until.throwIfStopped();
+    await startAll({ ...given, ...servers.settings }, servers, {
+      log,
+      until,
+      steps,
+      json: options.json === true,
+    });
   } catch (error) {
-    await stopAll(steps).catch((fault: unknown) => {
-      log.warn({ err: fault }, 'stopping after a failed start');
+    await runAll(steps).catch((fault: unknown) => {
+      console.error(`akosha: stopping after a failed start: ${messageOf(fault)}`);
     });
     throw error;
   }
@@ -53,16 +65,18 @@ interface Running {
   until: RunUntilSignal;
   /** What is to be stopped, the last started first. */
   steps: (() => Promise<void>)[];
+  json: boolean;
 }
 
 async function startAll(
   settings: Settings,
   servers: LocalServers,
-  { log, until, steps }: Running,
+  { log, until, steps, json }: Running,
 ): Promise<void> {
   const where = processOptions(settings, log, servers.temporalAddress);
   const agent = await startAgent(where);
   steps.unshift(() => agent.stop());
+  until.throwIfStopped();
   const server = await startServer({
     ...where,
     metrics: createMetrics(),
@@ -81,10 +95,21 @@ async function startAll(
   steps.unshift(() => server.stop());
   await record(settings, servers, server, agent, where.namespace, where.connectionOptions.address);
   steps.unshift(() => removeRunRecord(settings.dataDir));
+  if (json) console.log(JSON.stringify(addresses(server, servers, agent)));
   log.info(
     { api: server.api.url, temporalUi: servers.temporalUiUrl, systemId: agent.systemId },
     'akosha is up',
   );
+}
+
+function addresses(server: ServerProcess, servers: LocalServers, agent: AgentProcess) {
+  return {
+    pid: process.pid,
+    api_url: server.api.url,
+    temporal_address: servers.temporalAddress ?? null,
+    temporal_ui_url: servers.temporalUiUrl,
+    system_id: agent.systemId,
+  };
 }
 
 function record(

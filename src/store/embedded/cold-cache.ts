@@ -6,17 +6,30 @@ import type { ObjectStore } from '../../objects/index.js';
 import type { WrittenObject } from '../store.js';
 
 export interface ColdCacheOptions {
+  /** The cache's alone: whatever else lies in it is deleted. */
   folder: string;
   archive: ObjectStore;
+  /** Kept to but for files that a search uses at the moment. */
   maxBytes: number;
   hashFile: (path: string) => Promise<{ bytes: number; sha256: string }>;
 }
 
+/** Downloads at once: enough to fill a line, few enough that a search over years does not take every connection and descriptor. */
+const DOWNLOADS = 8;
+
+const CACHED = /^[0-9a-f]{64}\.parquet$/;
+
 /** Downloaded cold objects. Derived: deleting the folder costs downloads only. Least recently used out first. */
 export class ColdCache {
   readonly #options: ColdCacheOptions;
+  /** Bytes of each file, the least recently used first. */
+  readonly #files = new Map<string, number>();
   readonly #loading = new Map<string, Promise<string>>();
+  readonly #removing = new Map<string, Promise<void>>();
   readonly #inUse = new Map<string, number>();
+  readonly #waiting: (() => void)[] = [];
+  #downloads = 0;
+  #prepared: Promise<void> | undefined;
 
   constructor(options: ColdCacheOptions) {
     this.#options = options;
@@ -24,31 +37,57 @@ export class ColdCache {
 
   /** Runs `work` on local copies of these objects, which stay until it is done. */
   async use<T>(objects: readonly WrittenObject[], work: (files: string[]) => Promise<T>): Promise<T> {
-    const names = objects.map((object) => this.#file(object.name));
-    for (const name of names) this.#inUse.set(name, (this.#inUse.get(name) ?? 0) + 1);
+    const files = objects.map((object) => this.#file(object.name));
+    for (const file of files) this.#inUse.set(file, (this.#inUse.get(file) ?? 0) + 1);
     try {
-      return await work(await Promise.all(objects.map((object) => this.#ensure(object))));
+      await this.#prepare();
+      // All settle before any may be evicted: a download that ends after its search failed would stay uncounted otherwise.
+      const loaded = await Promise.allSettled(objects.map((object) => this.#ensure(object)));
+      for (const outcome of loaded) if (outcome.status === 'rejected') throw outcome.reason;
+      return await work(files);
     } finally {
-      for (const name of names) {
-        const uses = (this.#inUse.get(name) ?? 1) - 1;
-        if (uses === 0) this.#inUse.delete(name);
-        else this.#inUse.set(name, uses);
-      }
+      for (const file of files) this.#release(file);
+      await this.#evict();
     }
   }
 
   /** Takes over a file that was read back and verified, so that the first search need not fetch it again. */
   async adopt(object: WrittenObject, file: string): Promise<void> {
+    await this.#prepare();
     await mkdir(this.#options.folder, { recursive: true });
-    await rename(file, this.#file(object.name));
+    const cached = this.#file(object.name);
+    await rename(file, cached);
+    this.#touch(cached, object.bytes);
+    await this.#evict();
   }
 
   async remove(name: string): Promise<void> {
-    await rm(this.#file(name), { force: true });
+    await this.#remove(this.#file(name));
   }
 
   #file(name: string): string {
     return path.join(this.#options.folder, `${createHash('sha256').update(name).digest('hex')}.parquet`);
+  }
+
+  /** Finds what an earlier process left, before the first of this one's own files: later a partial one would be taken for a leftover. */
+  #prepare(): Promise<void> {
+    this.#prepared ??= this.#takeStock().catch((error: unknown) => {
+      this.#prepared = undefined;
+      throw error;
+    });
+    return this.#prepared;
+  }
+
+  async #takeStock(): Promise<void> {
+    await mkdir(this.#options.folder, { recursive: true });
+    const found: { file: string; bytes: number; usedAt: number }[] = [];
+    for (const name of await readdir(this.#options.folder)) {
+      const file = path.join(this.#options.folder, name);
+      const { size, mtimeMs } = await stat(file);
+      if (CACHED.test(name)) found.push({ file, bytes: size, usedAt: mtimeMs });
+      else await rm(file, { recursive: true, force: true });
+    }
+    for (const { file, bytes } of found.sort((a, b) => a.usedAt - b.usedAt)) this.#touch(file, bytes);
   }
 
   #ensure(object: WrittenObject): Promise<string> {
@@ -61,12 +100,21 @@ export class ColdCache {
   }
 
   async #load(object: WrittenObject, file: string): Promise<string> {
+    // Its eviction may have begun before it came into use, and a file that is about to go must not be found.
+    await this.#removing.get(file);
     const found = await stat(file).catch(() => undefined);
     if (found?.size === object.bytes) {
+      // The order of use survives a restart.
       const now = new Date();
       await utimes(file, now, now);
-      return file;
+    } else {
+      await this.#inTurn(() => this.#download(object, file));
     }
+    this.#touch(file, object.bytes);
+    return file;
+  }
+
+  async #download(object: WrittenObject, file: string): Promise<void> {
     await mkdir(this.#options.folder, { recursive: true });
     const partial = `${file}.${randomUUID()}`;
     try {
@@ -82,25 +130,52 @@ export class ColdCache {
     } finally {
       await rm(partial, { force: true });
     }
-    await this.#evict();
-    return file;
+  }
+
+  /** Runs `download` when fewer than `DOWNLOADS` others do, first come first served. */
+  async #inTurn(download: () => Promise<void>): Promise<void> {
+    if (this.#downloads < DOWNLOADS) this.#downloads++;
+    // Whoever ends hands on its place, so that the count stays.
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      await download();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#downloads--;
+      else next();
+    }
+  }
+
+  #touch(file: string, bytes: number): void {
+    this.#files.delete(file);
+    this.#files.set(file, bytes);
+  }
+
+  #release(file: string): void {
+    const uses = (this.#inUse.get(file) ?? 1) - 1;
+    if (uses === 0) this.#inUse.delete(file);
+    else this.#inUse.set(file, uses);
   }
 
   async #evict(): Promise<void> {
-    const names = await readdir(this.#options.folder);
-    const files = await Promise.all(
-      names.map(async (name) => {
-        const file = path.join(this.#options.folder, name);
-        const found = await stat(file).catch(() => undefined);
-        return { file, bytes: found?.size ?? 0, usedAt: found?.mtimeMs ?? 0 };
-      }),
-    );
-    let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
-    for (const { file, bytes } of files.sort((a, b) => a.usedAt - b.usedAt)) {
-      if (total <= this.#options.maxBytes) return;
-      if (this.#inUse.has(file) || !file.endsWith('.parquet')) continue;
-      await rm(file, { force: true });
+    let total = 0;
+    for (const bytes of this.#files.values()) total += bytes;
+    const victims: string[] = [];
+    for (const [file, bytes] of this.#files) {
+      if (total <= this.#options.maxBytes) break;
+      if (this.#inUse.has(file)) continue;
+      victims.push(file);
       total -= bytes;
     }
+    await Promise.all(victims.map((file) => this.#remove(file)));
+  }
+
+  #remove(file: string): Promise<void> {
+    this.#files.delete(file);
+    const removing = rm(file, { force: true }).finally(() => {
+      if (this.#removing.get(file) === removing) this.#removing.delete(file);
+    });
+    this.#removing.set(file, removing);
+    return removing;
   }
 }

@@ -118,6 +118,7 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     closeExpiredOperations: () => closeExpired(context),
     sweepRows: (options) => sweepRows(context, options),
     chooseObjects: (names, options) => catalog.write.chooseObjects(names, { ...options, now: context.now() }),
+    unnamedObjects: () => catalog.read.unnamedObjects(),
     forgetObjects: async (names) => {
       for (const name of names) await context.cold.remove(name);
       await catalog.write.forgetUnnamed('object', names);
@@ -127,6 +128,7 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     searchWords: (...query) => searchWords(context, ...query),
     fetch: (keys, tiers) => fetchMemories(context, keys, tiers),
 
+    failure: () => catalog.failure(),
     checkpoint: async () => {
       await context.tiers.checkpoint();
       await catalog.write.checkpoint();

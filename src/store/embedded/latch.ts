@@ -17,10 +17,6 @@ export class OperationLatch {
     this.#open.set(opId, { controller: new AbortController(), writes: new Set() });
   }
 
-  isOpen(opId: number): boolean {
-    return this.#open.has(opId);
-  }
-
   async write<T>(opId: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const entry = this.#open.get(opId);
     if (entry === undefined) throw closed(opId);

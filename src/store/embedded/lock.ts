@@ -1,37 +1,79 @@
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { AkoshaError } from '../../contract/index.js';
 import { isRunning, processStart } from '../../runtime/index.js';
 
 /**
- * A lock file with the owner's pid and start time. A process that died leaves it behind; since a pid is used again, only pid and
- * start time together say whether the owner lives.
+ * Takes a lock file with the owner's pid and start time, and returns what gives it back. A process that died leaves it behind; since
+ * a pid is used again, only pid and start time together say whether the owner lives. Raises `StoreLocked` where it does.
  */
 export async function lockStore(folder: string): Promise<() => Promise<void>> {
   await mkdir(folder, { recursive: true });
   const file = path.join(folder, 'lock');
-  const mine = `${process.pid} ${processStart(process.pid) ?? ''}`;
-  for (;;) {
-    try {
-      const handle = await open(file, 'wx');
-      await handle.writeFile(mine);
-      await handle.close();
-      return () => rm(file, { force: true });
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-      await removeIfStale(file);
-    }
+  // The last line tells this lock from another of the same process.
+  const mine = `${process.pid} ${processStart(process.pid) ?? ''}\n${randomUUID()}\n`;
+  while (!(await tryLock(file, mine))) {
+    const found = await readLock(file);
+    if (found === undefined) continue;
+    refuseIfAlive(file, found);
+    await removeStale(file, found);
+  }
+  return async () => {
+    if ((await readLock(file)) === mine) await rm(file, { force: true });
+  };
+}
+
+/** By link, so that the lock is never seen without its owner, and of many who try one succeeds. */
+async function tryLock(file: string, mine: string): Promise<boolean> {
+  const own = `${file}.${process.pid}.${randomUUID()}`;
+  try {
+    await writeFile(own, mine);
+    await link(own, file);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await rm(own, { force: true });
   }
 }
 
-async function removeIfStale(file: string): Promise<void> {
-  const content = await readFile(file, 'utf8').catch(() => '');
-  const [pid, startedAt] = content.split(' ');
-  if (pid !== undefined && startedAt !== undefined && isRunning({ pid: Number(pid), startedAt })) {
-    throw new AkoshaError(
-      'StoreLocked',
-      `process ${pid} owns ${file}: stop it, or set AKOSHA_DATA_DIR to another folder`,
-    );
+async function readLock(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
   }
-  await rm(file, { force: true });
+}
+
+/** The start time may hold spaces. */
+function refuseIfAlive(file: string, found: string): void {
+  const [, pid, startedAt] = /^(\d+) (.+)$/m.exec(found) ?? [];
+  if (pid === undefined || startedAt === undefined || !isRunning({ pid: Number(pid), startedAt })) return;
+  throw new AkoshaError(
+    'StoreLocked',
+    `process ${pid} owns ${file}: stop it, or set AKOSHA_DATA_DIR to another folder`,
+  );
+}
+
+/**
+ * By rename, so that of two who find a lock stale one removes it. Should the name hold a newer lock by then, it is put back.
+ * A third process could take the name in that instant; it then fails to open the tier files, which DuckDB itself locks.
+ */
+async function removeStale(file: string, found: string): Promise<void> {
+  const aside = `${file}.${process.pid}.${randomUUID()}`;
+  try {
+    await rename(file, aside);
+    if ((await readLock(aside)) !== found) await link(aside, file);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'EEXIST') throw error;
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

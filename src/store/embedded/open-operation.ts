@@ -24,7 +24,11 @@ export abstract class OpenOperation implements Operation {
       archive.putFile(name, put.file, { createOnly: true, signal }).catch(ignoreOwnPut),
     );
     failPoint(put.failPoint);
-    await archive.getFile(name, put.back);
+    await archive.getFile(name, put.back).catch((error: unknown) => {
+      // Missing is like different: the attempt is over, and the next one writes anew.
+      if (!isAkoshaError(error, 'ObjectNotFound')) throw error;
+      throw new AkoshaError('ObjectCorrupt', `${name} was put and is not there`, { cause: error });
+    });
     const found = await hashFile(put.back);
     if (found.sha256 !== sha256) {
       throw new AkoshaError(
@@ -37,8 +41,11 @@ export abstract class OpenOperation implements Operation {
 
   async close(): Promise<void> {
     await this.context.latch.close(this.opId);
-    if (!this.committed) await this.context.catalog.write.abortOperation(this.opId, this.context.now());
-    await this.release();
+    try {
+      if (!this.committed) await this.context.catalog.write.abortOperation(this.opId, this.context.now());
+    } finally {
+      await this.release();
+    }
   }
 
   /** Frees what the operation holds outside the catalog. */

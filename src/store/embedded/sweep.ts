@@ -14,7 +14,8 @@ export async function sweepRows(context: EngineContext, options: SweepOptions): 
   for (const tier of TABLE_TIERS) {
     for (const table of await context.tiers.tables(tier)) {
       swept.rows += await sweepTable(context, table, options);
-      if (await dropIfEmpty(context.tiers, table)) swept.tables++;
+      if (!(await dropIfEmpty(context.tiers, table))) continue;
+      swept.tables++;
       failPoint('sweep.after-drop');
     }
   }
@@ -35,8 +36,8 @@ async function sweepTable(
   for (let i = 0; i < standing.length; i += CHUNK) {
     const clock = { now: context.now(), unnamedBefore };
     const chosen = await catalog.write.chooseRows(standing.slice(i, i + CHUNK), clock);
-    failPoint('sweep.after-choice');
     if (chosen.length === 0) continue;
+    failPoint('sweep.after-choice');
     await deleteRows(tiers, table, chosen);
     failPoint('sweep.after-rows');
     await catalog.write.forgetUnnamed('row', chosen.map(String));

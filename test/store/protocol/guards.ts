@@ -87,8 +87,8 @@ export const GUARDS: readonly Guard[] = [
     without: [
       {
         file: INGEST,
-        from: 'p.hash = incoming.hash AND p.ord < $order AND EXISTS',
-        to: 'p.hash = incoming.hash AND 0 AND EXISTS',
+        from: 'p.hash = incoming.hash AND p.ord < $gap',
+        to: 'p.hash = incoming.hash AND $gap < -1',
       },
     ],
     scenario: async (world) => {

@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { AkoshaError } from '../../../contract/index.js';
-import { entryPoint } from '../../../runtime/index.js';
+import { entryPoint, runAll } from '../../../runtime/index.js';
 import type { CatalogResponse, CatalogThreadData } from './catalog-thread.js';
 import type { READ_METHODS, Remote, WRITE_METHODS } from './methods.js';
 
@@ -17,8 +16,11 @@ interface Waiting {
 class CatalogThread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #exited: Promise<void>;
   #nextId = 1;
-  #failure: Error | undefined;
+  #answered = false;
+  #closing = false;
+  #ended: Error | undefined;
 
   constructor(data: CatalogThreadData) {
     this.#worker = new Worker(entryPoint(import.meta.url, './catalog-thread.js'), { workerData: data });
@@ -26,21 +28,31 @@ class CatalogThread {
       this.#settle(response);
     });
     this.#worker.on('error', (error) => {
-      this.#fail(
-        new AkoshaError('StoreDamaged', `catalog at ${data.path}: ${error.message}`, { cause: error }),
-      );
+      // Before its first answer it could not open the file; later the file stood, and a restarted server goes on with it.
+      const type = this.#answered ? 'StoreClosed' : 'StoreDamaged';
+      this.#end(new AkoshaError(type, `catalog at ${data.path}: ${error.message}`, { cause: error }));
     });
-    this.#worker.on('exit', () => {
-      this.#fail(new AkoshaError('StoreClosed', 'the catalog is closed'));
+    this.#exited = new Promise((resolve) => {
+      this.#worker.on('exit', (code) => {
+        const how = this.#closing ? 'is closed' : `lost a thread (exit code ${code}): restart the server`;
+        this.#end(new AkoshaError('StoreClosed', `the catalog at ${data.path} ${how}`));
+        resolve();
+      });
     });
   }
 
+  /** A dead thread refuses at once, so that the least loaded one must not be it. */
   get load(): number {
-    return this.#waiting.size;
+    return this.#ended === undefined ? this.#waiting.size : Infinity;
+  }
+
+  /** Why it answers no more, unless it was closed. */
+  get failure(): Error | undefined {
+    return this.#closing ? undefined : this.#ended;
   }
 
   call(method: string, args: unknown[]): Promise<unknown> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
@@ -49,13 +61,13 @@ class CatalogThread {
   }
 
   async close(): Promise<void> {
-    if (this.#failure !== undefined) return;
-    const exited = once(this.#worker, 'exit');
-    await this.call('close', []);
-    await exited;
+    this.#closing = true;
+    if (this.#ended === undefined) await this.call('close', []);
+    await this.#exited;
   }
 
   #settle(response: CatalogResponse): void {
+    this.#answered = true;
     const waiting = this.#waiting.get(response.id);
     this.#waiting.delete(response.id);
     if (waiting === undefined) return;
@@ -63,9 +75,9 @@ class CatalogThread {
     else waiting.reject(revive(response.error));
   }
 
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    for (const { reject } of this.#waiting.values()) reject(this.#failure);
+  #end(error: Error): void {
+    this.#ended ??= error;
+    for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();
   }
 }
@@ -91,19 +103,41 @@ export class Catalog {
 
   /** `firstEpoch` is what a new catalog starts with. Raises `StoreDamaged` where the file cannot be opened. */
   static async open(path: string, firstEpoch: () => Promise<number>): Promise<Catalog> {
-    const writer = new CatalogThread({ path, mode: 'write' });
-    const probe = remote<CatalogWriter>((method, args) => writer.call(method, args));
-    // The writer's first answer proves that the schema stands, so that readers never open an empty file.
-    await probe.openOperations('');
-    const readers = Array.from({ length: READERS }, () => new CatalogThread({ path, mode: 'read' }));
-    const catalog = new Catalog(writer, readers);
-    if ((await catalog.read.currentEpoch()) === 0) await catalog.write.ensureEpoch(await firstEpoch());
-    return catalog;
+    const threads: CatalogThread[] = [];
+    const start = (mode: CatalogThreadData['mode']): CatalogThread => {
+      const thread = new CatalogThread({ path, mode });
+      threads.unshift(thread);
+      return thread;
+    };
+    try {
+      const writer = start('write');
+      const probe = remote<CatalogWriter>((method, args) => writer.call(method, args));
+      // The writer's first answer proves that the schema stands, so that readers never open an empty file.
+      await probe.openOperations('');
+      const readers = Array.from({ length: READERS }, () => start('read'));
+      const catalog = new Catalog(writer, readers);
+      if ((await catalog.read.currentEpoch()) === 0) await catalog.write.ensureEpoch(await firstEpoch());
+      return catalog;
+    } catch (error) {
+      // A thread that is left keeps the process from ending. What went wrong first is what to tell.
+      await closeAll(threads).catch(() => undefined);
+      throw error;
+    }
   }
 
-  async close(): Promise<void> {
-    for (const thread of this.#threads) await thread.close();
+  /** Why the catalog works no more, or not fully: a thread of it died. Undefined while all is well, and once it is closed. */
+  failure(): Error | undefined {
+    return this.#threads.find((thread) => thread.failure !== undefined)?.failure;
   }
+
+  close(): Promise<void> {
+    return closeAll(this.#threads);
+  }
+}
+
+/** The readers first: the one that closes a SQLite file last folds its log into it, and a reader may not write. */
+function closeAll(threads: readonly CatalogThread[]): Promise<void> {
+  return runAll(threads.map((thread) => () => thread.close()));
 }
 
 function leastLoaded(threads: readonly CatalogThread[]): CatalogThread {

@@ -56,14 +56,15 @@ export function stageTexts(
   texts: readonly { n: number; content: string }[],
 ): void {
   db.run(
-    `UPDATE incoming SET content = t.value ->> 'content' FROM json_each($texts) t
-     WHERE stage = $stage AND row_id IS NOT NULL AND n = t.value ->> 'n'`,
+    `INSERT INTO incoming_texts SELECT $stage, value ->> 'n', value ->> 'content' FROM json_each($texts) WHERE true
+     ON CONFLICT DO NOTHING`,
     { stage, texts: JSON.stringify(texts) },
   );
 }
 
 export function dropStage(db: CatalogDatabase, stage: string): void {
   db.run(`DELETE FROM incoming WHERE stage = $stage`, { stage });
+  db.run(`DELETE FROM incoming_texts WHERE stage = $stage`, { stage });
 }
 
 /**
@@ -113,7 +114,14 @@ function requireTurn(db: CatalogDatabase, upload: UploadRef): number {
  * no ledger row yet lies between their placement and this upload, so its late arrival must find the newer order.
  */
 function classify(db: CatalogDatabase, stage: string, upload: UploadRef, order: number): void {
-  const parameters = { stage, system: upload.systemId, upload: upload.uploadId, order };
+  // An unchanged row has to be written again where a gap lies between its order and this one: where it lies below the
+  // greatest gap below this one.
+  const gap = db.number(
+    `SELECT coalesce(max(ord), -1) FROM (
+       SELECT ord FROM uploads WHERE system_id = $system AND state IN ('pending', 'quarantined') AND upload_id <> $upload
+       UNION ALL SELECT ord FROM gaps WHERE system_id = $system) WHERE ord < $order`,
+    { system: upload.systemId, upload: upload.uploadId, order },
+  );
   db.run(
     `UPDATE incoming SET pid = (SELECT pid FROM placements p
        WHERE p.system_id = $system AND p.kind = incoming.kind AND p.memory_id = incoming.memory_id)
@@ -127,16 +135,12 @@ function classify(db: CatalogDatabase, stage: string, upload: UploadRef, order: 
          OR (t.scope = 'memory' AND t.kind = incoming.kind AND t.memory_id = incoming.memory_id))) THEN 'refused'
        WHEN pid IS NULL THEN 'new'
        ELSE (SELECT CASE
-         WHEN p.hash = incoming.hash AND p.ord < $order AND EXISTS (
-             SELECT 1 FROM uploads u WHERE u.system_id = $system AND u.ord < $order AND u.ord > p.ord
-               AND u.upload_id <> $upload AND u.state IN ('pending', 'quarantined')
-             UNION ALL SELECT 1 FROM gaps g WHERE g.system_id = $system AND g.ord < $order AND g.ord > p.ord)
-           THEN 'rewritten'
+         WHEN p.hash = incoming.hash AND p.ord < $gap THEN 'rewritten'
          WHEN p.hash = incoming.hash THEN 'unchanged'
          WHEN p.ord < $order THEN 'changed'
          ELSE 'superseded' END FROM placements p WHERE p.pid = incoming.pid) END
      WHERE stage = $stage`,
-    parameters,
+    { stage, system: upload.systemId, order, gap },
   );
 }
 
@@ -213,9 +217,9 @@ function indexTexts(db: CatalogDatabase, stage: string, systemId: string): void 
     { stage },
   );
   db.run(
-    `INSERT INTO memory_text (rowid, content) SELECT p.pid, i.content FROM incoming i JOIN placements p
-       ON p.system_id = $system AND p.kind = i.kind AND p.memory_id = i.memory_id AND p.row_id = i.row_id
-     WHERE i.stage = $stage AND i.deleted = 0`,
+    `INSERT INTO memory_text (rowid, content) SELECT p.pid, t.content FROM incoming i
+     JOIN incoming_texts t ON t.stage = i.stage AND t.n = i.n
+     JOIN placements p ON p.row_id = i.row_id AND p.system_id = $system WHERE i.stage = $stage AND i.deleted = 0`,
     { stage, system: systemId },
   );
 }

@@ -45,6 +45,7 @@ export const READ_METHODS = {
   countDue: moves.countDue,
   coldPartitionsDue: moves.coldPartitionsDue,
   countPlaced: sweep.countPlaced,
+  unnamedObjects: sweep.unnamedObjects,
   placements: lookup.placements,
   searchText: lookup.searchText,
   coldObjects: lookup.coldObjects,

@@ -1,4 +1,3 @@
-import { AkoshaError } from '../../../contract/index.js';
 import type { ColdPartitionDue, WrittenObject } from '../../store.js';
 import type { CatalogDatabase } from './database.js';
 import { closeOperation, openOperation, requireOpen } from './operations.js';
@@ -174,10 +173,4 @@ export function coldPartitionsDue(
      GROUP BY 1, 2, 3 HAVING count(*) >= $minRows OR min(p.own_time) <= $overdueCutoff ORDER BY 2, 3, 1`,
     input,
   );
-}
-
-/** Fails where a store's file and its placements cannot both be right. */
-export function requireRows(expected: number, found: number, what: string): void {
-  if (expected !== found)
-    throw new AkoshaError('VerifyFailed', `${what}: ${found} of ${expected} rows are as they should be`);
 }

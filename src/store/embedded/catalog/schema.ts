@@ -35,6 +35,7 @@ CREATE TABLE uploads (
 ) WITHOUT ROWID;
 CREATE INDEX uploads_by_order ON uploads (system_id, ord);
 CREATE INDEX uploads_unfinished ON uploads (system_id, state) WHERE state IN ('pending', 'committed', 'receipted');
+CREATE INDEX uploads_by_state ON uploads (state, system_id);
 
 -- Orders that a later manifest names as its predecessor and that have not arrived.
 CREATE TABLE gaps (system_id TEXT NOT NULL, ord INTEGER NOT NULL, PRIMARY KEY (system_id, ord)) WITHOUT ROWID;
@@ -73,6 +74,7 @@ CREATE TABLE objects (
   min_own_time INTEGER NOT NULL,
   max_own_time INTEGER NOT NULL
 );
+CREATE INDEX objects_by_kind ON objects (kind, system_id);
 
 -- For each memory the one row that counts.
 CREATE TABLE placements (
@@ -95,7 +97,10 @@ CREATE TABLE placements (
 CREATE UNIQUE INDEX placements_by_key ON placements (system_id, kind, memory_id);
 CREATE UNIQUE INDEX placements_by_row ON placements (row_id);
 CREATE INDEX placements_by_age ON placements (tier, own_time);
+CREATE INDEX placements_by_system_age ON placements (tier, system_id, own_time);
 CREATE INDEX placements_by_keeper ON placements (keeper_id);
+-- Without it the foreign key reads all placements for each object that goes.
+CREATE INDEX placements_by_object ON placements (object_id) WHERE object_id IS NOT NULL;
 
 -- What a derived index has to follow.
 CREATE TABLE changes (
@@ -141,13 +146,13 @@ CREATE TEMP TABLE incoming (
   own_time INTEGER NOT NULL,
   project TEXT,
   deleted INTEGER NOT NULL DEFAULT 0,
-  content TEXT,
   row_id INTEGER,
   tier TEXT,
   pid INTEGER,
   class TEXT,
   PRIMARY KEY (stage, kind, memory_id)
 ) WITHOUT ROWID;
+CREATE TEMP TABLE incoming_texts (stage TEXT, n INTEGER, content TEXT, PRIMARY KEY (stage, n)) WITHOUT ROWID;
 `;
 
 /** Ids of an epoch lie in one block of 2^36, below 2^53 for 131,071 epochs, so that they stay exact in a double. */

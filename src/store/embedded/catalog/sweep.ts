@@ -101,6 +101,16 @@ export function forgetUnnamed(db: CatalogDatabase, what: 'row' | 'object', ids: 
   });
 }
 
+/** Objects on record that no placement names: garbage, or gone already where a sweep died between its two steps. */
+export function unnamedObjects(db: CatalogDatabase): string[] {
+  return db
+    .all<{ name: string }>(
+      `SELECT name FROM objects b WHERE NOT EXISTS (SELECT 1 FROM placements p WHERE p.keeper_id = b.object_id)
+       ORDER BY name LIMIT 10000`,
+    )
+    .map((row) => row.name);
+}
+
 /** Rows per tier table that placements name: a table that holds no more than that has nothing to sweep. */
 export function countPlaced(db: CatalogDatabase, from: number, until: number, tier: 'hot' | 'warm'): number {
   return db.number(
@@ -113,5 +123,8 @@ export function countPlaced(db: CatalogDatabase, from: number, until: number, ti
 const CHANGES_KEPT_MS = 7 * 86_400_000;
 
 export function trimChanges(db: CatalogDatabase, now: number): number {
-  return db.run(`DELETE FROM changes WHERE at < $before`, { before: now - CHANGES_KEPT_MS });
+  const before = now - CHANGES_KEPT_MS;
+  // What was found unnamed so long ago and is still noted has gone without its note.
+  db.run(`DELETE FROM unnamed WHERE since < $before`, { before });
+  return db.run(`DELETE FROM changes WHERE at < $before`, { before });
 }

@@ -1,6 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { MovingRow } from '../catalog/moves.js';
-import { requireRows } from '../catalog/moves.js';
 import {
   COMMON_COLUMNS,
   createTableSql,
@@ -14,10 +13,10 @@ import {
   type PeriodTable,
   type TableTier,
 } from './tables.js';
-import { queryNumber, type TierDatabase } from './tier-database.js';
+import { queryNumber, requireRows, type TierDatabase } from './tier-database.js';
 
-/** Least cosine between a vector and its int8 copy: rounding 384 components costs far less, a wrong scale far more. */
-const MIN_COPY_COSINE = 0.99;
+/** Most that rounding may cost a component, in steps of its scale; half a step, and something for the float. */
+const MAX_ROUNDING = 0.51;
 
 const SHARED = COMMON_COLUMNS.filter(
   (column) => column !== 'row_id' && column !== 'op_id' && column !== 'ord',
@@ -85,11 +84,13 @@ export class MoveStaging {
     });
   }
 
-  /** Reads the copies back, and compares every column with the source, the vectors by their angle. */
+  /** Reads the copies back, and compares every column with the source, the vectors component by component. */
   async verifyWarm(): Promise<void> {
     const same = SHARED.map((column) => `c.${column} IS NOT DISTINCT FROM m.${column}`).join(' AND ');
-    const angle = `(m.embedding IS NULL OR list_max(list_transform(CAST(m.embedding AS FLOAT[]), lambda x: abs(x))) = 0
-      OR array_cosine_similarity(m.embedding, CAST(c.vector AS FLOAT[384])) >= ${MIN_COPY_COSINE})`;
+    // In DOUBLE: a foreign vector may hold components whose squares, or whose scale times 127, no FLOAT can.
+    const rounding = `list_max(list_transform(list_zip(CAST(m.embedding AS DOUBLE[]), CAST(c.vector AS DOUBLE[])),
+      lambda pair: abs(pair[1] - pair[2] * CAST(c.scale AS DOUBLE))))`;
+    const angle = `(m.embedding IS NULL AND c.vector IS NULL OR ${rounding} <= ${MAX_ROUNDING} * c.scale)`;
     let equal = 0;
     for (const table of periods('warm', this.#rows)) {
       equal += await queryNumber(

@@ -10,10 +10,13 @@ import {
   tableFor,
   timestampSql,
 } from './tables.js';
-import { queryRows, type TierDatabase } from './tier-database.js';
+import { queryNumber, queryRows, requireRows, type TierDatabase } from './tier-database.js';
 
 /** Rows per message to the catalog's thread: some megabytes at most, so that others' calls come in between. */
 const CHUNK = 10_000;
+
+/** Texts are counted by bytes, because one can be hundreds of kilobytes. */
+const TEXT_PART_BYTES = 4_000_000;
 
 /** The keys of a rows file, in parts. `n` is the row's place in the file. */
 export async function* readKeys(tiers: TierDatabase, rowsFile: string): AsyncGenerator<IncomingRow[]> {
@@ -80,7 +83,8 @@ export class IngestStaging {
         `CREATE TEMP TABLE staged AS
          SELECT a.n, a.tier, a.row_id, ${input.opId}::BIGINT AS op_id, ${literal(input.systemId)} AS system_id, r.kind,
            r.memory_id, r.hash, ${input.order}::BIGINT AS ord, ${literal(input.uploadId)} AS upload_id, r.own_time, r.content,
-           r.project, r.tags, r.fields, r.embedding
+           r.project, r.tags, r.fields, r.embedding,
+           CAST(sum(strlen(r.content)) OVER (ORDER BY a.n) // ${TEXT_PART_BYTES} AS BIGINT) AS part
          FROM read_parquet(${literal(input.rowsFile)}, file_row_number = true) r
          JOIN assigned a ON a.n = r.file_row_number`,
       );
@@ -93,14 +97,12 @@ export class IngestStaging {
 
   /** The texts of the rows, in parts, for the text index. */
   async *texts(): AsyncGenerator<{ n: number; content: string }[]> {
-    // Smaller parts than of keys: a text can be hundreds of kilobytes.
-    const part = 500;
-    for (let offset = 0; ; offset += part) {
+    const last = await queryNumber(this.#connection, 'SELECT coalesce(max(part), -1) FROM staged');
+    for (let part = 0; part <= last; part++) {
       const rows = await queryRows<{ n: bigint; content: string }>(
         this.#connection,
-        `SELECT n, content FROM staged ORDER BY n LIMIT ${part} OFFSET ${offset}`,
+        `SELECT n, content FROM staged WHERE part = ${part}`,
       );
-      if (rows.length === 0) return;
       yield rows.map((row) => ({ n: Number(row.n), content: row.content }));
     }
   }
@@ -120,15 +122,18 @@ export class IngestStaging {
     const tables = new Map(
       times.map(({ own }) => tableFor(tier, Number(own))).map((table) => [table.name, table]),
     );
+    const staged = await queryNumber(this.#connection, `SELECT count(*) FROM staged WHERE tier = '${tier}'`);
     await this.#tiers.write(tier, this.#connection, async () => {
+      let inserted = 0;
       for (const table of tables.values()) {
         const source = `(SELECT * FROM staged WHERE tier = '${tier}'
           AND own_time >= ${timestampSql(table.from)} AND own_time < ${timestampSql(table.until)})`;
         const columns = COMMON_COLUMNS.join(', ');
         const select = tier === 'hot' ? `SELECT ${columns}, embedding FROM ${source}` : quantisedSql(source);
         await this.#connection.run(createTableSql(table));
-        await this.#connection.run(`INSERT INTO ${qualified(table)} ${select}`);
+        inserted += (await this.#connection.run(`INSERT INTO ${qualified(table)} ${select}`)).rowsChanged;
       }
+      requireRows(staged, inserted, `rows inserted into ${tier}`);
     });
   }
 

@@ -136,3 +136,9 @@ export async function queryNumber(connection: DuckDBConnection, sql: string): Pr
   const [row] = await queryRows<Record<string, unknown>>(connection, sql);
   return row === undefined ? 0 : Number(Object.values(row)[0]);
 }
+
+/** Fails where a store's file and its placements cannot both be right. */
+export function requireRows(expected: number, found: number, what: string): void {
+  if (expected !== found)
+    throw new AkoshaError('VerifyFailed', `${what}: ${found} of ${expected} rows are as they should be`);
+}

@@ -1,0 +1,93 @@
+import { isAkoshaError, messageOf, type UploadRef } from '../contract/index.js';
+import type { IngestContext } from './context.js';
+
+/** An upload that could not be read or finished. It stays where it is for the next look. */
+export interface FailedUpload {
+  ref: UploadRef;
+  reason: string;
+}
+
+export interface Discovered {
+  /** Uploads that are in the queue since now. */
+  added: UploadRef[];
+  /** Inbox entries, or folders, that were looked at. */
+  seen: number;
+  /** Systems with something new. */
+  systems: string[];
+  failed: FailedUpload[];
+}
+
+/** Objects read at once: enough to hide the store's latency, few enough to spare its connections. */
+const CONCURRENCY = 8;
+
+/** Failed uploads that one line of the log names: where it is more, they fail alike. */
+const LOGGED = 10;
+
+/**
+ * One look for uploads. What fails for one upload is noted, so that it holds up no other; only what must fail for every upload
+ * ends the look.
+ */
+export class Look {
+  readonly added: UploadRef[] = [];
+  seen = 0;
+  readonly #context: IngestContext;
+  readonly #failed: FailedUpload[] = [];
+  #succeeded = 0;
+  #first: unknown;
+  #ending: { error: unknown } | undefined;
+
+  constructor(context: IngestContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Runs `step` for every upload, some at once, and returns in their order what it gave. Begins no more of them after a failure
+   * that ends the look.
+   */
+  async each<Ref extends UploadRef, T>(refs: readonly Ref[], step: (ref: Ref) => Promise<T>): Promise<T[]> {
+    const results: T[] = [];
+    for (let i = 0; i < refs.length && this.#ending === undefined; i += CONCURRENCY) {
+      const batch = refs.slice(i, i + CONCURRENCY);
+      for (const result of await Promise.all(batch.map((ref) => this.#run(ref, () => step(ref))))) {
+        results.push(...result);
+      }
+    }
+    return results;
+  }
+
+  /** Raises what ended the look. Called between steps and not in them: what was read before is queued all the same. */
+  throwIfEnded(): void {
+    if (this.#ending !== undefined) throw this.#ending.error;
+  }
+
+  /** Raises where nothing at all succeeded: then it is the store, or what it grants this process. */
+  result(): Discovered {
+    this.throwIfEnded();
+    if (this.#failed.length > 0) {
+      if (this.#succeeded === 0) throw this.#first;
+      this.#context.log?.warn(
+        { failed: this.#failed.length, first: this.#failed.slice(0, LOGGED) },
+        'some uploads could not be looked at; the next look tries again',
+      );
+    }
+    const systems = [...new Set(this.added.map((ref) => ref.systemId))];
+    return { added: this.added, seen: this.seen, systems, failed: this.#failed };
+  }
+
+  /** One result, or none where the step failed. */
+  async #run<T>({ systemId, uploadId }: UploadRef, step: () => Promise<T>): Promise<[T] | []> {
+    try {
+      const result = await step();
+      this.#succeeded++;
+      return [result];
+    } catch (error) {
+      if (isAkoshaError(error, 'Cancelled') || isAkoshaError(error, 'ObjectStoreUnavailable')) {
+        this.#ending ??= { error };
+      } else {
+        this.#first ??= error;
+        this.#failed.push({ ref: { systemId, uploadId }, reason: messageOf(error) });
+      }
+      return [];
+    }
+  }
+}

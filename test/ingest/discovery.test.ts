@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  AkoshaError,
+  inboxKey,
+  manifestKey,
+  receiptKey,
+  type ErrorType,
+  type UploadRef,
+} from '../../src/contract/index.js';
+import { pollInbox, registerUpload, walkUploads } from '../../src/ingest/index.js';
+import type { ObjectStore } from '../../src/objects/index.js';
+import { openIngestWorld, originalId, putOriginal, type IngestWorld } from './support.js';
+
+let world: IngestWorld;
+let systems = 0;
+let systemId: string;
+
+beforeAll(async () => {
+  world = await openIngestWorld();
+});
+beforeEach(() => {
+  systemId = `system-${++systems}`;
+  world.warnings.length = 0;
+});
+afterAll(() => world.close());
+
+const announce = (ref: UploadRef): Promise<void> => world.uploads.put(inboxKey(ref), '');
+
+/** A complete upload with an inbox entry. Discovery reads no files. */
+async function arrive(): Promise<UploadRef> {
+  const ref = { systemId, uploadId: originalId() };
+  await putOriginal(world.uploads, ref, {});
+  await announce(ref);
+  return ref;
+}
+
+/** An upload with an inbox entry, whose manifest breaks the rules. */
+async function arriveBroken(): Promise<UploadRef> {
+  const ref = { systemId, uploadId: originalId() };
+  await world.uploads.put(manifestKey(ref), '{"files": 7}');
+  await announce(ref);
+  return ref;
+}
+
+/** Lets every call pass but those for these keys, or for all. */
+function failing(method: 'get' | 'put', type: ErrorType, ...keys: string[]): Partial<ObjectStore> {
+  const fault = (key: string): void => {
+    if (keys.length === 0 || keys.includes(key)) throw new AkoshaError(type, `${method} ${key}: injected`);
+  };
+  return method === 'get'
+    ? { get: async (key, options) => (fault(key), world.uploads.get(key, options)) }
+    : { put: async (key, body, options) => (fault(key), world.uploads.put(key, body, options)) };
+}
+
+const walk = (context = world.context) => walkUploads(context, () => undefined);
+
+describe('discovery', () => {
+  it('polled twice queues an upload once', async () => {
+    const ref = await arrive();
+    expect(await pollInbox(world.context)).toMatchObject({ added: [ref], systems: [systemId], failed: [] });
+    expect(await pollInbox(world.context)).toMatchObject({ added: [], systems: [], failed: [] });
+    expect(await world.store.nextUpload(systemId)).toMatchObject({ ...ref, state: 'pending' });
+    expect(await registerUpload(world.context, ref)).toBe(false);
+  });
+
+  it('by a walk finds what has no inbox entry', async () => {
+    const ref = { systemId, uploadId: originalId() };
+    await putOriginal(world.uploads, ref, {});
+    expect(await pollInbox(world.context)).toMatchObject({ added: [] });
+    expect(await walk()).toMatchObject({ added: [ref] });
+    expect(await walk()).toMatchObject({ added: [] });
+  });
+
+  it('leaves alone what has no manifest yet', async () => {
+    const ref = { systemId, uploadId: originalId() };
+    await announce(ref);
+    expect(await pollInbox(world.context)).toMatchObject({ added: [], failed: [] });
+    expect(await registerUpload(world.context, ref)).toBe(false);
+    expect(await world.announced(ref)).toBe(true);
+  });
+});
+
+describe('a manifest that breaks the rules', () => {
+  it('is quarantined with its receipt, and its inbox entry goes', async () => {
+    const ref = await arriveBroken();
+    expect(await pollInbox(world.context)).toMatchObject({ added: [ref], failed: [] });
+    const receipt = await world.receipt(ref);
+    expect(receipt).toMatchObject({ status: 'quarantined', upload_id: ref.uploadId });
+    expect(receipt?.reason).toContain('files');
+    expect(await world.announced(ref)).toBe(false);
+  });
+
+  it('holds up no other where its receipt cannot be put, and gets it with the next poll', async () => {
+    const broken = await arriveBroken();
+    const second = await arriveBroken();
+    const good = await arrive();
+    const faulty = world.withFaults(failing('put', 'ObjectStoreRefused', receiptKey(broken)));
+    const found = await pollInbox(faulty);
+    expect(found.added).toEqual(expect.arrayContaining([broken, second, good]));
+    expect(found.failed).toEqual([{ ref: broken, reason: `put ${receiptKey(broken)}: injected` }]);
+    expect(await world.receipt(second)).toBeDefined();
+    expect(await world.receipt(broken)).toBeUndefined();
+    expect(await pollInbox(world.context)).toMatchObject({ failed: [] });
+    expect(await world.receipt(broken)).toMatchObject({ status: 'quarantined' });
+    expect(await world.announced(broken)).toBe(false);
+  });
+
+  it('without a receipt is given one by the walk, once', async () => {
+    const ref = { systemId, uploadId: originalId() };
+    await putOriginal(world.uploads, ref, {});
+    // As a crash between the two leaves it: registered in quarantine, no receipt, and no inbox entry to tell.
+    await world.store.registerUploads([
+      { ...ref, order: 0, previousOrder: null, manifestSha256: '', createdAt: 0, quarantine: 'broken' },
+    ]);
+    const puts: string[] = [];
+    const context = world.withFaults({
+      put: (key, body, options) => (puts.push(key), world.uploads.put(key, body, options)),
+    });
+    await walk(context);
+    expect(await world.receipt(ref)).toMatchObject({ status: 'quarantined', reason: 'broken' });
+    await walk(context);
+    expect(puts.filter((key) => key === receiptKey(ref))).toHaveLength(1);
+  });
+});
+
+describe('an upload that cannot be read now', () => {
+  it.each(['poll', 'walk'])('holds up no other of a %s, is told, and is found later', async (way) => {
+    const look = way === 'poll' ? pollInbox : walk;
+    const [bad, good] = [await arrive(), await arrive()];
+    const found = await look(world.withFaults(failing('get', 'ObjectStoreRefused', manifestKey(bad))));
+    expect(found.added).toEqual([good]);
+    expect(found.failed).toEqual([{ ref: bad, reason: `get ${manifestKey(bad)}: injected` }]);
+    expect(world.warnings).toEqual([{ failed: 1, first: found.failed }]);
+    expect((await look(world.context)).added).toEqual([bad]);
+  });
+
+  it('fails the look where nothing else succeeded: that is about the store', async () => {
+    const ref = await arrive();
+    const faulty = world.withFaults(failing('get', 'ObjectStoreRefused', manifestKey(ref)));
+    await expect(registerUpload(faulty, ref)).rejects.toMatchObject({ type: 'ObjectStoreRefused' });
+  });
+
+  it.each(['ObjectStoreUnavailable', 'Cancelled'] as const)(
+    'ends the look with %s, but what was read is queued',
+    async (type) => {
+      const [bad, good] = [await arrive(), await arrive()];
+      const faulty = world.withFaults(failing('get', type, manifestKey(bad)));
+      await expect(pollInbox(faulty)).rejects.toMatchObject({ type });
+      expect(await world.store.nextUpload(systemId)).toMatchObject(good);
+    },
+  );
+});

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AkoshaError } from '../../src/contract/index.js';
+import type { IngestContext } from '../../src/ingest/index.js';
+import { runInboxPoll } from '../../src/processes/inbox-poll.js';
+import { createLog } from '../../src/telemetry/index.js';
+import { openIngestWorld, type IngestWorld } from '../ingest/support.js';
+
+/** More than two looks check on. */
+const WAITING = 250;
+
+describe('the inbox poll', () => {
+  let world: IngestWorld;
+
+  beforeAll(async () => {
+    world = await openIngestWorld();
+    const found = Array.from({ length: WAITING }, (_, n) => ({
+      systemId: `system-${n}`,
+      uploadId: 'upload',
+      order: 1,
+      previousOrder: null,
+      manifestSha256: '',
+      createdAt: 0,
+    }));
+    await world.store.registerUploads(found);
+  });
+  afterAll(() => world.close());
+
+  /** So many looks: the systems that each checked on, and the backlog it told. */
+  async function poll(
+    looks: number,
+    ingest: IngestContext,
+  ): Promise<{ turns: string[][]; backlog: number[] }> {
+    const stopping = new AbortController();
+    const turns: string[][] = [];
+    const backlog: number[] = [];
+    await runInboxPoll(
+      {
+        ingest,
+        intervalMs: 1,
+        log: createLog({ level: 'silent', format: 'json' }),
+        nudge: () => Promise.resolve(),
+        ensureRunning: (systemIds) => {
+          turns.push(systemIds);
+          if (turns.length === looks) stopping.abort();
+          return Promise.resolve();
+        },
+        onBacklog: (uploads) => backlog.push(uploads),
+      },
+      stopping.signal,
+    );
+    return { turns, backlog };
+  }
+
+  it('checks on every system that waits before it comes back to one', async () => {
+    const { turns, backlog } = await poll(5, world.context);
+    expect(turns.map((turn) => turn.length)).toEqual([100, 100, 100, 100, 100]);
+    expect(new Set(turns.slice(0, 2).flat()).size).toBe(200);
+    expect(new Set(turns.slice(0, 3).flat()).size).toBe(WAITING);
+    // Twice round: each system had two turns.
+    const counts = new Map<string, number>();
+    for (const systemId of turns.flat()) counts.set(systemId, (counts.get(systemId) ?? 0) + 1);
+    expect([...counts.values()]).toEqual(Array<number>(WAITING).fill(2));
+    expect(backlog).toEqual([WAITING, WAITING, WAITING, WAITING, WAITING]);
+  });
+
+  it('checks on the queue also while the object store is away', async () => {
+    const ingest = world.withFaults({
+      list: () => {
+        throw new AkoshaError('ObjectStoreUnavailable', 'injected');
+      },
+    });
+    expect((await poll(1, ingest)).turns[0]).toHaveLength(100);
+  });
+});

@@ -1,0 +1,75 @@
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createAkoshaClient } from '../../src/client/index.js';
+import { loadSettings } from '../../src/config/index.js';
+import { openServerParts, type ServerParts } from '../../src/processes/server-parts.js';
+import { serverServices } from '../../src/processes/server-services.js';
+import { createLog, createMetrics } from '../../src/telemetry/index.js';
+import { temporaryFolder } from '../reader/support.js';
+
+function settingsOf(home: string) {
+  const env = { HOME: home, AKOSHA_DATA_DIR: home, AKOSHA_READER_PROCESSES: '1', AKOSHA_EMBEDDINGS: 'off' };
+  return loadSettings({ env, cwd: home });
+}
+
+function open(home: string): Promise<ServerParts> {
+  const log = createLog({ level: 'silent', format: 'json' });
+  return openServerParts(settingsOf(home), log, createMetrics());
+}
+
+describe('the parts of a server', () => {
+  it('begin with an empty scratch folder, whatever a killed process spilled', async () => {
+    const home = await temporaryFolder();
+    const left = ['duckdb/duckdb_temp_storage_DEFAULT-0.tmp', 'transit/ingest-1/rows.parquet', 'other'];
+    for (const name of left) {
+      const file = join(home, 'scratch', name);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, 'left');
+      await utimes(file, new Date('2026-01-01'), new Date('2026-01-01'));
+    }
+    const parts = await open(home);
+    expect((await readdir(join(home, 'scratch'), { recursive: true })).sort()).toEqual(['duckdb', 'transit']);
+    expect(parts.ingest.scratch).toBe(join(home, 'scratch', 'transit'));
+    await parts.close();
+  });
+
+  it('are all closed, also where one fails, and the failure is told', async () => {
+    const home = await temporaryFolder();
+    const parts = await open(home);
+    // A fault, injected: a checkpoint fails where the disk is full.
+    parts.store.checkpoint = () => Promise.reject(new Error('no space left'));
+    await expect(parts.close()).rejects.toThrow('no space left');
+    // The lock is free again.
+    await (await open(home)).close();
+  });
+});
+
+describe('readiness', () => {
+  it('goes where a part of the store died', async () => {
+    const home = await temporaryFolder();
+    const parts = await open(home);
+    onTestFinished(() => parts.close());
+    const client = createAkoshaClient({
+      connectionOptions: { address: '127.0.0.1:1' },
+      namespace: 'default',
+      identity: 'test',
+    });
+    onTestFinished(() => client.close());
+    const services = serverServices({
+      settings: settingsOf(home),
+      metrics: createMetrics(),
+      version: '0',
+      parts,
+      client,
+      state: { working: true, stopping: false },
+      onShutdown: () => undefined,
+      describe: () => ({}),
+    });
+    expect(await services.readiness()).toMatchObject({ ready: true, checks: { store: 'ok' } });
+    // A fault, injected.
+    parts.store.failure = () => new Error('a thread died');
+    expect(await services.readiness()).toMatchObject({ ready: false, checks: { store: 'a thread died' } });
+    expect(await services.status()).toMatchObject({ ready: false });
+  });
+});

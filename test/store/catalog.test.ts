@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Catalog } from '../../src/store/embedded/catalog/catalog.js';
+import { temporaryFolder } from '../reader/support.js';
+
+const firstEpoch = (): Promise<number> => Promise.resolve(1);
+
+/** A process whose catalog does not open. Returns what it printed, once it ended by itself. */
+async function failToOpen(file: string): Promise<string> {
+  const program = fileURLToPath(new URL('./failing-catalog.mjs', import.meta.url));
+  const child = spawn(process.execPath, [program, file]);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let printed = '';
+  child.stdout.on('data', (text: Buffer) => (printed += text.toString()));
+  expect(await once(child, 'exit')).toEqual([0, null]);
+  return printed;
+}
+
+describe('a catalog that cannot be opened', () => {
+  it('because the archive cannot be listed leaves no thread: the process ends', async () => {
+    const file = join(await temporaryFolder(), 'catalog.db');
+    expect(await failToOpen(file)).toBe('the archive does not answer');
+    const catalog = await Catalog.open(file, firstEpoch);
+    expect(await catalog.read.currentEpoch()).toBe(1);
+    await catalog.close();
+  });
+
+  it('because its file is none leaves no thread: the process ends', async () => {
+    const file = join(await temporaryFolder(), 'catalog.db');
+    await writeFile(file, 'not a database, whatever its name says. '.repeat(100));
+    expect(await failToOpen(file)).toContain(file);
+    await expect(Catalog.open(file, firstEpoch)).rejects.toMatchObject({ type: 'StoreDamaged' });
+  });
+});
+
+describe('a catalog that lost a thread', () => {
+  it.each(['read', 'write'] as const)('of those that %s says so until it is closed', async (mode) => {
+    const catalog = await Catalog.open(join(await temporaryFolder(), 'catalog.db'), firstEpoch);
+    expect(catalog.failure()).toBeUndefined();
+    // The message that ends a thread, at a time when nobody closes the catalog: a fault, injected.
+    const end = Reflect.get(catalog[mode], 'close') as () => Promise<void>;
+    await end();
+    await expect.poll(() => catalog.failure()?.message).toMatch(/lost a thread/);
+    expect(catalog.failure()).toMatchObject({ type: 'StoreClosed' });
+    // The other reader answers.
+    expect(await catalog.read.currentEpoch()).toBe(1);
+    expect(await catalog.read.currentEpoch()).toBe(1);
+    await catalog.close();
+    expect(catalog.failure()).toBeUndefined();
+  });
+});
