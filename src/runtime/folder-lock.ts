@@ -5,74 +5,74 @@ import { AkoshaError } from '../contract/index.js';
 import { isRunning, processStart } from './process.js';
 
 /**
- * Takes a lock that dies with its process: a file with the owner's pid and start time, since a pid alone is used again. It appears whole,
- * by a link, and a dead owner's is moved aside before it is judged, so that of several takers one wins.
- * Raises `StoreLocked` while the owner lives. Returns what gives it back.
+ * Takes a lock file with the owner's pid and start time, and returns what gives it back. A process that died leaves it behind; since
+ * a pid is used again, only pid and start time together say whether the owner lives. Raises `StoreLocked` where it does.
  */
 export async function takeLock(file: string): Promise<() => Promise<void>> {
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  const mine = `${process.pid} ${processStart(process.pid) ?? ''} ${randomUUID()}`;
-  const draft = `${file}.${process.pid}-${randomUUID()}`;
-  await writeFile(draft, mine);
-  try {
-    while (!(await tryLink(draft, file))) await removeIfDead(file);
-  } finally {
-    await rm(draft, { force: true });
+  // The last line tells this lock from another of the same process.
+  const mine = `${process.pid} ${processStart(process.pid) ?? ''}\n${randomUUID()}\n`;
+  while (!(await tryLock(file, mine))) {
+    const found = await readLock(file);
+    if (found === undefined) continue;
+    refuseIfAlive(file, found);
+    await removeStale(file, found);
   }
   return async () => {
-    if ((await readIfThere(file)) === mine) await rm(file, { force: true });
+    if ((await readLock(file)) === mine) await rm(file, { force: true });
   };
 }
 
-async function tryLink(draft: string, file: string): Promise<boolean> {
+/** By link, so that the lock is never seen without its owner, and of many who try one succeeds. */
+async function tryLock(file: string, mine: string): Promise<boolean> {
+  const own = `${file}.${process.pid}.${randomUUID()}`;
   try {
-    await link(draft, file);
+    await writeFile(own, mine);
+    await link(own, file);
     return true;
   } catch (error) {
-    if (isCode(error, 'EEXIST')) return false;
+    if (codeOf(error) === 'EEXIST') return false;
     throw error;
+  } finally {
+    await rm(own, { force: true });
   }
 }
 
-async function removeIfDead(file: string): Promise<void> {
-  const content = await readIfThere(file);
-  if (content === undefined) return;
-  const pid = livingOwner(content);
-  if (pid !== undefined) {
-    throw new AkoshaError(
-      'StoreLocked',
-      `process ${pid} owns ${file}: stop it, or set AKOSHA_DATA_DIR to another folder`,
-    );
-  }
-  const aside = `${file}.dead-${randomUUID()}`;
-  try {
-    await rename(file, aside);
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return;
-    throw error;
-  }
-  // Somebody may have taken it between the look and the rename: then it goes back.
-  const moved = await readIfThere(aside);
-  if (moved !== undefined && moved !== content) await tryLink(aside, file);
-  await rm(aside, { force: true });
-}
-
-function livingOwner(content: string): number | undefined {
-  const [pid, startedAt] = content.split(' ');
-  return pid !== undefined && startedAt !== undefined && isRunning({ pid: Number(pid), startedAt })
-    ? Number(pid)
-    : undefined;
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
+async function readLock(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+/** The start time may hold spaces. */
+function refuseIfAlive(file: string, found: string): void {
+  const [, pid, startedAt] = /^(\d+) (.+)$/m.exec(found) ?? [];
+  if (pid === undefined || startedAt === undefined || !isRunning({ pid: Number(pid), startedAt })) return;
+  throw new AkoshaError(
+    'StoreLocked',
+    `process ${pid} owns ${file}: stop it, or set AKOSHA_DATA_DIR to another folder`,
+  );
+}
+
+/**
+ * By rename, so that of two who find a lock stale one removes it. Should the name hold a newer lock by then, it is put back.
+ * A third process could take the name in that instant; of two servers the second then fails at DuckDB's own lock on its files.
+ */
+async function removeStale(file: string, found: string): Promise<void> {
+  const aside = `${file}.${process.pid}.${randomUUID()}`;
+  try {
+    await rename(file, aside);
+    if ((await readLock(aside)) !== found) await link(aside, file);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'EEXIST') throw error;
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -2,13 +2,13 @@ import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { COLD_PREFIX, JOURNAL_PREFIX, operationOfObject, type Tier } from '../../contract/index.js';
 import type { ObjectStore } from '../../objects/index.js';
+import { runAll, takeLock } from '../../runtime/index.js';
 import type { MemoryStore, TierCounts, TierPolicy } from '../store.js';
 import { Catalog } from './catalog/catalog.js';
 import { IDS_PER_EPOCH } from './catalog/schema.js';
 import { ColdCache } from './cold-cache.js';
 import { EngineContext } from './context.js';
 import { openIngest } from './ingest-operation.js';
-import { lockStore } from './lock.js';
 import { openCold, openMove } from './move-operations.js';
 import { fetchMemories, searchVectors, searchWords } from './search.js';
 import { closeExpired, sweepRows } from './sweep.js';
@@ -40,7 +40,7 @@ const DAY_MS = 86_400_000;
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<MemoryStore> {
   const folder = path.join(options.dataFolder, 'store');
   await mkdir(folder, { recursive: true });
-  const unlock = await lockStore(folder);
+  const unlock = await takeLock(path.join(folder, 'lock'));
   const opened: (() => Promise<void> | void)[] = [unlock];
   try {
     const catalog = await Catalog.open(path.join(folder, 'catalog.db'), () => nextEpoch(options.archive));
@@ -72,7 +72,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     await catalog.write.abortAllOperations(options.now());
     return storeOf(context, opened);
   } catch (error) {
-    for (const close of opened) await close();
+    await runAll(opened).catch(() => undefined);
     throw error;
   }
 }
@@ -135,7 +135,7 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     },
     close: async () => {
       await context.latch.closeAll();
-      for (const close of opened) await close();
+      await runAll(opened);
     },
   };
 }

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { isAkoshaError } from '../../src/contract/index.js';
-import { processStart } from '../../src/runtime/index.js';
-import { lockStore } from '../../src/store/embedded/lock.js';
+import { processStart, takeLock } from '../../src/runtime/index.js';
 import { temporaryFolder } from '../reader/support.js';
 
 /** What happens between a look at a lock and its rename. A double, because no real disk waits at that very place. */
@@ -48,28 +47,30 @@ const stale = (folder: string): Promise<void> =>
 
 /** How many of so many calls at once get the lock; the others must find it taken. */
 async function winners(folder: string, calls: number): Promise<number> {
-  const outcomes = await Promise.allSettled(Array.from({ length: calls }, () => lockStore(folder)));
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: calls }, () => takeLock(join(folder, 'lock'))),
+  );
   for (const outcome of outcomes) {
     if (outcome.status === 'rejected' && !isAkoshaError(outcome.reason, 'StoreLocked')) throw outcome.reason;
   }
   return outcomes.filter(({ status }) => status === 'fulfilled').length;
 }
 
-describe('the lock of a store', () => {
+describe('the lock of a folder', () => {
   it('names its owner, is refused to a second, and leaves nothing when it is given back', async () => {
     const folder = await temporaryFolder();
-    const unlock = await lockStore(folder);
+    const unlock = await takeLock(join(folder, 'lock'));
     expect(await readFile(join(folder, 'lock'), 'utf8')).toContain(
       `${process.pid} ${processStart(process.pid) ?? expect.fail()}\n`,
     );
-    await expect(lockStore(folder)).rejects.toMatchObject({
+    await expect(takeLock(join(folder, 'lock'))).rejects.toMatchObject({
       type: 'StoreLocked',
       message: expect.stringContaining('AKOSHA_DATA_DIR'),
     });
     await unlock();
     expect(await readdir(folder)).toEqual([]);
     await (
-      await lockStore(folder)
+      await takeLock(join(folder, 'lock'))
     )();
   });
 
@@ -92,10 +93,10 @@ describe('the lock of a store', () => {
     const first = { content: '' };
     disk.beforeRename = async () => {
       disk.beforeRename = undefined;
-      await lockStore(folder);
+      await takeLock(join(folder, 'lock'));
       first.content = await readFile(join(folder, 'lock'), 'utf8');
     };
-    await expect(lockStore(folder)).rejects.toMatchObject({ type: 'StoreLocked' });
+    await expect(takeLock(join(folder, 'lock'))).rejects.toMatchObject({ type: 'StoreLocked' });
     expect(await readdir(folder)).toEqual(['lock']);
     expect(await readFile(join(folder, 'lock'), 'utf8')).toBe(first.content);
   });
@@ -104,16 +105,16 @@ describe('the lock of a store', () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'lock'), '');
     await (
-      await lockStore(folder)
+      await takeLock(join(folder, 'lock'))
     )();
     expect(await readdir(folder)).toEqual([]);
   });
 
   it('is not given back by one from whom it was taken', async () => {
     const folder = await temporaryFolder();
-    const unlock = await lockStore(folder);
+    const unlock = await takeLock(join(folder, 'lock'));
     await stale(folder);
-    const second = await lockStore(folder);
+    const second = await takeLock(join(folder, 'lock'));
     await unlock();
     expect(await readdir(folder)).toEqual(['lock']);
     await second();
@@ -125,10 +126,10 @@ describe('the lock of a store', () => {
     const [first, second] = await Promise.all([startHolder(folder), startHolder(folder)]);
     const answers = await Promise.all([lockIn(first), lockIn(second)]);
     expect(answers.sort()).toEqual(['StoreLocked', 'locked']);
-    await expect(lockStore(folder)).rejects.toMatchObject({ type: 'StoreLocked' });
+    await expect(takeLock(join(folder, 'lock'))).rejects.toMatchObject({ type: 'StoreLocked' });
     await Promise.all([kill(first), kill(second)]);
     await (
-      await lockStore(folder)
+      await takeLock(join(folder, 'lock'))
     )();
     expect(await readdir(folder)).toEqual([]);
   });
