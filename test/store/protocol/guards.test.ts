@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GUARDS } from './guards.js';
+import { SWEEP_GUARDS } from './sweep-guards.js';
 import { loadPatched, loadProgram, type Library } from './library.js';
 import { World } from './world.js';
 
@@ -7,7 +8,7 @@ import { World } from './world.js';
  * Each guard's scenario holds on the program, and fails on a copy of the program with just that guard taken out: a test that
  * could not notice the guard's absence would prove nothing.
  */
-describe.each(GUARDS)('guard $name', ({ name, slow = [], without, scenario }) => {
+describe.each([...GUARDS, ...SWEEP_GUARDS])('guard $name', ({ name, slow = [], without, scenario }) => {
   let program: Library;
   const removals: (() => Promise<void>)[] = [];
 
