@@ -10,7 +10,7 @@ export interface InboxPollOptions {
   nudge: (systemIds: string[]) => Promise<void>;
   /** Systems with rows in the queue: their ingest is started where none runs. */
   ensureRunning: (systemIds: string[]) => Promise<void>;
-  onBacklog: (uploads: number) => void;
+  onBacklog: (uploads: number) => void | Promise<void>;
 }
 
 /** Systems per look whose ingest is checked on: a backlog of more drains over several looks. */
@@ -57,7 +57,7 @@ async function checkQueue(
   turns: Turns,
   told: readonly string[],
 ): Promise<void> {
-  onBacklog(await store.countUnfinished(Date.now()));
+  await onBacklog(await store.countUnfinished(Date.now()));
   const waiting = new Set(await store.unfinishedSystems(SYSTEMS_IN_TURN));
   for (const systemId of told) waiting.delete(systemId);
   await ensureRunning(turns.next([...waiting], SYSTEMS_PER_POLL));

@@ -2,7 +2,6 @@ import type { ApiServices, CircuitBreakerState } from '../api/index.js';
 import type { AkoshaClient } from '../client/index.js';
 import type { Settings } from '../config/index.js';
 import { TIERS } from '../contract/index.js';
-import type { Metrics } from '../telemetry/index.js';
 import type { ServerParts } from './server-parts.js';
 
 export interface ServerState {
@@ -13,7 +12,6 @@ export interface ServerState {
 
 export interface ServiceInputs {
   settings: Settings;
-  metrics: Metrics;
   version: string;
   parts: ServerParts;
   client: AkoshaClient;
@@ -31,11 +29,7 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
     circuitBreakers: () => parts.health.map(breakerOf),
     shutdown: inputs.onShutdown,
     status: () => describeServer(inputs),
-    tiers: async () => {
-      const counts = await parts.store.countTiers();
-      for (const tier of TIERS) inputs.metrics.tierRows.set({ tier }, counts[tier].rows);
-      return counts;
-    },
+    tiers: () => parts.store.countTiers(),
     readiness: () =>
       Promise.resolve({
         ready: isReady(inputs),

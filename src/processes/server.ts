@@ -2,6 +2,7 @@ import { createStoreActivities } from '../activities/server.js';
 import { startApi, type RunningApi } from '../api/index.js';
 import { createAkoshaClient, type AkoshaClient } from '../client/index.js';
 import { requireServable } from '../config/index.js';
+import { TIERS } from '../contract/index.js';
 import { runAll } from '../runtime/index.js';
 import { reconcileSchedules } from '../schedules/index.js';
 import { observeProcess, type Metrics } from '../telemetry/index.js';
@@ -143,8 +144,11 @@ function pollInboxes(
       log,
       nudge: (systemIds) => client.nudgeIngest(systemIds),
       ensureRunning: (systemIds) => client.nudgeIngest(systemIds, { onlyIfIdle: true }),
-      onBacklog: (uploads) => {
+      onBacklog: async (uploads) => {
         metrics.ingestionBacklog.set(uploads);
+        // With each poll, so that the gauges are as fresh as the queue's whoever asks for them.
+        const counts = await ingest.store.countTiers();
+        for (const tier of TIERS) metrics.tierRows.set({ tier }, counts[tier].rows);
       },
     },
     signal,

@@ -58,7 +58,6 @@ describe('readiness', () => {
     onTestFinished(() => client.close());
     const services = serverServices({
       settings: settingsOf(home),
-      metrics: createMetrics(),
       version: '0',
       parts,
       client,
