@@ -9,7 +9,9 @@ export const SWEEP_GUARDS: readonly Guard[] = [
   {
     name: 'keeper',
     prevents: 'the object that alone keeps a placed row is named by no other column, and swept',
-    without: [{ file: SWEEP, from: 'p.keeper_id = b.object_id)\n       OR EXISTS', to: '0)\n       OR EXISTS' }],
+    without: [
+      { file: SWEEP, from: 'p.keeper_id = b.object_id)\n       OR EXISTS', to: '0)\n       OR EXISTS' },
+    ],
     scenario: async (world) => {
       await world.ingest('u1', 1, [{ id: 'a', text: 'one' }]);
       const [journal] = await world.objectNames('journal/');
