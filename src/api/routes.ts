@@ -88,7 +88,7 @@ export function operationRoutes(app: App, services: ApiServices): void {
     '/api/v1/circuit_breakers',
     {
       schema: {
-        summary: 'Which remotes are called, and which are being spared',
+        summary: 'The remotes that are called, and how calls to them have gone',
         response: { 200: schema.CircuitBreakersReply, ...schema.FAILURES },
       },
     },

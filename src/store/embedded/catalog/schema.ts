@@ -6,8 +6,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE systems (
   system_id TEXT PRIMARY KEY,
-  first_seen_at INTEGER NOT NULL,
-  mirror INTEGER NOT NULL DEFAULT 0
+  first_seen_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- The ingest queue and, once committed, the ledger.
