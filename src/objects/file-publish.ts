@@ -37,18 +37,50 @@ export async function publish(what: Publication): Promise<void> {
   await syncUpwards(dirname(what.target), what.root, what.doing);
 }
 
+/**
+ * Node's recursive `mkdir` looks with `stat` at a folder that it could not make, and reports `ENOTDIR` or `EEXIST` also where
+ * a concurrent delete took that folder away just before the look. So its word is not taken for it: only an object that really
+ * stands in the way is the caller's fault.
+ */
 async function makeFolders(what: Publication): Promise<void> {
-  try {
-    await mkdir(dirname(what.target), { recursive: true });
-  } catch (error) {
-    const code = codeOf(error);
-    if (code !== 'EEXIST' && code !== 'ENOTDIR') throw error;
-    throw new AkoshaError(
-      'ObjectStoreRefused',
-      `${what.doing}: a part of this key is itself the key of an object, and a folder cannot hold both`,
-      { cause: error, details: { key: what.key } },
-    );
+  const folder = dirname(what.target);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await mkdir(folder, { recursive: true });
+      return;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== 'EEXIST' && code !== 'ENOTDIR') throw error;
+      if (await hasObjectAbove(what)) {
+        throw new AkoshaError(
+          'ObjectStoreRefused',
+          `${what.doing}: a part of this key is itself the key of an object, and a folder cannot hold both`,
+          { cause: error, details: { key: what.key } },
+        );
+      }
+      if (tries < FOLDER_TRIES) continue;
+      throw new AkoshaError(
+        'ObjectStoreUnavailable',
+        `${what.doing}: ${folder} was taken away ${tries} times`,
+        {
+          cause: error,
+          details: { key: what.key },
+        },
+      );
+    }
   }
+}
+
+/** Whether anything but a folder stands where a folder of the key must be. */
+async function hasObjectAbove({ target, root }: Publication): Promise<boolean> {
+  for (let at = dirname(target); at !== root; at = dirname(at)) {
+    const isOther = await lstat(at).then(
+      (info) => !info.isDirectory(),
+      () => false,
+    );
+    if (isOther) return true;
+  }
+  return false;
 }
 
 async function publishError(error: unknown, what: Publication): Promise<AkoshaError> {

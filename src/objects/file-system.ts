@@ -31,10 +31,12 @@ import {
   type ListPage,
   type ObjectInfo,
   type ObjectStore,
+  type PutFileOptions,
+  type PutFileResult,
   type PutOptions,
   type ReadOptions,
 } from './object-store.js';
-import { assertSize, eachAtOnce, inPages } from './shared.js';
+import { assertResumable, assertSize, eachAtOnce, inPages } from './shared.js';
 import type { FileLocation } from './url.js';
 
 /** A file that nobody wrote to for so long belongs to a process that died: no single put pauses for a day. */
@@ -65,21 +67,30 @@ export class FileObjectStore implements ObjectStore {
     await this.#put(key, options, (temp, writing) => writeNewFile(temp, [bytes], writing));
   }
 
-  async putFile(key: string, path: string, options: PutOptions = {}): Promise<void> {
+  async putFile(key: string, path: string, options: PutFileOptions = {}): Promise<PutFileResult> {
+    assertResumable(key, options);
+    let bytesSent = 0;
     await this.#put(key, options, async (temp, writing) => {
       const { doing } = writing;
       const source = await openSource(path, doing);
       try {
         const { size } = await source.stat();
         const chunks = readChunks(source, { path, doing, signal: options.signal });
-        const bytes = await writeNewFile(temp, chunks, writing);
-        if (bytes !== size) {
+        bytesSent = await writeNewFile(temp, chunks, writing);
+        if (bytesSent !== size) {
           throw new AkoshaError('SnapshotTorn', `${doing}: ${path} changed while it was being copied`);
         }
       } finally {
         await source.close();
       }
     });
+    return { bytesSent };
+  }
+
+  /** There are none: what dead processes left unfinished is cleared when the folder is opened. */
+  async abortStaleUploads(prefix: string): Promise<number> {
+    assertPrefix(prefix);
+    return Promise.resolve(0);
   }
 
   async get(key: string, options: ReadOptions = {}): Promise<Buffer> {

@@ -1,3 +1,20 @@
+import type { CircuitBreakers } from '../runtime/index.js';
+
+/** How a store is opened, beside where it is. A folder takes no notice of any of it. */
+export interface ObjectStoreOptions {
+  /** Of its circuit breaker, where it is told. Default `object-store`. */
+  name?: string;
+  /** Those of the process. By default the store's own is told nowhere. */
+  breakers?: CircuitBreakers;
+  /**
+   * MiB of one part of a large file, where the URL names no `part_size_mb`. Default 5, which is also the least that S3 takes: less
+   * counts as 5. A file of more than 10,000 such parts has larger ones. Two are in memory at a time, and of those over 8 MiB one.
+   */
+  partSizeMb?: number;
+  /** The most that goes out, of all parts and puts of this store together. By default as much as the line takes. */
+  bytesPerSecond?: number;
+}
+
 /** One object in a listing or a head. */
 export interface ObjectInfo {
   key: string;
@@ -16,8 +33,34 @@ export interface PutOptions {
   createOnly?: boolean;
   contentType?: string;
   signal?: AbortSignal;
-  /** Called with the bytes sent so far, after each part. */
+  /** Called with the bytes sent so far, also within a request. It never goes back, and ends at the size of what was put. */
   onProgress?: (bytes: number) => void;
+}
+
+/** What becomes of the parts of a put that did not end. A folder has none. */
+export interface ResumeOptions {
+  /** The multipart upload that an earlier put of this key told `onUploadId`. By default it is looked for under the key. */
+  uploadId?: string | undefined;
+  /** Told, and awaited, before the first part of a new multipart upload goes out. */
+  onUploadId?: ((uploadId: string) => Promise<void> | void) | undefined;
+  /** What a signal that fires does with the parts that are there: remove them (the default), or keep them for another put. */
+  onCancel?: 'abort' | 'keep' | undefined;
+}
+
+export interface PutFileOptions extends PutOptions {
+  /**
+   * Go on where an earlier put of this key stopped: nothing is sent where the key already holds these bytes, and of a large
+   * file only the parts that are not there, each compared with the file by its checksum. What was sent stays when the put
+   * fails. Not for create-only puts, which go in one request.
+   */
+  resume?: ResumeOptions;
+  /** Fail, with `ObjectStoreUnavailable`, when for so long no byte has gone out and no answer came. A folder takes no notice. */
+  stallMs?: number;
+}
+
+export interface PutFileResult {
+  /** Of the file, and counted once also where the network made a part go twice. 0 where all of it was there. */
+  bytesSent: number;
 }
 
 export interface ReadOptions {
@@ -64,7 +107,17 @@ export interface ObjectStore {
    * A file, streamed; in parts where it is large. Memory stays bounded by a few parts whatever the file's size. Also raises
    * `BadRequest` where there is no such file and `SnapshotTorn` where it is seen to change meanwhile.
    */
-  putFile(key: string, path: string, options?: PutOptions): Promise<void>;
+  putFile(key: string, path: string, options?: PutFileOptions): Promise<PutFileResult>;
+  /**
+   * Removes the parts that puts of keys with a prefix left and nobody went on with, where the put began more than
+   * `olderThanMs` ago and its key is not in `keep`. Returns how many puts that were; a folder has none.
+   */
+  abortStaleUploads(
+    prefix: string,
+    olderThanMs: number,
+    keep: ReadonlySet<string>,
+    options?: { signal?: AbortSignal },
+  ): Promise<number>;
   /** A small object into memory. */
   get(key: string, options?: ReadOptions): Promise<Buffer>;
   /**

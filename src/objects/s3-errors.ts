@@ -5,7 +5,7 @@ import type { S3Location } from './url.js';
 
 /** What was being done, for the message. */
 export interface S3Request {
-  verb: 'put' | 'get' | 'head' | 'list' | 'delete' | 'check';
+  verb: 'put' | 'get' | 'head' | 'list' | 'delete' | 'check' | 'abort uploads';
   /** The key or prefix as the caller gave it. */
   key: string;
   signal?: AbortSignal | undefined;
@@ -89,6 +89,17 @@ export function isConditionalConflict(error: unknown): boolean {
 export function isMissing(error: unknown): boolean {
   const { name, status } = answerOf(error);
   return status === 404 && name !== 'NoSuchBucket';
+}
+
+/** The multipart upload is gone: aborted, or completed by a request whose answer was lost. */
+export function isNoSuchUpload(error: unknown): boolean {
+  return answerOf(error).name === 'NoSuchUpload';
+}
+
+/** The server answered, and will not do it for us: no permission, or a server that does not know such a request. */
+export function isRefused(error: unknown): boolean {
+  const { status } = answerOf(error);
+  return status === 403 || status === 405 || status === 501;
 }
 
 function typeOfAnswer(name: string, status: number): ErrorType {

@@ -3,11 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { AkoshaError } from '../contract/index.js';
 import { fileError, readSlice } from './local-files.js';
+import type { PutFileResult } from './object-store.js';
 import { type S3Connection, type S3Put, sendOptions, targetOf } from './s3-connection.js';
 import { isConditionalConflict } from './s3-errors.js';
-import { putInParts } from './s3-multipart.js';
+import { putInParts, resumeInParts } from './s3-multipart.js';
 import { headObject } from './s3-read.js';
+import { standsAlready } from './s3-resume.js';
 import { putStream } from './s3-stream.js';
+import { abortLeftovers } from './s3-uploads.js';
 
 /**
  * Tries at a create-only put that S3 answers with "another one is in progress" and no winner yet: such a put lasts for
@@ -18,7 +21,7 @@ const CONFLICT_WAIT_MS = 250;
 
 /** Raises what the SDK raises, and `ObjectExists`. */
 export function putBytes(connection: S3Connection, put: S3Put, body: Uint8Array): Promise<void> {
-  const { contentType, createOnly, onProgress, signal } = put.options;
+  const { contentType, createOnly } = put.options;
   const send = async (): Promise<void> => {
     await connection.client.send(
       new PutObjectCommand({
@@ -27,9 +30,9 @@ export function putBytes(connection: S3Connection, put: S3Put, body: Uint8Array)
         ...(contentType === undefined ? {} : { ContentType: contentType }),
         ...(createOnly === true ? { IfNoneMatch: '*' } : {}),
       }),
-      sendOptions(signal),
+      sendOptions(put.signal, put.progress.ofPart(1, body.byteLength)),
     );
-    onProgress?.(body.byteLength);
+    put.progress.has(1, body.byteLength);
   };
   return createOnly === true ? settled(connection, put, send) : send();
 }
@@ -43,26 +46,36 @@ export async function putOpenFile(
   connection: S3Connection,
   put: S3Put,
   opened: { file: FileHandle; path: string },
-): Promise<void> {
+): Promise<PutFileResult> {
   const { size } = await opened.file.stat().catch((error: unknown) => {
     throw fileError(error, put.doing, opened.path);
   });
   const source = { ...opened, size };
-  if (size <= connection.location.partSize) {
+  const { createOnly, resume } = put.options;
+  if (resume !== undefined && (await standsAlready(connection, put, source))) {
+    put.progress.has(1, size);
+    if (size > connection.partSize) await abortLeftovers(connection, put.key);
+    return { bytesSent: 0 };
+  }
+  if (size <= connection.partSize) {
     const at = { path: opened.path, doing: put.doing };
     const body = await readSlice(opened.file, Buffer.allocUnsafe(size), { offset: 0, length: size }, at);
-    return putBytes(connection, put, body);
+    await putBytes(connection, put, body);
+    return { bytesSent: size };
   }
-  if (put.options.createOnly !== true) return putInParts(connection, put, source);
+  if (createOnly !== true)
+    return (resume === undefined ? putInParts : resumeInParts)(connection, put, source);
   // Saves the sending where the answer is known; the condition of the put decides.
   await raiseIfTaken(connection, put);
-  const send = size <= connection.maxWhole ? putStream : putInParts;
-  return settled(connection, put, () => send(connection, put, source));
+  await settled(connection, put, async () => {
+    await (size <= connection.maxWhole ? putStream : putInParts)(connection, put, source);
+  });
+  return { bytesSent: size };
 }
 
 /** Repeats a create-only put while S3 cannot say which of several at the same time wins. */
 async function settled(connection: S3Connection, put: S3Put, send: () => Promise<void>): Promise<void> {
-  const { signal } = put.options;
+  const { signal } = put;
   for (let tries = 1; ; tries += 1) {
     try {
       return await send();
@@ -76,6 +89,6 @@ async function settled(connection: S3Connection, put: S3Put, send: () => Promise
 }
 
 async function raiseIfTaken(connection: S3Connection, put: S3Put): Promise<void> {
-  if ((await headObject(connection, put.key, put.options.signal)) === undefined) return;
+  if ((await headObject(connection, put.key, put.signal)) === undefined) return;
   throw new AkoshaError('ObjectExists', `${put.doing}: the key is taken`, { details: { key: put.key } });
 }

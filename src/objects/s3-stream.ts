@@ -12,9 +12,9 @@ const CHUNK_BYTES = 1024 * 1024;
  * not by the signature. Raises what the SDK raises.
  */
 export async function putStream(connection: S3Connection, put: S3Put, source: S3Source): Promise<void> {
-  const { contentType, createOnly, onProgress, signal } = put.options;
-  const stop = stopper(signal);
-  const body = Readable.from(chunksOf(source, put.doing, onProgress), { objectMode: false });
+  const { contentType, createOnly } = put.options;
+  const stop = stopper(put.signal);
+  const body = Readable.from(chunksOf(source, put.doing), { objectMode: false });
   let unreadable: { error: unknown } | undefined;
   // The SDK does not listen to it: the request would wait for bytes that never come.
   body.on('error', (error) => {
@@ -30,8 +30,9 @@ export async function putStream(connection: S3Connection, put: S3Put, source: S3
         ...(contentType === undefined ? {} : { ContentType: contentType }),
         ...(createOnly === true ? { IfNoneMatch: '*' } : {}),
       }),
-      sendOptions(stop.signal),
+      sendOptions(stop.signal, put.progress.ofPart(1, source.size)),
     );
+    put.progress.has(1, source.size);
   } catch (error) {
     throw unreadable === undefined ? error : unreadable.error;
   } finally {
@@ -41,15 +42,10 @@ export async function putStream(connection: S3Connection, put: S3Put, source: S3
 }
 
 /** Each chunk in its own buffer: the stream holds several at a time. */
-async function* chunksOf(
-  source: S3Source,
-  doing: string,
-  onProgress: ((bytes: number) => void) | undefined,
-): AsyncGenerator<Buffer> {
+async function* chunksOf(source: S3Source, doing: string): AsyncGenerator<Buffer> {
   for (let offset = 0; offset < source.size; offset += CHUNK_BYTES) {
     const length = Math.min(CHUNK_BYTES, source.size - offset);
     const slice = { offset, length };
     yield await readSlice(source.file, Buffer.allocUnsafe(length), slice, { path: source.path, doing });
-    onProgress?.(offset + length);
   }
 }

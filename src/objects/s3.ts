@@ -1,4 +1,4 @@
-import { DeleteObjectsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { DeleteObjectsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { throwIfAborted } from './cancel.js';
 import { assertFolder, assertKey, assertPrefix } from './keys.js';
 import { openSource, saveAs } from './local-files.js';
@@ -7,80 +7,72 @@ import type {
   ListPage,
   ObjectInfo,
   ObjectStore,
+  ObjectStoreOptions,
+  PutFileOptions,
+  PutFileResult,
   PutOptions,
   ReadOptions,
 } from './object-store.js';
-import { type S3Connection, sendOptions } from './s3-connection.js';
+import { connect, type S3Limits } from './s3-connect.js';
+import { type S3Connection, type S3Put, sendOptions } from './s3-connection.js';
 import { deleteError, describe, type S3Request, s3Error } from './s3-errors.js';
 import { foldersOf, listAnswers, objectsOf } from './s3-list.js';
+import { PutProgress } from './s3-progress.js';
 import { putBytes, putOpenFile } from './s3-put.js';
 import { headObject, readObject } from './s3-read.js';
+import { abortStale } from './s3-uploads.js';
+import { assertResumable } from './shared.js';
+import { stallWatch } from './stall.js';
 import type { S3Location } from './url.js';
 
 /** S3's limit for one DeleteObjects request. */
 const DELETE_BATCH = 1000;
 
-export interface S3Limits {
-  /** A host that is up accepts within a round trip; 5 s bears a lost packet or two. */
-  connectMs: number;
-  /** No byte either way. A server can take many seconds to join the parts of a large upload, saying nothing. */
-  idleMs: number;
-  /** The first try and one more, for the connection that was closed while idle. Longer waits are the caller's. */
-  tries: number;
-  /** S3's own limit of 5 GiB for a body in one request. Bytes. */
-  maxWhole: number;
-}
-
-export const S3_LIMITS: S3Limits = { connectMs: 5_000, idleMs: 60_000, tries: 2, maxWhole: 5 * 1024 ** 3 };
-
-const ignore = (): void => undefined;
-
-/** The SDK's own logger writes to the console: an error that it would tell of there is raised to the caller anyway. */
-const QUIET = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
-
 /**
  * Objects in a bucket of Amazon S3 or a server that speaks its protocol, with conditional writes (`If-None-Match: *` on
  * PutObject and CompleteMultipartUpload). Credentials: the AWS SDK's own chain. They need ListBucket beside GetObject, PutObject,
- * DeleteObject and AbortMultipartUpload: without it S3 answers 403 for a missing key.
+ * DeleteObject and AbortMultipartUpload: without it S3 answers 403 for a missing key. To resume puts they need
+ * ListMultipartUploadParts and, where the caller keeps no id, ListBucketMultipartUploads.
  */
 export class S3ObjectStore implements ObjectStore {
   readonly url: string;
   readonly #connection: S3Connection;
 
-  constructor(location: S3Location, limits: S3Limits = S3_LIMITS) {
+  constructor(location: S3Location, options: ObjectStoreOptions = {}, limits: Partial<S3Limits> = {}) {
     this.url = location.url;
-    const checksums = location.checksums === 'supported' ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
-    const client = new S3Client({
-      ...(location.endpoint === undefined ? {} : { endpoint: location.endpoint }),
-      ...(location.region === undefined ? {} : { region: location.region }),
-      forcePathStyle: location.pathStyle,
-      requestChecksumCalculation: checksums,
-      responseChecksumValidation: checksums,
-      maxAttempts: limits.tries,
-      logger: QUIET,
-      requestHandler: { connectionTimeout: limits.connectMs, socketTimeout: limits.idleMs },
-    });
-    this.#connection = { client, location, maxWhole: limits.maxWhole };
+    this.#connection = connect(location, options, limits);
   }
 
   async put(key: string, body: Uint8Array | string, options: PutOptions = {}): Promise<void> {
     assertKey(key);
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-    await this.#run({ verb: 'put', key, signal: options.signal }, (doing) =>
-      putBytes(this.#connection, { key, doing, options }, bytes),
-    );
+    await this.#put(key, options, (put) => putBytes(this.#connection, put, bytes));
   }
 
-  async putFile(key: string, path: string, options: PutOptions = {}): Promise<void> {
+  async putFile(key: string, path: string, options: PutFileOptions = {}): Promise<PutFileResult> {
     assertKey(key);
-    await this.#run({ verb: 'put', key, signal: options.signal }, async (doing) => {
-      const file = await openSource(path, doing);
+    assertResumable(key, options);
+    return this.#put(key, options, async (put) => {
+      const file = await openSource(path, put.doing);
       try {
-        await putOpenFile(this.#connection, { key, doing, options }, { file, path });
+        return await putOpenFile(this.#connection, put, { file, path });
       } finally {
         await file.close();
       }
     });
+  }
+
+  async abortStaleUploads(
+    prefix: string,
+    olderThanMs: number,
+    keep: ReadonlySet<string>,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<number> {
+    assertPrefix(prefix);
+    const stale = { prefix, begunBefore: Date.now() - olderThanMs, keep };
+    return this.#run({ verb: 'abort uploads', key: prefix, signal }, () =>
+      abortStale(this.#connection, stale, signal),
+    );
   }
 
   async get(key: string, options: ReadOptions = {}): Promise<Buffer> {
@@ -176,6 +168,25 @@ export class S3ObjectStore implements ObjectStore {
       const error = deleteError(failure, location);
       if (error !== undefined) throw error;
     }
+  }
+
+  /** A stall comes out of the SDK as an abort, as does the caller's signal: the watch knows which. */
+  async #put<Result>(
+    key: string,
+    options: PutFileOptions,
+    work: (put: S3Put) => Promise<Result>,
+  ): Promise<Result> {
+    return this.#run({ verb: 'put', key, signal: options.signal }, async (doing) => {
+      const watch = stallWatch(options.stallMs, options.signal, doing);
+      const progress = new PutProgress(options.onProgress, watch.moved);
+      try {
+        return await work({ key, doing, options, signal: watch.signal, progress });
+      } catch (error) {
+        throw watch.error() ?? error;
+      } finally {
+        watch.release();
+      }
+    });
   }
 
   async #run<Result>(request: S3Request, work: (doing: string) => Promise<Result>): Promise<Result> {

@@ -1,4 +1,5 @@
 import { AkoshaError } from '../contract/index.js';
+import type { PutFileOptions } from './object-store.js';
 
 /** Raises `UploadUnreadable` for an object of more bytes than its reader takes. */
 export function assertSize(bytes: number, maxBytes: number | undefined, doing: string): void {
@@ -8,6 +9,14 @@ export function assertSize(bytes: number, maxBytes: number | undefined, doing: s
     `${doing}: the object has ${bytes} bytes and its reader takes no more than ${maxBytes}`,
     { details: { bytes, maxBytes } },
   );
+}
+
+/** Raises `BadRequest` for a put that cannot be resumed because it goes in one request. */
+export function assertResumable(key: string, { createOnly, resume }: PutFileOptions): void {
+  if (createOnly !== true || resume === undefined) return;
+  throw new AkoshaError('BadRequest', `put ${JSON.stringify(key)}: a create-only put cannot be resumed`, {
+    details: { key },
+  });
 }
 
 /** Full pages, then the rest. No page is empty. */

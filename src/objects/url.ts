@@ -2,10 +2,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { AkoshaError, messageOf } from '../contract/index.js';
 import { assertFolder } from './keys.js';
 
-const MIB = 1024 * 1024;
-
 /** S3 refuses a part under 5 MiB (but the last) and over 5 GiB; 512 MiB keeps the parts held in memory few and small. */
-const PART_SIZE_MB = { least: 5, normal: 8, most: 512 } as const;
+export const PART_SIZE_MB = { least: 5, most: 512 } as const;
 
 const PARAMETERS = ['endpoint', 'region', 'path_style', 'checksums', 'part_size_mb'] as const;
 type Parameter = (typeof PARAMETERS)[number];
@@ -30,8 +28,8 @@ export interface S3Location {
   /** The bucket in the path of a request (`endpoint/bucket/key`) or in its host name (`bucket.endpoint/key`). */
   pathStyle: boolean;
   checksums: 'required' | 'supported';
-  /** Bytes of one part of a multipart upload, before it is raised for a very large file. */
-  partSize: number;
+  /** MiB of one part of a multipart upload. Undefined: what the opener of the store says. */
+  partSizeMb: number | undefined;
 }
 
 export type ObjectStoreLocation = FileLocation | S3Location;
@@ -46,7 +44,9 @@ export type ObjectStoreLocation = FileLocation | S3Location;
  * than Amazon's mostly want. `checksums=required`, the default, sends a CRC only where S3 demands one, because some
  * servers (Cloudflare R2 among them) refused the SDK's CRC headers. Bodies sent from memory, parts among them, are covered all
  * the same by the SHA-256 in the request's signature, and readers verify the SHA-256 recorded with what they read.
- * `supported` adds a CRC to every request and checks the one of every answer.
+ * `supported` adds a CRC to every request, a SHA-256 to every part of a large file, and checks the one of every answer.
+ *
+ * For Cloudflare R2: `endpoint=https://ACCOUNT.r2.cloudflarestorage.com&region=auto`.
  *
  * Raises `SettingsInvalid` naming the part that is wrong, never its value where that could be a secret.
  */
@@ -103,7 +103,7 @@ function parseS3(url: URL): S3Location {
       oneOf('path_style', parameters, ['true', 'false'], endpoint === undefined ? 'false' : 'true') ===
       'true',
     checksums: oneOf('checksums', parameters, ['required', 'supported'], 'required'),
-    partSize: parsePartSize(parameters.get('part_size_mb')) * MIB,
+    partSizeMb: parsePartSize(parameters.get('part_size_mb')),
   };
 }
 
@@ -147,8 +147,8 @@ function parsePrefix(pathname: string): string {
   }
 }
 
-function parsePartSize(text: string | undefined): number {
-  if (text === undefined) return PART_SIZE_MB.normal;
+function parsePartSize(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   const size = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
   if (size >= PART_SIZE_MB.least && size <= PART_SIZE_MB.most) return size;
   throw invalid(

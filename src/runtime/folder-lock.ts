@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { AkoshaError } from '../contract/index.js';
+import { ownerOf } from './lock-owner.js';
 import { isRunning, processStart } from './process.js';
 
 /**
@@ -47,13 +48,12 @@ async function readLock(file: string): Promise<string | undefined> {
   }
 }
 
-/** The start time may hold spaces. */
 function refuseIfAlive(file: string, found: string): void {
-  const [, pid, startedAt] = /^(\d+) (.+)$/m.exec(found) ?? [];
-  if (pid === undefined || startedAt === undefined || !isRunning({ pid: Number(pid), startedAt })) return;
+  const owner = ownerOf(found);
+  if (owner === undefined || !isRunning(owner)) return;
   throw new AkoshaError(
     'StoreLocked',
-    `process ${pid} owns ${file}: stop it, or set AKOSHA_DATA_DIR to another folder`,
+    `process ${owner.pid} owns ${file}: stop it, or set AKOSHA_DATA_DIR to another folder`,
   );
 }
 

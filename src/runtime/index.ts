@@ -1,3 +1,10 @@
+export {
+  CALL_MS,
+  CircuitBreaker,
+  CircuitBreakers,
+  type BreakerCall,
+  type CircuitBreakerStatus,
+} from './circuit-breaker.js';
 export { entryPoint } from './entry.js';
 export { takeLock } from './folder-lock.js';
 export { runAll } from './run-all.js';

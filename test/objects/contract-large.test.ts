@@ -10,7 +10,7 @@ import { collect, emptyStoreUrl, errorType, STORES, temporaryFolder } from './st
 
 const MIB = 1024 * 1024;
 
-/** Four parts of 5 MiB in flight, their copies on the way to the socket, and what the collector has not taken yet. */
+/** Two parts of 5 MiB in flight, or the chunks of an answer, and what the collector has not taken yet. */
 const MEMORY_BOUND = 112 * MIB;
 const HUGE = 192 * MIB;
 

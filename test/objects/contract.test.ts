@@ -105,6 +105,18 @@ describe.each(STORES)('an object store: %s', (kind) => {
     expect((await store.get('replaced')).toString()).toBe('third');
   });
 
+  it('puts a file that could be resumed as any other, and has nothing abandoned', async () => {
+    const path = await localFile('content');
+    const resume = { onUploadId: () => expect.unreachable('a small file has no parts') };
+    expect(await store.putFile('resumable', path, { resume, stallMs: 30_000 })).toEqual({ bytesSent: 7 });
+    expect((await store.get('resumable')).toString()).toBe('content');
+    expect(await store.abortStaleUploads('', 0, new Set())).toBe(0);
+    expect(await errorType(store.abortStaleUploads('../', 0, new Set()))).toBe('BadRequest');
+    expect(await errorType(store.putFile('resumable', path, { resume, createOnly: true }))).toBe(
+      'BadRequest',
+    );
+  });
+
   it('keeps the first of two create-only puts', async () => {
     await store.put('once', 'first', { createOnly: true });
     expect(await errorType(store.put('once', 'second', { createOnly: true }))).toBe('ObjectExists');

@@ -1,4 +1,4 @@
-import { mkdir, readdir, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rmdir, stat, symlink, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -73,6 +73,25 @@ describe('a folder of objects', () => {
     await Promise.all(['a', 'b', 'c', 'd'].map(writer));
     expect(lost).toEqual([]);
     expect(await readdir(root)).toEqual(['.tmp']);
+  });
+
+  it('does not take a folder that a delete has just emptied for an object in the way', async () => {
+    const folders = ['shared', 'shared/deep', 'shared/deep/deeper'].map((name) => join(root, name)).reverse();
+    let writing = true;
+    const remover = async (): Promise<void> => {
+      while (writing) for (const folder of folders) await rmdir(folder).catch(() => undefined);
+    };
+    const writer = async (name: string): Promise<void> => {
+      for (let round = 0; round < 150; round += 1) {
+        const key = `shared/deep/deeper/${name}-${round}`;
+        await store.put(key, key, { createOnly: round % 2 === 0 });
+        await unlink(join(root, key));
+      }
+    };
+    const removing = Promise.all([remover(), remover()]);
+    const written = Promise.all(['a', 'b', 'c'].map(writer));
+    await written.finally(() => (writing = false));
+    await removing;
   });
 
   it('never shows a part of an object', async () => {

@@ -1,54 +1,40 @@
 import { createHash } from 'node:crypto';
 import { readdir, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseObjectStoreUrl, type S3Location } from '../../src/objects/index.js';
+import type { S3Location } from '../../src/objects/index.js';
 import { S3ObjectStore } from '../../src/objects/s3.js';
-import { collect, errorType, temporaryFolder, useS3Credentials } from './stores.js';
-
-/** What the server does with one request. */
-type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+import {
+  answer,
+  type Answer,
+  begun,
+  completed,
+  failure,
+  type ScriptedServer,
+  startScriptedServer,
+} from './scripted-server.js';
+import { collect, errorType, temporaryFolder } from './stores.js';
 
 const MIB = 1024 * 1024;
 
 /** Short, so that a server which says nothing is found out within the test; and small, so that a small file goes in parts. */
 const LIMITS = { connectMs: 500, idleMs: 500, tries: 2, maxWhole: 5 * MIB };
 
-/**
- * A double of an S3 server that answers as it is told, to inject the faults a real one cannot be made to show. Every request
- * beyond the script gets a plain 200.
- */
 describe('faults of an S3 server', () => {
-  let server: Server;
+  let server: ScriptedServer;
   let location: S3Location;
   let store: S3ObjectStore;
-  let script: Answer[];
   let requests: string[];
 
   beforeEach(async () => {
-    useS3Credentials();
-    [script, requests] = [[], []];
-    server = createServer((request, response) => {
-      request.resume().on('end', () => {
-        requests.push(`${request.method ?? ''} ${(request.url ?? '').replace(/=[^&]*/g, '')}`);
-        (script.shift() ?? answer(200))(request, response);
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
-    const parsed = parseObjectStoreUrl(
-      `s3://bucket?endpoint=http://127.0.0.1:${address.port}&part_size_mb=5`,
-    );
-    if (parsed.kind !== 's3') throw new Error('not S3');
-    location = parsed;
-    store = new S3ObjectStore(location, LIMITS);
+    server = await startScriptedServer();
+    ({ location, requests } = server);
+    store = new S3ObjectStore(location, {}, LIMITS);
   });
   afterEach(async () => {
     await store.close();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
+    await server.close();
   });
 
   const createOnly = { createOnly: true };
@@ -70,43 +56,43 @@ describe('faults of an S3 server', () => {
     [429, 'TooManyRequests', 'ObjectStoreUnavailable', 2],
     [400, 'RequestTimeout', 'ObjectStoreUnavailable', 2],
   ])('%i %s is %s after %i tries', async (status, code, type, tries) => {
-    script = Array.from({ length: tries }, () => failure(status, code));
+    server.script.push(...Array.from({ length: tries }, () => failure(status, code)));
     expect(await errorType(store.get('a/b'))).toBe(type);
     expect(requests).toHaveLength(tries);
   });
 
   it('gets over one failure', async () => {
-    script = [failure(503, 'SlowDown'), answer(200, 'body')];
+    server.script.push(failure(503, 'SlowDown'), answer(200, 'body'));
     expect((await store.get('a')).toString()).toBe('body');
   });
 
   it('puts again after a conflict without a winner', async () => {
-    script = [conflict(), answer(404), answer(200)];
+    server.script.push(conflict(), answer(404), answer(200));
     await store.put('a', 'x', createOnly);
     expect(requests).toEqual(['PUT /bucket/a?x-id', 'HEAD /bucket/a', 'PUT /bucket/a?x-id']);
   });
 
   it('calls a conflict with a winner ObjectExists', async () => {
-    script = [conflict(), found()];
+    server.script.push(conflict(), found());
     expect(await errorType(store.put('a', 'x', createOnly))).toBe('ObjectExists');
     expect(requests).toHaveLength(2);
   });
 
   it('gives up on conflicts that do not end', async () => {
-    script = Array.from({ length: 3 }, () => [conflict(), answer(404)]).flat();
+    server.script.push(...Array.from({ length: 3 }, () => [conflict(), answer(404)]).flat());
     expect(await errorType(store.put('a', 'x', createOnly))).toBe('ObjectStoreUnavailable');
     expect(requests).toHaveLength(6);
   });
 
   it('tells ObjectExists of its own put whose answer was lost', async () => {
-    script = [hangUp, failure(412, 'PreconditionFailed')];
+    server.script.push(hangUp, failure(412, 'PreconditionFailed'));
     expect(await errorType(store.put('a', 'x', createOnly))).toBe('ObjectExists');
   });
 
   it('streams a file anew when it met a conflict, and does not when the network failed', async () => {
     const path = await sixMebibytes();
-    const whole = new S3ObjectStore(location, { ...LIMITS, maxWhole: 6 * MIB });
-    script = [answer(404), conflict(), answer(404), answer(200), answer(404), hangUp];
+    const whole = new S3ObjectStore(location, {}, { ...LIMITS, maxWhole: 6 * MIB });
+    server.script.push(answer(404), conflict(), answer(404), answer(200), answer(404), hangUp);
     await whole.putFile('a', path, createOnly);
     expect(requests.map((request) => request.split(' ')[0])).toEqual(['HEAD', 'PUT', 'HEAD', 'PUT']);
     expect(await errorType(whole.putFile('a', path, createOnly))).toBe('ObjectStoreUnavailable');
@@ -117,11 +103,19 @@ describe('faults of an S3 server', () => {
   it('sends a file anew when its last request met a conflict', async () => {
     const path = await sixMebibytes();
     const part = answer(200, '', { etag: '"e"' });
-    const done = answer(
-      200,
-      '<CompleteMultipartUploadResult><ETag>"e"</ETag></CompleteMultipartUploadResult>',
+    server.script.push(
+      answer(404),
+      begun,
+      part,
+      part,
+      conflict(),
+      answer(204),
+      answer(404),
+      begun,
+      part,
+      part,
+      completed,
     );
-    script = [answer(404), begun, part, part, conflict(), answer(204), answer(404), begun, part, part, done];
     await store.putFile('a', path, createOnly);
     const once = ['POST /bucket/a?uploads', 'PUT part', 'PUT part', 'POST /bucket/a?uploadId'];
     const kinds = requests.map((request) => (request.includes('partNumber') ? 'PUT part' : request));
@@ -135,15 +129,15 @@ describe('faults of an S3 server', () => {
   });
 
   it('aborts a multipart upload when a part fails for good', async () => {
-    script = [begun, ...Array.from({ length: 4 }, () => failure(403, 'AccessDenied'))];
+    server.script.push(begun, ...Array.from({ length: 4 }, () => failure(403, 'AccessDenied')));
     expect(await errorType(store.putFile('a', await sixMebibytes()))).toBe('ObjectStoreRefused');
     expect(requests.at(-1)).toBe('DELETE /bucket/a?uploadId&x-id');
     expect(requests.filter((request) => request.startsWith('POST'))).toHaveLength(1);
   });
 
   it('does not wait for the other parts when one fails for good', async () => {
-    const patient = new S3ObjectStore(location, { ...LIMITS, idleMs: 20_000 });
-    script = [begun, silent, failure(403, 'AccessDenied')];
+    const patient = new S3ObjectStore(location, {}, { ...LIMITS, idleMs: 20_000 });
+    server.script.push(begun, silent, failure(403, 'AccessDenied'));
     const start = Date.now();
     expect(await errorType(patient.putFile('a', await sixMebibytes()))).toBe('ObjectStoreRefused');
     expect(Date.now() - start).toBeLessThan(10_000);
@@ -155,7 +149,7 @@ describe('faults of an S3 server', () => {
       (key) =>
         `<Contents><Key>${key}</Key><Size>1</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Contents>`,
     );
-    script = [answer(200, `<ListBucketResult>${keys.join('')}</ListBucketResult>`)];
+    server.script.push(answer(200, `<ListBucketResult>${keys.join('')}</ListBucketResult>`));
     const pages = await collect(store.list('a/'));
     expect(pages.flatMap(({ objects }) => objects).map(({ key }) => key)).toEqual(['a/b']);
   });
@@ -164,7 +158,7 @@ describe('faults of an S3 server', () => {
     const folders = ['a/', 'b/', '/'].map(
       (folder) => `<CommonPrefixes><Prefix>${folder}</Prefix></CommonPrefixes>`,
     );
-    script = [answer(200, `<ListBucketResult>${folders.join('')}</ListBucketResult>`)];
+    server.script.push(answer(200, `<ListBucketResult>${folders.join('')}</ListBucketResult>`));
     expect(await collect(store.listFolders('', { startAfter: 'a/' }))).toEqual([['b/']]);
   });
 
@@ -173,32 +167,34 @@ describe('faults of an S3 server', () => {
     ['InternalError', 'ObjectStoreUnavailable'],
     ['NoSuchKey', 'none'],
   ])('looks at the result of each deleted key: %s', async (code, type) => {
-    script = [answer(200, `<DeleteResult><Error><Key>b</Key><Code>${code}</Code></Error></DeleteResult>`)];
+    server.script.push(
+      answer(200, `<DeleteResult><Error><Key>b</Key><Code>${code}</Code></Error></DeleteResult>`),
+    );
     expect(await errorType(store.delete(['a', 'b']))).toBe(type);
   });
 
   it('does not take a part of an object for the whole', async () => {
     const target = await temporaryFolder();
-    script = [cutShort];
+    server.script.push(cutShort);
     expect(await errorType(store.getFile('a', join(target, 'copy')))).toBe('ObjectStoreUnavailable');
     expect(await readdir(target)).toEqual([]);
-    script = [cutShort];
+    server.script.push(cutShort);
     expect(await errorType(store.get('a'))).toBe('ObjectStoreUnavailable');
   });
 
   it('does not wait for ever for an answer, or for the rest of one', async () => {
-    script = [silent, silent];
+    server.script.push(silent, silent);
     expect(await errorType(store.get('a'))).toBe('ObjectStoreUnavailable');
-    script = [silentAfterHalf];
+    server.script.push(silentAfterHalf);
     expect(await errorType(store.get('a'))).toBe('ObjectStoreUnavailable');
   });
 
   it('signs the SHA-256 of a body, which the server then verifies, and adds a CRC only where asked to', async () => {
     const body = 'the body';
-    const crc = new S3ObjectStore({ ...location, checksums: 'supported' }, LIMITS);
+    const crc = new S3ObjectStore({ ...location, checksums: 'supported' }, {}, LIMITS);
     const seen: IncomingMessage[] = [];
     const keep: Answer = (request, response) => (seen.push(request), answer(200)(request, response));
-    script = [keep, keep];
+    server.script.push(keep, keep);
     await store.put('a', body);
     await crc.put('a', body);
     const digest = createHash('sha256').update(body).digest('hex');
@@ -208,29 +204,17 @@ describe('faults of an S3 server', () => {
   });
 
   it('says where it failed, with the key, bucket, endpoint and setting', async () => {
-    script = [failure(403, 'AccessDenied')];
+    server.script.push(failure(403, 'AccessDenied'));
     await expect(store.get('a/b')).rejects.toThrow(
       /get "a\/b" in bucket bucket at http:\/\/127\.0\.0\.1:\d+: AccessDenied \(HTTP 403\); .*AKOSHA_OBJECT_STORE/,
     );
   });
 });
 
-function answer(status: number, body = '', headers: Record<string, string> = {}): Answer {
-  return (_, response) => response.writeHead(status, headers).end(body);
-}
-
-function failure(status: number, code: string): Answer {
-  return answer(status, `<Error><Code>${code}</Code><Message>injected</Message></Error>`);
-}
-
 function found(): Answer {
   return answer(200, '', { 'content-length': '1', 'last-modified': new Date().toUTCString() });
 }
 
-const begun = answer(
-  200,
-  '<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>',
-);
 const hangUp: Answer = (request) => request.socket.destroy();
 const silent: Answer = () => undefined;
 const silentAfterHalf: Answer = (_, response) =>

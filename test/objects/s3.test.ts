@@ -2,18 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { AkoshaError } from '../../src/contract/index.js';
+import { type ObjectStore, openObjectStore } from '../../src/objects/index.js';
+import { S3ObjectStore } from '../../src/objects/s3.js';
+import { partSizeFor } from '../../src/objects/s3-parts.js';
 import {
-  type ObjectStore,
-  openObjectStore,
-  parseObjectStoreUrl,
-  type S3Location,
-} from '../../src/objects/index.js';
-import { S3_LIMITS, S3ObjectStore } from '../../src/objects/s3.js';
-import { partSizeFor } from '../../src/objects/s3-multipart.js';
-import { collect, errorType, s3Url, temporaryFolder, useS3Credentials } from './stores.js';
+  collect,
+  errorType,
+  locationOf,
+  s3Url,
+  temporaryFolder,
+  unfinishedUploads,
+  useS3Credentials,
+} from './stores.js';
 
 const MIB = 1024 * 1024;
 
@@ -67,7 +69,7 @@ describe('a bucket of objects', () => {
       'Cancelled',
     );
     // Larger than one request may be, so that it goes in parts; the key is free when it begins and taken when it ends.
-    const inParts = new S3ObjectStore(locationOf(url), { ...S3_LIMITS, maxWhole: 5 * MIB });
+    const inParts = new S3ObjectStore(locationOf(url), {}, { maxWhole: 5 * MIB });
     opened.push(inParts);
     let taken: Promise<void> | undefined;
     const onProgress = (): void => void (taken ??= store.put('b', 'first'));
@@ -76,7 +78,7 @@ describe('a bucket of objects', () => {
     );
     await taken;
     expect((await store.get('b')).toString()).toBe('first');
-    expect(await unfinishedUploads(url)).toEqual([]);
+    expect(await unfinishedUploads(locationOf(url))).toEqual([]);
   });
 
   it('says quickly that nothing listens at the endpoint', async () => {
@@ -123,21 +125,6 @@ it('makes parts larger for a file of more than 10,000', () => {
   const largest = 5 * 1024 * 1024 * MIB;
   expect(Math.ceil(largest / partSizeFor(largest, least))).toBeLessThanOrEqual(10_000);
 });
-
-function locationOf(url: string): S3Location {
-  const location = parseObjectStoreUrl(url);
-  if (location.kind !== 's3') throw new Error(`${url} is not S3`);
-  return location;
-}
-
-async function unfinishedUploads(url: string): Promise<string[]> {
-  const { prefix } = locationOf(url);
-  const { endpoint, region, bucket } = inject('s3');
-  const client = new S3Client({ endpoint, region, forcePathStyle: true });
-  const answer = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix }));
-  client.destroy();
-  return (answer.Uploads ?? []).map((upload) => upload.Key ?? '');
-}
 
 async function freePort(): Promise<number> {
   const server = createServer();

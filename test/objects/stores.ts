@@ -3,8 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, inject } from 'vitest';
 import { AkoshaError, type ErrorType } from '../../src/contract/index.js';
+import { parseObjectStoreUrl, type S3Location } from '../../src/objects/index.js';
 
 export const STORES = ['file', 's3'] as const;
 export type StoreKind = (typeof STORES)[number];
@@ -30,6 +32,26 @@ export function useS3Credentials(): void {
   const { accessKeyId, secretAccessKey } = inject('s3');
   process.env['AWS_ACCESS_KEY_ID'] = accessKeyId;
   process.env['AWS_SECRET_ACCESS_KEY'] = secretAccessKey;
+}
+
+/** The same, read. */
+export function s3Location(parameters: Record<string, string> = {}): S3Location {
+  return locationOf(s3Url(parameters));
+}
+
+export function locationOf(url: string): S3Location {
+  const location = parseObjectStoreUrl(url);
+  if (location.kind !== 's3') throw new Error(`${url} is not S3`);
+  return location;
+}
+
+/** The keys of multipart uploads that were begun and neither completed nor aborted; past any proxy. */
+export async function unfinishedUploads({ prefix }: S3Location): Promise<string[]> {
+  const { endpoint, region, bucket } = inject('s3');
+  const client = new S3Client({ endpoint, region, forcePathStyle: true });
+  const answer = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix }));
+  client.destroy();
+  return (answer.Uploads ?? []).map((upload) => (upload.Key ?? '').slice(prefix.length)).sort();
 }
 
 const made: string[] = [];
