@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 const ServerRecord = z.object({ servers: z.array(z.object({ name: z.string(), pid: z.number() })) });
@@ -6,18 +6,23 @@ const ServerRecord = z.object({ servers: z.array(z.object({ name: z.string(), pi
 /**
  * Named places where a crash is most telling. With `AKOSHA_FAIL_POINT=<name>[:<hit>]` in the environment the process kills
  * itself there (SIGKILL: no handler runs, nothing is flushed) on that hit, the first by default; several points are separated by
- * commas. Otherwise a call costs one look-up. The fault tests exercise every name; one that is never reached fails them.
+ * commas. With `AKOSHA_FAIL_RECORD`, a file, each name is written there as it strikes, and one that stands there strikes no more: so a
+ * program that is started again and again, and its child processes, die at each point once. Otherwise a call costs one look-up. The
+ * fault tests exercise every name; one that is never reached fails them.
  */
 export const FAIL_POINTS = [
   // Upload, in the agent.
+  'upload.after-claim',
   'upload.after-copy',
   'upload.after-fold',
   'upload.after-snapshot',
+  'upload.after-files-commit',
   'upload.before-files',
   'upload.after-first-file',
   'upload.after-files',
   'upload.after-manifest',
   'upload.after-inbox',
+  'upload.after-delivered',
   'upload.after-outbox',
   // Ingest, in the server.
   'ingest.after-register',
@@ -61,7 +66,16 @@ export function failPoint(name: FailPoint): void {
   const hits = strikes.get(name);
   if (hits === undefined) return;
   strikes.set(name, hits - 1);
-  if (hits === 1) strike();
+  if (hits === 1 && isFirst(name)) strike();
+}
+
+function isFirst(name: FailPoint): boolean {
+  const record = process.env['AKOSHA_FAIL_RECORD'];
+  if (record === undefined) return true;
+  const struck = existsSync(record) ? readFileSync(record, 'utf8').split('\n') : [];
+  if (struck.includes(name)) return false;
+  appendFileSync(record, `${name}\n`);
+  return true;
 }
 
 /**

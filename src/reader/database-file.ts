@@ -1,5 +1,6 @@
 import { version as libraryVersion, type DuckDBConnection } from '@duckdb/node-api';
 import { AkoshaError, messageOf, type ErrorType } from '../contract/index.js';
+import { lacksResources, readerFailed } from './reader-failed.js';
 import { quoteText } from './sandbox.js';
 import { readHead } from './streams.js';
 
@@ -23,12 +24,23 @@ export interface ForeignFile {
   brokenType: Extract<ErrorType, 'UploadUnreadable' | 'DatabaseUnreadable'>;
 }
 
+/** A file of a version that this build's DuckDB cannot read, and another may. */
+export class NewerDatabase extends AkoshaError {
+  constructor(file: ForeignFile, version: number, cause: unknown) {
+    super(
+      'DatabaseUnreadable',
+      `${file.label} has DuckDB file version ${version}, which this build (DuckDB ${libraryVersion()}) cannot read`,
+      { cause, details: { file: file.label, version } },
+    );
+  }
+}
+
 /**
  * Attaches the private copy as `source`. From `:memory:`, never as the main database: opened directly, a file
  * whose writer died before its first checkpoint fails while its log is replayed.
  *
- * Raises `DatabaseUnreadable` for a file version that this build's DuckDB cannot read, `file.brokenType` for
- * one that is no DuckDB file or a damaged one.
+ * Raises `NewerDatabase` for a file version that this build's DuckDB cannot read, `file.brokenType` for one
+ * that is no DuckDB file or a damaged one.
  */
 export async function attachForeign(
   connection: DuckDBConnection,
@@ -39,7 +51,7 @@ export async function attachForeign(
   try {
     await connection.run(`ATTACH ${quoteText(file.path)} AS ${SOURCE} (TYPE duckdb, ${mode})`);
   } catch (error) {
-    if (/version number \d+/.test(messageOf(error))) throw unknownVersion(file, version, error);
+    if (/version number \d+/.test(messageOf(error))) throw new NewerDatabase(file, version, error);
     throw foreignFault(file, error);
   }
 }
@@ -69,21 +81,14 @@ export function foreignFault(file: ForeignFile, error: unknown): AkoshaError {
   if (error instanceof AkoshaError) return error;
   // DuckDB's own message names the private copy, which is gone when a person reads it.
   const message = firstLine(messageOf(error).replaceAll(file.path, file.label));
-  if (/out of memory|no space left|max_temp_directory_size|too many open files/i.test(messageOf(error))) {
-    return new AkoshaError('ReaderFailed', `reading ${file.label} ran out of memory or disk: ${message}`, {
+  const machine = lacksResources(error);
+  if (machine || /out of memory|max_temp_directory_size/i.test(messageOf(error))) {
+    return readerFailed(`reading ${file.label} ran out of memory or disk: ${message}`, {
+      machine,
       cause: error,
     });
   }
   return brokenRule(file, `cannot be read as a DuckDB file: ${message}`, error);
-}
-
-function unknownVersion(file: ForeignFile, version: number, cause: unknown): AkoshaError {
-  return new AkoshaError(
-    'DatabaseUnreadable',
-    `${file.label} has DuckDB file version ${version}, which this build (DuckDB ${libraryVersion()}) cannot read; ` +
-      `write it in an older version: ATTACH … (STORAGE_VERSION 'v1.0.0'), then COPY FROM DATABASE`,
-    { cause, details: { file: file.label, version } },
-  );
 }
 
 function firstLine(text: string): string {

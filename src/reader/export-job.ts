@@ -1,10 +1,13 @@
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { KINDS, messageOf, type Kind } from '../contract/index.js';
+import { isAkoshaError, KINDS, messageOf, type Kind } from '../contract/index.js';
 import { KIND_DEFINITIONS } from '../memory/index.js';
+import { readForeign } from './convert.js';
 import { attachForeign, brokenRule, foreignFault, type ForeignFile } from './database-file.js';
 import { exportSql, isList } from './export-sql.js';
+import { attachFolded, logsBeside, removeLogs } from './logs.js';
 import type { ExportJob, ExportResult } from './messages.js';
+import { PARQUET } from './parquet.js';
 import { quoteText, withSandbox } from './sandbox.js';
 import { countRows, knownTables, type KnownTable } from './source-schema.js';
 import { decompressFile, type StoredAndRaw } from './streams.js';
@@ -22,32 +25,25 @@ const REQUIRED: Readonly<Record<Kind, readonly string[]>> = {
  * `EXPORTED_COLUMNS`.
  *
  * Raises `UploadUnreadable`, naming file and rule, for a file that is not whole, not DuckDB, too large or of
- * another schema; `DatabaseUnreadable` for a newer file version; `ReaderFailed` where memory or disk ran out.
+ * another schema; `DatabaseUnreadable` for a newer file version without a reader for it; `ReaderFailed` where memory or disk ran out.
  */
 export async function exportDatabase(job: ExportJob): Promise<ExportResult> {
   const file: ForeignFile = {
-    label: basename(job.stored),
+    label: job.label,
     path: join(job.work, 'source.duckdb'),
     brokenType: 'UploadUnreadable',
   };
-  const { stored, raw } = await unpack(job, file);
-  const sandbox = {
-    folder: job.work,
-    files: [job.output],
-    memoryLimitMb: job.memoryLimitMb,
-    maxSpillBytes: job.maxRawBytes,
-  };
-  const { rows, skipped } = await withSandbox(sandbox, async (connection) => {
-    await attachForeign(connection, file, 'READ_ONLY');
-    try {
-      return await writeParquet(connection, file, job.output);
-    } catch (error) {
-      throw foreignFault(file, error);
-    }
-  });
+  const { stored, raw } = await unpack(job, file, { from: job.stored, to: file.path });
+  const logs: ExportResult['logs'] = [];
+  for (const log of job.logs) {
+    const sums = await unpack(job, file, { from: log.stored, to: file.path + log.suffix });
+    logs.push(sumsOf(sums));
+  }
+  return { ...(await readRows(job, file)), ...sumsOf({ stored, raw }), logs };
+}
+
+function sumsOf({ stored, raw }: StoredAndRaw): ExportResult['logs'][number] {
   return {
-    rows,
-    skipped,
     storedBytes: stored.bytes,
     storedSha256: stored.sha256,
     rawBytes: raw.bytes,
@@ -55,13 +51,47 @@ export async function exportDatabase(job: ExportJob): Promise<ExportResult> {
   };
 }
 
-async function unpack(job: ExportJob, file: ForeignFile): Promise<StoredAndRaw> {
+type Rows = Pick<ExportResult, 'rows' | 'skipped' | 'reader'>;
+
+/** With the log's rows, or without them where the log cannot be replayed here either. */
+async function readRows(job: ExportJob, file: ForeignFile): Promise<Rows & { logsReplayed: boolean }> {
+  try {
+    return { ...(await readDatabase(job, file)), logsReplayed: true };
+  } catch (error) {
+    const unreadable = isAkoshaError(error, file.brokenType) || isAkoshaError(error, 'DatabaseUnreadable');
+    if (!unreadable || (await logsBeside(file.path)).length === 0) throw error;
+    await removeLogs(file.path);
+    return { ...(await readDatabase(job, file)), logsReplayed: false };
+  }
+}
+
+async function readDatabase(job: ExportJob, file: ForeignFile): Promise<Rows> {
+  const limits = { folder: job.work, memoryLimitMb: job.memoryLimitMb, maxSpillBytes: job.maxRawBytes };
+  const options = { sandbox: limits, external: job.external, timeoutMs: job.externalTimeoutMs };
+  return readForeign(file, options, (readable, reader) =>
+    withSandbox({ ...limits, files: [job.output] }, async (connection) => {
+      if ((await logsBeside(readable.path)).length > 0) await attachFolded(connection, readable);
+      else await attachForeign(connection, readable, 'READ_ONLY');
+      try {
+        return { ...(await writeParquet(connection, readable, job.output)), reader };
+      } catch (error) {
+        throw foreignFault(readable, error);
+      }
+    }),
+  );
+}
+
+async function unpack(
+  job: ExportJob,
+  file: ForeignFile,
+  { from, to }: { from: string; to: string },
+): Promise<StoredAndRaw> {
   const limit = (total: number): void => {
     if (total > job.maxRawBytes)
       throw brokenRule(file, `is larger than ${job.maxRawBytes} bytes after decompression`);
   };
   try {
-    return await decompressFile(job.stored, file.path, limit);
+    return await decompressFile(from, to, limit);
   } catch (error) {
     if (error instanceof Error && 'code' in error && /^Z_/.test(String(error.code))) {
       throw brokenRule(file, `is not a whole gzip stream: ${messageOf(error)}`, error);
@@ -78,9 +108,7 @@ async function writeParquet(
   const tables = await knownTables(connection);
   for (const table of tables) checkColumns(file, table);
   const found = await countRows(connection, tables);
-  await connection.run(
-    `COPY (${exportSql(tables)}) TO ${quoteText(output)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)`,
-  );
+  await connection.run(`COPY (${exportSql(tables)}) TO ${quoteText(output)} ${PARQUET}`);
   const written = await readBack(connection, output);
   const rows: Partial<Record<Kind, number>> = {};
   const skipped: Partial<Record<Kind, number>> = {};

@@ -12,22 +12,16 @@ const NOT_IN_FIELDS = new Set([
   'searchable_content',
 ]);
 
-/** A bare number that JSON has no word for, where a value stands; Python's `json.dumps` writes them. */
-const NOT_JSON = String.raw`[:\[,]\s*[-+]?(nan|inf|infinity)\s*[,\]}]`;
-
 /**
  * One SELECT of `EXPORTED_COLUMNS` over all known tables of the attached file, rows without id or content
- * left out, in order of kind and memory id. Where an id stands twice the lower `source_rank` comes first.
+ * left out. In no order: rows stream through, and to sort them with their texts and vectors takes more memory than a reader has.
  */
 export function exportSql(tables: readonly KnownTable[]): string {
   const columns = Object.entries(EXPORTED_COLUMNS);
   // Gives the types and names, also where no table is known.
   const shape = columns.map(([name, type]) => `CAST(NULL AS ${type}) AS ${name}`).join(', ');
   const selects = tables.map((table) => tableSql(table, tables));
-  return (
-    [`SELECT ${shape} WHERE false`, ...selects].join('\nUNION ALL\n') +
-    '\nORDER BY kind, memory_id, source_rank, hash'
-  );
+  return [`SELECT ${shape} WHERE false`, ...selects].join('\nUNION ALL\n');
 }
 
 function tableSql(table: KnownTable, tables: readonly KnownTable[]): string {
@@ -120,10 +114,9 @@ function fieldsSql(columns: ReadonlyMap<string, string>): string {
 function jsonSafe(column: string, type: string): string {
   if (type === 'FLOAT' || type === 'DOUBLE') return `CASE WHEN isfinite(${column}) THEN ${column} END`;
   if (/FLOAT|DOUBLE/.test(type)) return `CAST(${column} AS VARCHAR)`;
-  if (type === 'JSON') {
-    const text = `CAST(${column} AS VARCHAR)`;
-    return `CASE WHEN regexp_matches(${text}, ${quoteText(NOT_JSON)}, 'i') THEN to_json(${text}) ELSE ${column} END`;
-  }
+  // As the text it is: worked into the object it would lose its spaces and escapes, which are part of the content hash, and where
+  // Python wrote NaN or Infinity it is no JSON.
+  if (type === 'JSON') return `CAST(${column} AS VARCHAR)`;
   return column;
 }
 

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { ERROR_TYPES, KINDS, type ErrorType } from '../contract/index.js';
+import { FILE_FLAGS } from '../memory/index.js';
+import { LOG_SUFFIXES } from './log-suffixes.js';
 
 /** What a reader process is asked and what it answers. Both ends parse: neither trusts the other's memory. */
 const Path = z.string().min(1);
@@ -17,13 +19,24 @@ export type FileSums = z.infer<typeof FileSumsSchema>;
 
 const StoredSums = { storedBytes: Bytes, storedSha256: Sha256, rawBytes: Bytes, rawSha256: Sha256 };
 
-export const SnapshotSchema = z.object({
-  path: Path,
-  name: FileName,
-  compression: z.literal('gzip'),
-  ...StoredSums,
-  /** Rows per kind; a kind none of whose tables the database has is left out. */
+const Compression = z.enum(['gzip', 'none']);
+
+const StoredFile = z.object({ path: Path, name: FileName, compression: Compression, ...StoredSums });
+
+export const SnapshotSchema = StoredFile.extend({
+  /** Rows per kind; a kind none of whose tables the database has is left out. None where `flags` has `unread`. */
   rows: RowsByKind,
+  /** What read the database, with its version; `none` where `flags` has `unread`. */
+  reader: z.string(),
+  flags: z.array(z.enum(FILE_FLAGS)),
+  /** Rows kept back, for the kinds that have any. */
+  excluded: RowsByKind,
+  /** The same where no memory changed. Of a file with flags, the same where no byte of it and its logs changed. */
+  rowsDigest: Sha256,
+  /** The database's logs, where they could not be worked into it; flagged `log` in the manifest. */
+  logs: z.array(StoredFile),
+  /** Why there are flags. */
+  notice: z.string().nullable(),
 });
 export type Snapshot = z.infer<typeof SnapshotSchema>;
 
@@ -33,14 +46,45 @@ export const ExportSchema = z.object({
   ...StoredSums,
   /** Rows left out for want of an id or of content, for each kind that `rows` has. */
   skipped: RowsByKind,
+  /** What read the file, with its version. */
+  reader: z.string(),
+  /** Whether the rows in the file's logs are among those written; true where it has none. */
+  logsReplayed: z.boolean(),
+  /** Of the logs, in the order of the request. */
+  logs: z.array(z.object(StoredSums)),
 });
 export type ExportResult = z.infer<typeof ExportSchema>;
 
 export const MergeSchema = z.object({ rows: z.number().int().nonnegative() });
 export type MergeResult = z.infer<typeof MergeSchema>;
 
+export const BuiltSchema = z.object({ ...StoredSums, rows: RowsByKind });
+export type BuiltDatabase = z.infer<typeof BuiltSchema>;
+
+export const ListSchema = z.object({ rows: z.number().int().nonnegative() });
+export type ListResult = z.infer<typeof ListSchema>;
+
 /** `work` is a folder of this one job, empty at its start; the pool removes it, also after a kill. */
 const Work = { work: Path };
+
+const Texts = z.array(z.string()).readonly();
+
+const ExclusionsSchema = z.object({
+  projects: Texts,
+  kinds: z.array(z.enum(KINDS)).readonly(),
+  categories: Texts,
+  /** Regular expressions of RE2's syntax; one that matches anywhere in any text of a memory excludes it. */
+  patterns: Texts,
+});
+/** What never leaves the host. */
+export type Exclusions = z.infer<typeof ExclusionsSchema>;
+
+/** How a file of a newer DuckDB is read. */
+const External = {
+  external: z.object({ command: Texts.optional(), pythonPath: Path.optional() }),
+  /** For one external reader. */
+  externalTimeoutMs: z.number().int().positive(),
+};
 
 const HashFile = z.object({ job: z.literal('hashFile'), path: Path });
 const SnapshotDatabase = z.object({
@@ -48,15 +92,23 @@ const SnapshotDatabase = z.object({
   database: Path,
   folder: Path,
   name: FileName,
+  exclude: ExclusionsSchema,
+  compression: Compression,
+  compressionLevel: z.number().int().min(1).max(9),
   memoryLimitMb: z.number().int().positive(),
+  ...External,
   ...Work,
 });
 const ExportDatabase = z.object({
   job: z.literal('exportDatabase'),
   stored: Path,
+  label: z.string().min(1),
+  /** The file's logs, by what their name adds to the database's. */
+  logs: z.array(z.object({ stored: Path, suffix: z.enum(LOG_SUFFIXES) })),
   output: Path,
   maxRawBytes: Bytes,
   memoryLimitMb: z.number().int().positive(),
+  ...External,
   ...Work,
 });
 
@@ -73,16 +125,64 @@ const MergeExports = z.object({
   ...Work,
 });
 
+const BuildDatabase = z.object({
+  job: z.literal('buildDatabase'),
+  rows: Path,
+  kinds: z.array(z.enum(KINDS)).min(1),
+  output: Path,
+  compression: Compression,
+  compressionLevel: z.number().int().min(1).max(9),
+  memoryLimitMb: z.number().int().positive(),
+  ...Work,
+});
+
+const ListRows = z.object({
+  job: z.literal('listRows'),
+  rows: Path,
+  output: Path,
+  memoryLimitMb: z.number().int().positive(),
+  ...Work,
+});
+
+const KeptTableSchema = z.object({
+  name: z.string(),
+  path: Path,
+  /** With the names of DuckDB's types, as DuckDB itself gave them. */
+  columns: z.array(z.object({ name: z.string(), type: z.string() })),
+});
+export type KeptTable = z.infer<typeof KeptTableSchema>;
+
+const AssembleKept = z.object({
+  job: z.literal('assembleKept'),
+  tables: z.array(KeptTableSchema),
+  output: Path,
+  memoryLimitMb: z.number().int().positive(),
+  ...Work,
+});
+
+export const KeptSchema = z.object({ rows: RowsByKind, rowsDigest: Sha256.nullable() });
+export type KeptResult = z.infer<typeof KeptSchema>;
+
+const CheckPatterns = z.object({ job: z.literal('checkPatterns'), patterns: Texts, ...Work });
+
 export const JobSchema = z.discriminatedUnion('job', [
   HashFile,
+  CheckPatterns,
   SnapshotDatabase,
   ExportDatabase,
   MergeExports,
+  BuildDatabase,
+  ListRows,
+  AssembleKept,
 ]);
 export type Job = z.infer<typeof JobSchema>;
+export type KeptJob = z.infer<typeof AssembleKept>;
+export type CheckPatternsJob = z.infer<typeof CheckPatterns>;
 export type SnapshotJob = z.infer<typeof SnapshotDatabase>;
 export type ExportJob = z.infer<typeof ExportDatabase>;
 export type MergeJob = z.infer<typeof MergeExports>;
+export type BuildJob = z.infer<typeof BuildDatabase>;
+export type ListJob = z.infer<typeof ListRows>;
 
 export const RequestSchema = z.object({ id: z.number().int(), job: JobSchema });
 export type Request = z.infer<typeof RequestSchema>;
@@ -90,6 +190,10 @@ export type Request = z.infer<typeof RequestSchema>;
 const KnownErrorType = z.custom<ErrorType>(
   (type) => typeof type === 'string' && Object.hasOwn(ERROR_TYPES, type),
 );
+
+/** Sent once, when what the job needs is loaded and before any file is opened. */
+export const BegunSchema = z.object({ id: z.number().int(), begun: z.literal(true) });
+export type Begun = z.infer<typeof BegunSchema>;
 
 export const ResponseSchema = z.discriminatedUnion('ok', [
   z.object({ id: z.number().int(), ok: z.literal(true), result: z.unknown() }),

@@ -1,18 +1,28 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AkoshaError } from '../contract/index.js';
+import type { BuildRequest, ListRequest } from './build-requests.js';
 import {
+  BuiltSchema,
   ExportSchema,
   FileSumsSchema,
+  ListSchema,
   MergeSchema,
   SnapshotSchema,
+  type BuiltDatabase,
+  type Exclusions,
   type ExportResult,
   type FileSums,
   type Job,
+  type ListResult,
   type MergeResult,
   type Snapshot,
 } from './messages.js';
+import type { ExternalReaderOptions } from './external-reader.js';
+import type { LogSuffix } from './log-suffixes.js';
+import { readerFailed } from './reader-failed.js';
 import { ReaderProcess, readerEnvironment } from './reader-process.js';
 
 /**
@@ -24,6 +34,10 @@ const MAX_JOBS_PER_CHILD = 300;
 /** A host's whole history is tens of megabytes; a file beyond this is a mistake or a bomb. */
 const MAX_RAW_BYTES = 8 * 1024 ** 3;
 
+const ZLIB_LEVEL = 6;
+
+const NOTHING: Exclusions = { projects: [], kinds: [], categories: [], patterns: [] };
+
 export interface ReaderPoolOptions {
   /** Children at work at once. */
   size: number;
@@ -32,6 +46,8 @@ export interface ReaderPoolOptions {
   /** For one job, from its start in a child, not from its call. */
   jobTimeoutMs: number;
   maxJobsPerChild?: number;
+  /** Who reads databases of a newer DuckDB than this build's. */
+  external?: ExternalReaderOptions;
 }
 
 export interface JobOptions {
@@ -45,11 +61,21 @@ export interface SnapshotRequest {
   folder: string;
   /** Plain file name of the result. */
   name: string;
+  /** What is kept back; by default nothing. */
+  exclude?: Exclusions;
+  /** By default gzip. */
+  compression?: 'gzip' | 'none';
+  /** zlib's, 1 to 9; by default its own default, 6. */
+  compressionLevel?: number;
 }
 
 export interface ExportRequest {
   /** Path of the file as stored: gzip or a bare DuckDB file. */
   stored: string;
+  /** What errors call the file; by default its own name. */
+  label?: string;
+  /** The database's logs, stored in the same ways, by what their name adds to the database's. */
+  logs?: readonly { stored: string; suffix: LogSuffix }[];
   /**
    * An existing folder in which scratch is made and removed: up to the raw file's size and as much again to
    * sort.
@@ -81,8 +107,9 @@ interface Waiting {
  * work that would block the event loop, stay out of this process. Children are forked when first needed and
  * used again.
  *
- * Every method raises the job's own error, `ReaderFailed` where the child died or timed out, `Cancelled`
- * where the signal fired or the pool was closed. A child whose job failed, whatever the reason, is replaced.
+ * Every method raises the job's own error, `ReaderFailed` where the child died or timed out (`isMachineFault`
+ * tells whether another file would have fared the same), `Cancelled` where the signal fired or the pool was
+ * closed. A child whose job failed, whatever the reason, is replaced.
  */
 export class ReaderPool {
   readonly #options: Required<ReaderPoolOptions>;
@@ -94,7 +121,7 @@ export class ReaderPool {
   #closed = false;
 
   constructor(options: ReaderPoolOptions) {
-    this.#options = { maxJobsPerChild: MAX_JOBS_PER_CHILD, ...options };
+    this.#options = { maxJobsPerChild: MAX_JOBS_PER_CHILD, external: {}, ...options };
   }
 
   /** How many children the pool has started so far. */
@@ -107,13 +134,22 @@ export class ReaderPool {
   }
 
   /**
-   * Takes a copy of a live database with its log, never opening the original, and leaves it as gzip at
-   * `<folder>/<name>`, forced to disk. Raises `DatabaseUnreadable` and `SnapshotTorn` besides.
+   * Takes a copy of a live database with its log, never opening the original, and leaves what is to be uploaded of it at
+   * `<folder>/<name>`, forced to disk, its logs beside it where they could not be worked in. Raises `DatabaseUnreadable` and
+   * `SnapshotTorn` besides.
    */
   async snapshotDatabase(request: SnapshotRequest, options: JobOptions = {}): Promise<Snapshot> {
-    const { memoryLimitMb } = this.#options;
+    const { exclude = NOTHING, compression = 'gzip', compressionLevel = ZLIB_LEVEL } = request;
+    const ways = { exclude, compression, compressionLevel, ...this.#limits() };
     return inScratch(request.folder, (work) =>
-      this.#run({ job: 'snapshotDatabase', ...request, memoryLimitMb, work }, SnapshotSchema, options),
+      this.#run({ job: 'snapshotDatabase', ...request, ...ways, work }, SnapshotSchema, options),
+    );
+  }
+
+  /** Raises `SettingsInvalid`, naming the pattern, for one that DuckDB's regular expressions, which are RE2's, do not take. */
+  async checkPatterns(patterns: readonly string[], options: JobOptions = {}): Promise<void> {
+    await inScratch(tmpdir(), (work) =>
+      this.#run({ job: 'checkPatterns', patterns, work }, z.unknown(), options),
     );
   }
 
@@ -122,14 +158,14 @@ export class ReaderPool {
    * it fails. Raises `UploadUnreadable` and `DatabaseUnreadable` besides.
    */
   async exportDatabase(request: ExportRequest, options: JobOptions = {}): Promise<ExportResult> {
-    const { stored, scratch, limits } = request;
+    const { stored, scratch, label = basename(stored), limits } = request;
     const output = resolve(request.output);
-    const { memoryLimitMb } = this.#options;
+    const logs = [...(request.logs ?? [])];
     const maxRawBytes = limits?.rawBytes ?? MAX_RAW_BYTES;
     try {
       return await inScratch(scratch, (work) =>
         this.#run(
-          { job: 'exportDatabase', stored, output, maxRawBytes, memoryLimitMb, work },
+          { job: 'exportDatabase', stored, label, logs, output, maxRawBytes, ...this.#limits(), work },
           ExportSchema,
           options,
         ),
@@ -160,6 +196,35 @@ export class ReaderPool {
     );
   }
 
+  /**
+   * Makes a Session-Buddy database of rows; their content hashes stay what they are. Raises `BadRequest` besides, for rows that
+   * break the format.
+   */
+  buildDatabase(request: BuildRequest, options: JobOptions = {}): Promise<BuiltDatabase> {
+    const { scratch, rows, kinds, output, compression = 'none' } = request;
+    const { memoryLimitMb } = this.#options;
+    const ways = { compression, compressionLevel: ZLIB_LEVEL, memoryLimitMb };
+    const paths = { rows: resolve(rows), output: resolve(output) };
+    return inScratch(scratch, (work) =>
+      this.#run({ job: 'buildDatabase', ...paths, kinds: [...kinds], ...ways, work }, BuiltSchema, options),
+    );
+  }
+
+  /** Writes the rows of a merged export as JSON lines, in the row format of `buildDatabase`. */
+  listRows({ scratch, rows, output }: ListRequest, options: JobOptions = {}): Promise<ListResult> {
+    const { memoryLimitMb } = this.#options;
+    const paths = { rows: resolve(rows), output: resolve(output) };
+    return inScratch(scratch, (work) =>
+      this.#run({ job: 'listRows', ...paths, memoryLimitMb, work }, ListSchema, options),
+    );
+  }
+
+  #limits(): { memoryLimitMb: number; external: ExternalReaderOptions; externalTimeoutMs: number } {
+    const { memoryLimitMb, external, jobTimeoutMs } = this.#options;
+    // Half, so that a job whose external reader hangs still has the time to go on without it.
+    return { memoryLimitMb, external, externalTimeoutMs: Math.ceil(jobTimeoutMs / 2) };
+  }
+
   /** Ends the idle children, kills the busy ones, and rejects what runs or waits. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -173,8 +238,9 @@ export class ReaderPool {
     try {
       const answer = await reader.run(job, { timeoutMs: this.#options.jobTimeoutMs, signal });
       const result = schema.safeParse(answer);
+      // A reader of another version, as above.
       if (!result.success)
-        throw new AkoshaError('ReaderFailed', `${job.job}: ${z.prettifyError(result.error)}`);
+        throw readerFailed(`${job.job}: ${z.prettifyError(result.error)}`, { machine: true });
       return result.data;
     } catch (error) {
       throw this.#closed ? poolClosed(error) : error;

@@ -2,7 +2,8 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { finished } from 'node:stream/promises';
 import { AkoshaError } from '../contract/index.js';
 import { entryPoint } from '../runtime/index.js';
-import { ResponseSchema, type Job, type Request } from './messages.js';
+import { BegunSchema, ResponseSchema, type Job, type Request } from './messages.js';
+import { readerFailed } from './reader-failed.js';
 
 /** Enough for the stack of a crash, little enough to stand in a log line. */
 const STDERR_TAIL = 2000;
@@ -45,6 +46,8 @@ export class ReaderProcess {
       execArgv: [],
       env: environment,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      // A process group of its own, so that a program it runs over a newer database ends with it, however it ends.
+      detached: true,
     });
     this.#gone = this.#watch();
   }
@@ -81,7 +84,12 @@ export class ReaderProcess {
       this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL);
     });
     await new Promise<void>((resolve) => {
-      this.#child.once('exit', () => resolve());
+      this.#child.once('exit', () => {
+        this.#killGroup();
+        // What it sent before it died, that it had begun for one, may still be on its way.
+        if (this.#child.connected) this.#child.once('disconnect', resolve);
+        else resolve();
+      });
       this.#child.on('error', (error) => {
         this.#stderr += error.message;
         // Any other error is of a message or a kill, and of a child that will have an exit.
@@ -95,6 +103,7 @@ export class ReaderProcess {
   #exchange(request: Request, { timeoutMs, signal }: RunOptions): Promise<unknown> {
     const child = this.#child;
     const what = describe(request.job);
+    let begun = false;
     return new Promise<unknown>((resolve, reject) => {
       const settle = (action: () => void): void => {
         clearTimeout(timer);
@@ -104,23 +113,30 @@ export class ReaderProcess {
       };
       const fail = (error: AkoshaError): void => settle(() => reject(error));
       const onMessage = (message: unknown): void => {
+        if (BegunSchema.safeParse(message).data?.id === request.id) {
+          begun = true;
+          return;
+        }
         const response = ResponseSchema.safeParse(message);
         if (!response.success || response.data.id !== request.id) {
-          return fail(readerFailed(`${what}: the reader's answer is not of the protocol`));
+          // A reader of another version: this process should have been restarted when the program was updated.
+          return fail(readerFailed(`${what}: the reader's answer is not of the protocol`, { machine: true }));
         }
         const answer = response.data;
         if (answer.ok) return settle(() => resolve(answer.result));
-        fail(new AkoshaError(answer.error.type, answer.error.message, { details: answer.error.details }));
+        const { type, message: text, details } = answer.error;
+        fail(begun ? new AkoshaError(type, text, { details }) : readerFailed(text, { machine: true }));
       };
       const onGone = (): void => {
         const how =
           child.signalCode ?? (child.pid === undefined ? 'not started' : `exit code ${child.exitCode}`);
-        fail(readerFailed(`${what}: the reader died (${how}) ${this.#stderr}`.trimEnd()));
+        const text = `${what}: the reader died (${how}) ${this.#stderr}`.trimEnd();
+        fail(readerFailed(text, { machine: !begun }));
       };
       const onAbort = (): void =>
         fail(new AkoshaError('Cancelled', `${what}: cancelled`, { cause: signal?.reason }));
       const timer = setTimeout(
-        () => fail(readerFailed(`${what}: not done after ${timeoutMs} ms`)),
+        () => fail(readerFailed(`${what}: not done after ${timeoutMs} ms`, { machine: !begun })),
         timeoutMs,
       );
 
@@ -138,22 +154,35 @@ export class ReaderProcess {
   /** Ends it at once; resolves when it is gone. */
   async kill(): Promise<void> {
     this.#usable = false;
-    this.#child.kill('SIGKILL');
+    this.#killGroup();
     await this.#gone;
+  }
+
+  /** While a member lives, nobody else gets the group's number; where none does, there is no such group. */
+  #killGroup(): void {
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch (error) {
+      // macOS says EPERM of a group that is all zombies.
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      if (code !== 'ESRCH' && code !== 'EPERM') throw error;
+    }
   }
 
   /** Ends an idle one. */
   async end(): Promise<void> {
     this.#usable = false;
     if (this.#child.connected) this.#child.disconnect();
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), END_GRACE_MS);
+    const timer = setTimeout(() => this.#killGroup(), END_GRACE_MS);
     await this.#gone;
     clearTimeout(timer);
   }
 }
 
 export function readerEnvironment(failPoints: boolean): NodeJS.ProcessEnv {
-  const names = failPoints ? [...PASSED_ON, 'AKOSHA_FAIL_POINT'] : PASSED_ON;
+  const names = failPoints ? [...PASSED_ON, 'AKOSHA_FAIL_POINT', 'AKOSHA_FAIL_RECORD'] : PASSED_ON;
   return Object.fromEntries(names.map((name) => [name, process.env[name]]));
 }
 
@@ -161,15 +190,19 @@ function describe(job: Job): string {
   switch (job.job) {
     case 'hashFile':
       return `hashing ${job.path}`;
+    case 'checkPatterns':
+      return 'checking the patterns of exclude_patterns';
+    case 'assembleKept':
+      return `writing what is not excluded to ${job.output}`;
     case 'snapshotDatabase':
       return `taking a snapshot of ${job.database}`;
     case 'exportDatabase':
-      return `reading ${job.stored}`;
+      return `reading ${job.label}`;
     case 'mergeExports':
-      return `merging ${job.inputs.length} exports into ${job.output}`;
+      return `merging the rows of ${job.inputs.map(({ name }) => name).join(', ')}`;
+    case 'buildDatabase':
+      return 'building a database';
+    case 'listRows':
+      return 'listing rows';
   }
-}
-
-function readerFailed(message: string, cause?: unknown): AkoshaError {
-  return new AkoshaError('ReaderFailed', message, { cause });
 }

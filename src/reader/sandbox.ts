@@ -22,7 +22,7 @@ export async function withSandbox<T>(
   try {
     const connection = await instance.connect();
     try {
-      for (const setting of settings(options)) await connection.run(`SET ${setting}`);
+      for (const statement of sandboxSql(options)) await connection.run(statement);
       return await work(connection);
     } finally {
       connection.closeSync();
@@ -32,8 +32,9 @@ export async function withSandbox<T>(
   }
 }
 
-function settings({ folder, files = [], memoryLimitMb, maxSpillBytes }: SandboxOptions): string[] {
-  return [
+/** The statements that shut a new DuckDB in, also one of another version. */
+export function sandboxSql({ folder, files = [], memoryLimitMb, maxSpillBytes }: SandboxOptions): string[] {
+  const settings = [
     // One thread: a host's other programs come first, and a server runs several readers beside each other.
     'threads = 1',
     `memory_limit = '${memoryLimitMb}MiB'`,
@@ -51,6 +52,7 @@ function settings({ folder, files = [], memoryLimitMb, maxSpillBytes }: SandboxO
     'enable_external_access = false',
     'lock_configuration = true',
   ];
+  return settings.map((setting) => `SET ${setting}`);
 }
 
 /** A SQL string literal. */

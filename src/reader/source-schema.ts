@@ -19,26 +19,34 @@ export interface KnownTable {
  * The tables of `KIND_DEFINITIONS` that the attached file has, in order of kind and rank. Base tables of the
  * schema `main` only: a view's text is the writer's and could name anything.
  */
-export async function knownTables(connection: DuckDBConnection): Promise<KnownTable[]> {
-  const columns = await readColumns(connection);
+export async function knownTables(
+  connection: DuckDBConnection,
+  database: string = SOURCE,
+): Promise<KnownTable[]> {
+  const columns = await readColumns(connection, database);
   return KINDS.flatMap((kind) =>
     KIND_DEFINITIONS[kind].tables.flatMap(({ name, rank }) => {
       const found = columns.get(name);
-      return found === undefined ? [] : [{ kind, rank, name, columns: found, from: tableName(name) }];
+      return found === undefined
+        ? []
+        : [{ kind, rank, name, columns: found, from: tableName(database, name) }];
     }),
   );
 }
 
-function tableName(name: string): string {
-  return `${SOURCE}.main.${quoteName(name)}`;
+function tableName(database: string, name: string): string {
+  return `${database}.main.${quoteName(name)}`;
 }
 
-async function readColumns(connection: DuckDBConnection): Promise<Map<string, Map<string, string>>> {
+async function readColumns(
+  connection: DuckDBConnection,
+  database: string,
+): Promise<Map<string, Map<string, string>>> {
   const names = KINDS.flatMap((kind) => KIND_DEFINITIONS[kind].tables.map((table) => quoteText(table.name)));
   const reader = await connection.runAndReadAll(
     `SELECT lower(c.table_name), lower(c.column_name), c.data_type
      FROM duckdb_columns() AS c JOIN duckdb_tables() AS t USING (database_name, schema_name, table_name)
-     WHERE c.database_name = ${quoteText(SOURCE)} AND c.schema_name = 'main' AND NOT c.internal
+     WHERE c.database_name = ${quoteText(database)} AND c.schema_name = 'main' AND NOT c.internal
        AND lower(c.table_name) IN (${names.join(', ')})
      ORDER BY c.table_name, c.column_index`,
   );

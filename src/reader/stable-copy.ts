@@ -2,20 +2,15 @@ import { constants, copyFile, chmod, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AkoshaError, messageOf } from '../contract/index.js';
 import { DUCKDB_HEADER_BYTES } from './database-file.js';
+import { LOG_SUFFIXES, type LogSuffix } from './log-suffixes.js';
 import { copyBytes, readHead } from './streams.js';
 
 /**
- * DuckDB's files beside a database: its log; the log that takes commits while a checkpoint runs; and the two
- * merged, while it recovers from a crash between them.
- */
-const LOG_SUFFIXES = ['.wal', '.wal.checkpoint', '.wal.recovery'] as const;
-type LogSuffix = (typeof LOG_SUFFIXES)[number];
-
-/**
  * Pauses between takes, in milliseconds. A checkpoint of a host's database lasts tens to hundreds of
- * milliseconds, so they grow past that; more takes would only hide a host that checkpoints without end.
+ * milliseconds, so they grow past that; uneven, so as not to keep step with a writer that checkpoints at
+ * intervals. More takes would only hide a host that never lets its file be.
  */
-const PAUSES_MS = [50, 150, 400, 1000] as const;
+const PAUSES_MS = [20, 70, 190, 430, 1000, 1700] as const;
 
 interface DatabaseState {
   size: bigint;
@@ -32,7 +27,7 @@ interface DatabaseState {
  * while neither was disturbed is the state at one moment, give or take the log's last transactions: a log cut
  * anywhere loses whole transactions from its end.
  *
- * Raises `SnapshotTorn` where five takes in a row were disturbed, `DatabaseUnreadable` where the file cannot
+ * Raises `SnapshotTorn` where seven takes in a row were disturbed, `DatabaseUnreadable` where the file cannot
  * be read.
  */
 export async function copyStable(database: string, target: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, rename, type FileHandle } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { FileSums } from './messages.js';
@@ -10,9 +10,6 @@ import type { FileSums } from './messages.js';
  * few MB.
  */
 const CHUNK_BYTES = 1_048_576;
-
-/** zlib's own default, written down so that a change of it never changes what a host uploads. */
-const GZIP_LEVEL = 6;
 
 type Chunks = AsyncIterable<Buffer>;
 type Pass = (source: Chunks) => Chunks;
@@ -48,11 +45,35 @@ export async function hashFile(path: string): Promise<FileSums> {
   return sums();
 }
 
+export interface Compression {
+  compression: 'gzip' | 'none';
+  /** zlib's, 1 to 9. */
+  compressionLevel: number;
+}
+
 /**
- * Compresses `source` to the new file `target` and forces it to disk. The bytes depend on the source alone:
- * Node writes neither a name nor a time into the header.
+ * Makes of `source` the new file `target`, compressed or moved as it is, and forces it to disk. The bytes depend on the source and
+ * the level alone: Node writes neither a name nor a time into the header.
  */
-export async function compressFile(source: string, target: string): Promise<StoredAndRaw> {
+export async function storeFile(
+  source: string,
+  target: string,
+  { compression, compressionLevel }: Compression,
+): Promise<StoredAndRaw> {
+  if (compression === 'gzip') return compressFile(source, target, compressionLevel);
+  const sums = await hashFile(source);
+  const file = await open(source, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(source, target);
+  return { stored: sums, raw: sums };
+}
+
+/** One pass: each chunk is hashed raw, compressed, hashed again and written before many others are read. */
+async function compressFile(source: string, target: string, level: number): Promise<StoredAndRaw> {
   const raw = meter();
   const stored = meter();
   const file = await open(target, 'wx', 0o600);
@@ -60,7 +81,7 @@ export async function compressFile(source: string, target: string): Promise<Stor
     await pipeline(
       createReadStream(source, { highWaterMark: CHUNK_BYTES }),
       raw.pass,
-      createGzip({ level: GZIP_LEVEL, chunkSize: CHUNK_BYTES }),
+      createGzip({ level, chunkSize: CHUNK_BYTES }),
       stored.pass,
       (source: Chunks) => writeAll(file, source),
     );

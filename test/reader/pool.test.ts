@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { foreignFault } from '../../src/reader/database-file.js';
+import { isMachineFault } from '../../src/reader/index.js';
 import type { Job } from '../../src/reader/messages.js';
+import { lacksResources } from '../../src/reader/reader-failed.js';
 import { ReaderProcess, readerEnvironment } from '../../src/reader/reader-process.js';
 import { SAMPLES } from '../support/databases.js';
 import { openPool, setEnvironment, temporaryFolder } from './support.js';
@@ -23,6 +26,9 @@ async function smallFile(text = 'abc'): Promise<string> {
   await writeFile(path, text);
   return path;
 }
+
+/** A job that no reader knows: one of a later version. */
+const UNHEARD_OF: Job = JSON.parse('{"job":"unheard-of"}');
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -63,8 +69,11 @@ it("raises a job's own error with its type and details, and replaces the child",
     message: expect.stringContaining('is not a DuckDB file'),
     details: { file: 'file', rule: expect.stringContaining('DUCK') },
   });
+  await expect(pool.exportDatabase({ ...job, label: 'laptop.duckdb.gz' })).rejects.toMatchObject({
+    message: expect.stringMatching(/^laptop\.duckdb\.gz is not/),
+  });
   await pool.hashFile(job.stored);
-  expect(pool.forked).toBe(2);
+  expect(pool.forked).toBe(3);
 });
 
 it('kills a child that takes too long, and goes on with the next', async () => {
@@ -124,12 +133,65 @@ it('reports a child that died, once: its successor does the job', async () => {
 
 it('says what a dying child wrote to stderr', async () => {
   const reader = new ReaderProcess(readerEnvironment(false));
-  const unheardOf: Job = JSON.parse('{"job":"unheard-of"}');
-  await expect(reader.run(unheardOf, { timeoutMs: 20_000 })).rejects.toMatchObject({
+  await expect(reader.run(UNHEARD_OF, { timeoutMs: 20_000 })).rejects.toMatchObject({
     type: 'ReaderFailed',
     message: expect.stringMatching(/the reader died \(exit code 1\)[^]*invalid_union/i),
   });
   expect(reader.usable).toBe(false);
+});
+
+it.each([
+  [
+    'it died at work',
+    false,
+    async () => {
+      setEnvironment('AKOSHA_FAIL_POINT', 'upload.after-copy');
+      const folder = await temporaryFolder();
+      const job = { database: join(SAMPLES, 'knowledge_graph.duckdb'), folder, name: 'x' };
+      return openPool().snapshotDatabase(job);
+    },
+  ],
+  ['it took too long', false, async () => openPool({ jobTimeoutMs: 2_000 }).hashFile(await endlessFile())],
+  [
+    'it ran out of the memory it may have',
+    false,
+    async () => {
+      const folder = await temporaryFolder();
+      const pool = openPool({ memoryLimitMb: 1 });
+      const stored = join(SAMPLES, 'reflection.duckdb');
+      return pool.exportDatabase({ stored, scratch: folder, output: join(folder, 'out.parquet') });
+    },
+  ],
+  [
+    'it did not understand what it was to do, as where the program was updated under it',
+    true,
+    () =>
+      new ReaderProcess(readerEnvironment(false)).run(UNHEARD_OF, {
+        timeoutMs: 20_000,
+      }),
+  ],
+  [
+    'it did not come to begin in time',
+    true,
+    async () => openPool({ jobTimeoutMs: 1 }).hashFile(await smallFile()),
+  ],
+])('a reader that failed because %s: the fault is the machine’s: %s', async (_why, machine, run) => {
+  const error: unknown = await run().catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ type: 'ReaderFailed' });
+  expect(isMachineFault(error)).toBe(machine);
+});
+
+it.each([
+  ['ENOSPC: no space left on device, write', true],
+  ['EDQUOT: disk quota exceeded, write', true],
+  ['EMFILE: too many open files, open', true],
+  ['IO Error: Could not write file "x": No space left on device', true],
+  ['Out of Memory Error: failed to offload data block of size 256.0 KiB', false],
+  ['Invalid Input Error: something else', false],
+])('%s: every file would have failed: %s', (message, machine) => {
+  expect(lacksResources(new Error(message))).toBe(machine);
+  const file = { label: 'x', path: '/x', brokenType: 'UploadUnreadable' } as const;
+  expect(isMachineFault(foreignFault(file, new Error(message)))).toBe(machine);
 });
 
 it('tells children nothing of the credentials in the environment', () => {

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmod,
@@ -12,15 +11,11 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { isAkoshaError } from '../../src/contract/index.js';
-import type { Snapshot } from '../../src/reader/index.js';
+import { describe, expect, it } from 'vitest';
 import { copyStable } from '../../src/reader/stable-copy.js';
-import { makeDatabase, query, SAMPLES } from '../support/databases.js';
-import { gunzipTo, openPool, setFileVersion, temporaryFolder } from './support.js';
+import { makeDatabase, SAMPLES } from '../support/databases.js';
+import { gunzipTo, openPool, temporaryFolder } from './support.js';
 
 async function sha256(path: string): Promise<string> {
   return createHash('sha256')
@@ -52,6 +47,12 @@ describe('a snapshot of a sample database', () => {
       rawBytes: (await stat(raw)).size,
       rawSha256: await sha256(raw),
       rows,
+      reader: expect.stringMatching(/^duckdb-node-api 1\./),
+      flags: [],
+      excluded: {},
+      rowsDigest: expect.stringMatching(/^[0-9a-f]{64}$/),
+      logs: [],
+      notice: null,
     });
     expect((await readdir(folder)).sort()).toEqual(['raw.duckdb', 'stored.duckdb']);
   });
@@ -137,73 +138,31 @@ describe('what cannot be read', () => {
     await truncate(database, 3_000_000);
     await expect(take(database)).rejects.toMatchObject({ type: 'DatabaseUnreadable' });
   });
+});
 
-  it('a file of a newer DuckDB, with its version', async () => {
-    const database = join(await temporaryFolder(), 'x.duckdb');
-    await copyFile(join(SAMPLES, 'knowledge_graph.duckdb'), database);
-    await setFileVersion(database, 999n);
-    await expect(take(database)).rejects.toMatchObject({
-      type: 'DatabaseUnreadable',
-      message: expect.stringMatching(
-        /x\.duckdb has DuckDB file version 999, which this build \(DuckDB v1\..*STORAGE_VERSION/,
-      ),
-      details: { version: 999 },
+describe('compression', () => {
+  const take = async (request: { compression?: 'gzip' | 'none'; compressionLevel?: number }) =>
+    openPool().snapshotDatabase({
+      database: join(SAMPLES, 'knowledge_graph.duckdb'),
+      folder: await temporaryFolder(),
+      name: 'x',
+      ...request,
     });
+
+  it('can be left out: the stored file is the raw one', async () => {
+    const [plain, compressed] = [await take({ compression: 'none' }), await take({})];
+    expect(plain).toMatchObject({ compression: 'none', storedBytes: plain.rawBytes });
+    expect(plain.storedSha256).toBe(plain.rawSha256);
+    expect(await sha256(plain.path)).toBe(plain.rawSha256);
+    expect(plain.rawSha256).toBe(compressed.rawSha256);
+  });
+
+  it('takes the level it is told', async () => {
+    const [fast, small] = [await take({ compressionLevel: 1 }), await take({ compressionLevel: 9 })];
+    expect(small.storedBytes).toBeLessThan(fast.storedBytes);
+    expect(small.rawSha256).toBe(fast.rawSha256);
   });
 });
-
-it('every snapshot of a database in use opens and holds the first rows its writer committed, none missing', async () => {
-  const folder = await temporaryFolder();
-  const database = join(folder, 'live.duckdb');
-  const committed = startWriter(database);
-  while (committed() < 200) await sleep(20);
-  const pool = openPool();
-  const taken: { before: number; after: number; snapshot: Snapshot }[] = [];
-  for (let attempt = 0; taken.length < 8 && attempt < 40; attempt += 1) {
-    const before = committed();
-    try {
-      const snapshot = await pool.snapshotDatabase({ database, folder, name: `snapshot-${taken.length}` });
-      taken.push({ before, after: committed(), snapshot });
-    } catch (error) {
-      // A writer that checkpoints without pause may disturb five takes in a row; anything else is a fault.
-      if (!isAkoshaError(error, 'SnapshotTorn')) throw error;
-    }
-  }
-  expect(taken).toHaveLength(8);
-  for (const { before, after, snapshot } of taken) {
-    const raw = `${snapshot.path}.raw`;
-    await gunzipTo(snapshot.path, raw);
-    const [row] = await query(
-      `SELECT count(*)::INTEGER AS count, min(number) AS first, max(number) AS last, count(DISTINCT number)::INTEGER AS numbers
-       FROM snapshot.conversations_v2`,
-      { snapshot: raw },
-    );
-    const count = Number(row?.['count']);
-    expect(row).toEqual({ count, first: 0, last: count - 1, numbers: count });
-    expect(snapshot.rows).toEqual({ conversation: count });
-    expect(count).toBeGreaterThanOrEqual(before);
-    // One more may be committed than the writer has come to report.
-    expect(count).toBeLessThanOrEqual(after + 1);
-  }
-});
-
-/**
- * Starts a program that writes to the database until the test ends; the answer is how many rows it has
- * reported.
- */
-function startWriter(database: string): () => number {
-  const writer = spawn(
-    process.execPath,
-    [fileURLToPath(new URL('./writer.mjs', import.meta.url)), database],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  onTestFinished(() => void writer.kill('SIGKILL'));
-  let committed = 0;
-  createInterface({ input: writer.stdout }).on('line', (line) => (committed = Number(line)));
-  return () => committed;
-}
 
 describe('a copy that was disturbed is taken again', () => {
   /** Large enough that a copy takes longer than the pause between two disturbances. */

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { onTestFinished } from 'vitest';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { ReaderPool, type ReaderPoolOptions } from '../../src/reader/index.js';
 
 export async function temporaryFolder(): Promise<string> {
@@ -15,6 +15,19 @@ export function openPool(options: Partial<ReaderPoolOptions> = {}): ReaderPool {
   const pool = new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 30_000, ...options });
   onTestFinished(() => pool.close());
   return pool;
+}
+
+/** One pool for all tests of a file, whose jobs succeed: its child is used again. */
+export function sharedPool(): () => ReaderPool {
+  let pool: ReaderPool | undefined;
+  beforeAll(() => {
+    pool = new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 30_000 });
+  });
+  afterAll(() => pool?.close());
+  return () => {
+    if (pool === undefined) throw new Error('a shared pool is there only while tests run');
+    return pool;
+  };
 }
 
 /** Sets an environment variable for the rest of the test. */
