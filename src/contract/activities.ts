@@ -1,7 +1,26 @@
 import type { Kind, RowCounts, UploadRef } from './memory.js';
 
+/** A snapshot that waits in a host's outbox. */
+export interface WaitingUpload {
+  uploadId: string;
+  files: number;
+  /** After compression. */
+  bytes: number;
+}
+
+/** What waits in a host's outbox. */
+export interface OutboxSummary {
+  /** Snapshots to deliver, in order. */
+  uploads: WaitingUpload[];
+  /** Whether somebody asked for a snapshot that is yet to be taken. */
+  requested: boolean;
+}
+
 /** What the agent's snapshot of its databases holds. */
 export interface SnapshotSummary {
+  /** `unchanged`: nothing is to be sent, because an upload that is ingested has the same rows. */
+  status: 'prepared' | 'delivered' | 'unchanged';
+  /** Of the upload that has the rows; not always the one that was asked for. */
   uploadId: string;
   files: number;
   /** After compression. */
@@ -12,25 +31,27 @@ export interface SnapshotSummary {
 }
 
 export interface TransferSummary {
-  /** Keys in object storage. */
+  uploadId: string;
+  /** By which it went; null where it had been delivered before. */
+  method: string | null;
+  /** Names. */
   files: string[];
   bytes: number;
 }
 
 /** Activities of one host, on the queue `akosha-agent-<system_id>`. Each may run twice. */
 export interface AgentActivities {
-  /** Uploads that an earlier run prepared and did not deliver, in order. */
-  outstandingUploads(): Promise<string[]>;
+  /** Puts the outbox in order, and tells what waits there. */
+  readOutbox(): Promise<OutboxSummary>;
   takeSnapshot(input: UploadRef): Promise<SnapshotSummary>;
-  uploadFiles(input: UploadRef): Promise<TransferSummary>;
-  /** Writes the manifest: from here on the upload is acknowledged. */
-  commitUpload(input: UploadRef): Promise<void>;
-  /** Writes the inbox entry. */
-  announceUpload(input: UploadRef): Promise<void>;
+  /** Until it is acknowledged, by whichever method can. */
+  deliverUpload(input: UploadRef): Promise<TransferSummary>;
   /** Removes the upload from the outbox. */
   closeUpload(input: UploadRef): Promise<void>;
   /** Removes an upload that can never be delivered, because its id is taken by other content. */
-  dropUpload(input: UploadRef): Promise<void>;
+  dropUpload(input: UploadRef & { reason: string }): Promise<void>;
+  /** Ends everything that waits, this upload included, and clears away what was sent of it. */
+  cancelUploads(input: UploadRef): Promise<void>;
 }
 
 export interface IngestSummary {
@@ -65,10 +86,21 @@ export interface TransitionPlanSummary {
 /** Keeps a plan far below Temporal's payload limit: a partition takes about 100 bytes. */
 export const MAX_PARTITIONS_PER_PLAN = 500;
 
+/** Rows that a move left where they are, because they cannot be moved as they are. */
+export interface HeldRows {
+  /** Its row is not where its placement says; or a copy of it does not equal it. */
+  reason: 'row_missing' | 'copy_differs';
+  rows: number;
+  /** One of them: system, kind and id of the memory. */
+  example: string;
+}
+
 export interface BatchSummary {
   /** Rows in the batch; 0 where none was due. */
   due: number;
   moved: number;
+  /** Absent where there are none. */
+  held?: HeldRows[];
 }
 
 export interface SweepSummary {
@@ -83,8 +115,8 @@ export interface StoreActivities {
   handOver(input: UploadRef): Promise<{ added: boolean }>;
   nextUpload(input: { systemId: string }): Promise<UploadRef | null>;
   ingestUpload(input: UploadRef): Promise<IngestSummary>;
-  /** Walks object storage, queues what is new, nudges. */
-  walkUploads(): Promise<WalkSummary>;
+  /** Walks object storage, of one system or of all, queues what is new, nudges. */
+  walkUploads(input?: { systemId: string }): Promise<WalkSummary>;
   /** Uploads queued by `before` that are not through yet. */
   countUnfinished(input: { before: number }): Promise<number>;
   /** `asOf` in milliseconds since 1970; absent: the setting's clock. */

@@ -81,6 +81,9 @@ export function agentOptions(systemId: string): ActivityRules {
   };
 }
 
+/** The outbox's own: the agent names each pause, with its jitter; this is for a failure that it could not put down there. */
+const OUTBOX_RETRY: RetryRules = { ...RETRY, initialInterval: 30 * SECOND, maximumInterval: 10 * MINUTE };
+
 /** Snapshot and transfer. No limit on the time in the queue: a host that is switched off goes on when it is back. */
 export function transferOptions(systemId: string): ActivityRules {
   return {
@@ -88,6 +91,20 @@ export function transferOptions(systemId: string): ActivityRules {
     taskQueue: TASK_QUEUES.agent(systemId),
     // 8 GiB, the largest database that is taken, over a line of 1 Mbit/s take 19 hours.
     startToCloseTimeout: 24 * HOUR,
+    retry: OUTBOX_RETRY,
+  };
+}
+
+/**
+ * Clearing up after a cancel. A host that is off for longer keeps what it was to clear, and delivers it when it is back: whoever
+ * cancels does not wait for it.
+ */
+export function cancelOptions(systemId: string): ActivityRules {
+  return {
+    ...COMMON,
+    taskQueue: TASK_QUEUES.agent(systemId),
+    startToCloseTimeout: 5 * MINUTE,
+    scheduleToCloseTimeout: 10 * MINUTE,
   };
 }
 

@@ -40,6 +40,13 @@ export const ERROR_TYPES = {
     permanent: false,
     meaning: 'a server program (Temporal, S3) did not start or does not answer',
   },
+  // Not permanent: whether another try can help is told by their cause.
+  CloudUploadError: { permanent: false, meaning: 'an upload did not reach the object store' },
+  HTTPSyncError: { permanent: false, meaning: 'an upload, or part of it, did not reach the HTTP server' },
+  HybridSyncError: {
+    permanent: false,
+    meaning: 'no method delivered an upload; the message names each reason',
+  },
   BadRequest: { permanent: true, meaning: 'the request breaks a rule named in the message' },
   // Not permanent: whoever asks again is not the one who gave up.
   Cancelled: { permanent: false, meaning: 'the caller gave up' },

@@ -23,6 +23,9 @@ export const WORKFLOW_IDS = {
   uploadMemory: (systemId: string): string => `upload/${systemId}`,
   ingestSystem: (systemId: string): string => `ingest/${systemId}`,
   dailyIngest: (time: string): string => `daily-ingest/manual/${time}`,
+  /** Of one system or of all. No system's name is a time: that has colons. */
+  triggeredIngest: (systemId?: string): string =>
+    systemId === undefined ? 'daily-ingest/manual' : `daily-ingest/manual/${systemId}`,
   tierTransition: (time: string): string => `tier-transition/manual/${time}`,
 } as const;
 
@@ -31,8 +34,15 @@ export const SCHEDULE_IDS = {
   tierTransition: 'akosha-tier-transition',
 } as const;
 
-/** Wire names of messages. `uploadReady` and `syncRequested` are empty nudges: lost or doubled ones do not matter. */
-export const SIGNALS = { uploadReady: 'uploadReady', syncRequested: 'syncRequested' } as const;
+/**
+ * Wire names of messages. `uploadReady` and `syncRequested` are empty nudges: lost or doubled ones do not matter. Nor does a
+ * `transferProgress` that is lost: the next one says more.
+ */
+export const SIGNALS = {
+  uploadReady: 'uploadReady',
+  syncRequested: 'syncRequested',
+  transferProgress: 'transferProgress',
+} as const;
 export const QUERIES = { progress: 'progress' } as const;
 
 /** Custom search attributes, all of type Keyword. Prefixed, because a namespace is shared. */
@@ -53,6 +63,9 @@ export interface Progress {
   systemId: string | null;
   uploadId: string | null;
   tier: Tier | null;
+  /** Of a transfer, sent and in all; null elsewhere. */
+  bytes: number | null;
+  totalBytes: number | null;
   /** ISO 8601, when `phase` or `done` last changed. */
   updatedAt: string;
 }

@@ -5,9 +5,12 @@ export type Kind = (typeof KINDS)[number];
 export const TIERS = ['hot', 'warm', 'cold'] as const;
 export type Tier = (typeof TIERS)[number];
 
+/** 1 to 100 of `A-Za-z0-9_-`, made of a system's name by `escapeSystemId`: it is part of keys, ids and queue names. */
+export type SystemId = string;
+
 /** Identifies a memory for ever. Ids repeat across systems: same text on two hosts, same conversation id. */
 export interface MemoryKey {
-  systemId: string;
+  systemId: SystemId;
   kind: Kind;
   memoryId: string;
 }
@@ -21,14 +24,24 @@ export interface RowCounts {
   refused: number;
   /** Older than the version the store already has. */
   superseded: number;
-  /** Of this system in the store, of a kind the upload covers, and not in the upload. */
+  /** Of this system in the store, of a kind the upload covers, not in the upload, and kept. */
   absent: number;
+  /** The same, and deleted: where the system is mirrored. */
+  deleted: number;
 }
 
-export const NO_ROWS: RowCounts = { new: 0, changed: 0, unchanged: 0, refused: 0, superseded: 0, absent: 0 };
+export const NO_ROWS: RowCounts = {
+  new: 0,
+  changed: 0,
+  unchanged: 0,
+  refused: 0,
+  superseded: 0,
+  absent: 0,
+  deleted: 0,
+};
 
 /** Names one upload. */
 export interface UploadRef {
-  systemId: string;
+  systemId: SystemId;
   uploadId: string;
 }

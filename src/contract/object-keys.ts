@@ -2,7 +2,8 @@ import type { UploadRef } from './memory.js';
 
 /**
  * Keys in object storage. The first three prefixes are written by hosts, the rest by the server.
- * The layout `systems/<system_id>/uploads/<upload_id>/` is the original Session-Buddy's.
+ * The layout `systems/<system_id>/uploads/<upload_id>/` is the original Session-Buddy's. Where hosts of its kind wrote, the folders
+ * have names of theirs that may be no ids: there keys are made of an upload's place (`UploadRecord.place`), not of its ids.
  */
 export const SYSTEMS_PREFIX = 'systems/';
 export const INBOX_PREFIX = 'inbox/';

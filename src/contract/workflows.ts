@@ -1,5 +1,5 @@
 import type { WalkSummary } from './activities.js';
-import type { RowCounts } from './memory.js';
+import type { Kind, RowCounts, Tier } from './memory.js';
 
 /** Arguments and results of the workflows: one object each, references and counts only. */
 export interface UploadMemoryInput {
@@ -7,16 +7,33 @@ export interface UploadMemoryInput {
 }
 
 export interface UploadMemoryResult {
+  /** `unchanged`: nothing was sent, because the upload that `uploadId` names has the same rows, and they are ingested. */
+  status: 'delivered' | 'unchanged';
   uploadId: string;
+  /** Null where nothing was sent. */
+  method: string | null;
   filesUploaded: string[];
   bytesTransferred: number;
+  /** In the snapshot. */
+  rows: Partial<Record<Kind, number>>;
   omitted: { name: string; reason: string }[];
+}
+
+/** What the signal `transferProgress` carries, from the activity to its workflow. */
+export interface TransferProgress {
+  uploadId: string;
+  method: string | null;
+  /** Files finished. */
+  files: number;
+  bytes: number;
+  totalBytes: number;
 }
 
 export interface IngestSystemInput {
   systemId: string;
-  /** Carried over a continue-as-new. */
+  /** Carried over a continue-as-new: what came of the uploads so far, and the last of them. */
   totals?: IngestTotals;
+  lastUploadId?: string;
 }
 
 export interface IngestTotals {
@@ -26,6 +43,8 @@ export interface IngestTotals {
 }
 
 export interface DailyIngestInput {
+  /** Walk this system's uploads alone. */
+  systemId?: string;
   /** Return only when everything in the queue by the end of the walk is through. */
   wait?: boolean;
   /** Carried over a continue-as-new: the walk is done, only the wait goes on. */
@@ -42,8 +61,9 @@ export interface TierTransitionInput {
   asOf?: string;
   /** Write small cold objects too, which otherwise wait for company. A person who asks wants everything moved. */
   all?: boolean;
-  /** Carried over a continue-as-new. */
+  /** Carried over a continue-as-new: what was moved so far, and into which tier last. */
   totals?: TransitionTotals;
+  lastTier?: Tier;
 }
 
 export interface TransitionTotals {

@@ -7,6 +7,14 @@ export interface IngestLog {
   warn(details: Record<string, unknown>, message: string): void;
 }
 
+/** What a person watches from afar. */
+export interface IngestEvents {
+  /** An upload went to quarantine: once for each. */
+  quarantined(): void;
+  /** How many names the last look at a prefix came across that are no upload's. */
+  skipped(prefix: string, names: number): void;
+}
+
 /** What ingest works with. */
 export interface IngestContext {
   store: MemoryStore;
@@ -17,6 +25,9 @@ export interface IngestContext {
   scratch: string;
   /** The setting's clock, milliseconds since 1970: decides own times and tiers. */
   clock: () => number;
-  /** Told of single uploads that discovery could not read or finish. */
+  /** Systems, by name or id, whose memories are deleted where a later upload lacks them; `*` is all. By default none. */
+  mirrorSystems?: readonly string[];
+  /** Told of single uploads that discovery could not read or finish, of names it skipped, and of each quarantine. */
   log?: IngestLog;
+  events?: IngestEvents;
 }

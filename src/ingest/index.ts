@@ -1,4 +1,5 @@
-export type { IngestContext, IngestLog } from './context.js';
+export { BatchAcceptor, type AcceptedRow, type AcceptorOptions, type RowSource } from './accept-batch.js';
+export type { IngestContext, IngestEvents, IngestLog } from './context.js';
 export { pollInbox, registerUpload, walkUploads, type WalkProgress } from './discovery.js';
 export { ingestUpload, type IngestOptions, type IngestOutcome } from './ingest-upload.js';
 export type { Discovered, FailedUpload } from './look.js';

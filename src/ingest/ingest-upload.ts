@@ -14,7 +14,9 @@ import { failPoint } from '../faults/index.js';
 import type { Receipt } from '../memory/index.js';
 import type { IngestBatch, IngestOperation, UploadRecord, WrittenObject } from '../store/index.js';
 import type { IngestContext } from './context.js';
-import { readUpload } from './read-upload.js';
+import { countRead } from './count-read.js';
+import { sumExcluded } from './databases.js';
+import { fetchUpload, readFiles } from './read-upload.js';
 
 export interface IngestOptions {
   signal?: AbortSignal;
@@ -47,11 +49,12 @@ async function bringIn(context: IngestContext, record: UploadRecord, options: In
   const scratch = await mkdtemp(path.join(context.scratch, 'ingest-'));
   try {
     options.onStep?.('read');
-    const batch = await readUpload(context, record, scratch, options.signal);
+    const fetched = await fetchUpload(context, record, scratch, options.signal);
+    const batch = await countRead(context, record, () => readFiles(context, fetched, options.signal));
     await commitBatch(context, batch, scratch, options);
   } catch (error) {
     if (!isUnreadable(error)) throw error;
-    await context.store.quarantine(record, error.message);
+    await quarantine(context, record, error.message);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -62,15 +65,27 @@ function isUnreadable(error: unknown): error is AkoshaError {
   return isAkoshaError(error, 'UploadUnreadable') || isAkoshaError(error, 'DatabaseUnreadable');
 }
 
+/** The one place from which uploads go to quarantine. */
+async function quarantine(
+  context: IngestContext,
+  { systemId, uploadId }: UploadRecord,
+  reason: string,
+): Promise<void> {
+  const ref = { systemId, uploadId };
+  if (!(await context.store.quarantine(ref, reason))) return;
+  context.events?.quarantined();
+  context.log?.warn({ ...ref, reason }, 'upload quarantined: it waits for a person');
+}
+
 /** Steps 1 to 5 of the protocol. */
 async function commitBatch(
   context: IngestContext,
   batch: IngestBatch,
   scratch: string,
-  { onStep }: IngestOptions,
+  { onStep, signal }: IngestOptions,
 ): Promise<void> {
   onStep?.('open');
-  const operation = await context.store.openIngest(batch);
+  const operation = await context.store.openIngest(batch, signal);
   try {
     failPoint('ingest.after-open');
     if (operation.writes === 0) {
@@ -122,7 +137,7 @@ async function finishUpload(
     reason: record.reason,
   };
   if (record.state === 'committed' || record.state === 'quarantined') {
-    await context.uploads.put(receiptKey(ref), receiptOf(record, outcome, context.clock()), {
+    await context.uploads.put(receiptKey(record.place), receiptOf(record, outcome, context.clock()), {
       contentType: 'application/json',
     });
     failPoint('ingest.after-receipt-put');
@@ -147,6 +162,8 @@ function receiptOf(record: UploadRecord, { status, rows, reason }: IngestOutcome
     reader: record.reader ?? '',
     files: record.files,
     rows,
+    mirrors: record.mirrors,
+    excluded: sumExcluded(record.files),
     reason,
     ingested_at: new Date(record.committedAt ?? now).toISOString(),
   };

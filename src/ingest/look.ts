@@ -1,8 +1,9 @@
-import { isAkoshaError, messageOf, type UploadRef } from '../contract/index.js';
+import { isAkoshaError, messageOf, type AkoshaError, type UploadRef } from '../contract/index.js';
 import type { IngestContext } from './context.js';
 
 /** An upload that could not be read or finished. It stays where it is for the next look. */
 export interface FailedUpload {
+  /** The names of its folders. */
   ref: UploadRef;
   reason: string;
 }
@@ -15,12 +16,19 @@ export interface Discovered {
   /** Systems with something new. */
   systems: string[];
   failed: FailedUpload[];
+  /** Names that are no upload's, so that nothing of what lies under them is ever ingested. */
+  skipped: number;
+}
+
+interface SkippedName {
+  name: string;
+  reason: string;
 }
 
 /** Objects read at once: enough to hide the store's latency, few enough to spare its connections. */
 const CONCURRENCY = 8;
 
-/** Failed uploads that one line of the log names: where it is more, they fail alike. */
+/** Failed uploads, and skipped names, that one line of the log names: where it is more, they are alike. */
 const LOGGED = 10;
 
 /**
@@ -31,13 +39,18 @@ export class Look {
   readonly added: UploadRef[] = [];
   seen = 0;
   readonly #context: IngestContext;
+  readonly #prefix: string | undefined;
   readonly #failed: FailedUpload[] = [];
+  readonly #firstSkipped: SkippedName[] = [];
+  #skipped = 0;
   #succeeded = 0;
   #first: unknown;
   #ending: { error: unknown } | undefined;
 
-  constructor(context: IngestContext) {
+  /** `prefix`: where this looks at everything there is. */
+  constructor(context: IngestContext, prefix?: string) {
     this.#context = context;
+    this.#prefix = prefix;
   }
 
   /**
@@ -55,6 +68,18 @@ export class Look {
     return results;
   }
 
+  /** Notes a name that is no upload's. */
+  skip(name: string, reason: string): void {
+    this.#skipped++;
+    if (this.#firstSkipped.length < LOGGED) this.#firstSkipped.push({ name, reason });
+  }
+
+  /** Notes an upload that cannot be queued. */
+  fail({ systemId, uploadId }: UploadRef, error: AkoshaError): void {
+    this.#first ??= error;
+    this.#failed.push({ ref: { systemId, uploadId }, reason: error.message });
+  }
+
   /** Raises what ended the look. Called between steps and not in them: what was read before is queued all the same. */
   throwIfEnded(): void {
     if (this.#ending !== undefined) throw this.#ending.error;
@@ -63,6 +88,7 @@ export class Look {
   /** Raises where nothing at all succeeded: then it is the store, or what it grants this process. */
   result(): Discovered {
     this.throwIfEnded();
+    this.#tellSkipped();
     if (this.#failed.length > 0) {
       if (this.#succeeded === 0) throw this.#first;
       this.#context.log?.warn(
@@ -71,7 +97,16 @@ export class Look {
       );
     }
     const systems = [...new Set(this.added.map((ref) => ref.systemId))];
-    return { added: this.added, seen: this.seen, systems, failed: this.#failed };
+    return { added: this.added, seen: this.seen, systems, failed: this.#failed, skipped: this.#skipped };
+  }
+
+  #tellSkipped(): void {
+    if (this.#prefix !== undefined) this.#context.events?.skipped(this.#prefix, this.#skipped);
+    if (this.#skipped === 0) return;
+    this.#context.log?.warn(
+      { skipped: this.#skipped, first: this.#firstSkipped },
+      'names that are no upload’s are skipped',
+    );
   }
 
   /** One result, or none where the step failed. */

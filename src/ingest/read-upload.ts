@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createRequire } from 'node:module';
 import path from 'node:path';
-import { z } from 'zod';
 import {
   AkoshaError,
   isAkoshaError,
@@ -11,43 +9,97 @@ import {
   type Kind,
 } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
-import { MAX_MANIFEST_BYTES, parseManifest, type Manifest, type UploadedFile } from '../memory/index.js';
+import {
+  escapeSystemId,
+  MAX_MANIFEST_BYTES,
+  parseManifest,
+  type Manifest,
+  type UploadedFile,
+} from '../memory/index.js';
 import type { ExportResult } from '../reader/index.js';
-import type { IngestBatch, IngestedFile, UploadRecord } from '../store/index.js';
+import type { IngestBatch, UploadRecord } from '../store/index.js';
+import { checkSums } from './check-sums.js';
 import type { IngestContext } from './context.js';
+import {
+  databasesOf,
+  describeRead,
+  describeUnread,
+  hasFlag,
+  readersOf,
+  type FetchedDatabase,
+  type FetchedFile,
+} from './databases.js';
+import { signalOption } from './signal-option.js';
+import { unreadable } from './unreadable.js';
 
-/** What read an upload, kept in its receipt: a newer reader may find what this one could not. */
-const Package = z.object({ version: z.string() });
-const READER = `duckdb-node-api ${Package.parse(createRequire(import.meta.url)('@duckdb/node-api/package.json')).version}`;
+/** An upload's manifest, and its files as they were stored. */
+export interface FetchedUpload {
+  record: UploadRecord;
+  manifest: Manifest;
+  scratch: string;
+  files: readonly FetchedFile[];
+}
 
-interface ReadFile {
+interface ReadDatabase {
   exported: string;
   result: ExportResult;
-  file: UploadedFile;
+  database: FetchedDatabase;
+}
+
+interface UnreadDatabase {
+  database: FetchedDatabase;
+  fault: AkoshaError;
 }
 
 /**
- * Fetches the files of an upload and makes one Parquet of their rows. Raises `UploadUnreadable` and
- * `DatabaseUnreadable` for what no retry can read; a manifest that is gone, or is not the one that was queued, is the former.
+ * Fetches an upload to `scratch`. Raises `UploadUnreadable` for what no retry can fetch: a manifest that is gone, or is not the one that
+ * was queued, a file that is missing, or none at all.
  */
-export async function readUpload(
+export async function fetchUpload(
   context: IngestContext,
   record: UploadRecord,
   scratch: string,
   signal?: AbortSignal,
-): Promise<IngestBatch> {
+): Promise<FetchedUpload> {
   const manifest = await readManifest(context, record);
-  const asOf = context.clock();
-  const files: ReadFile[] = [];
+  if (manifest.files.length === 0) throw unreadable(record, 'lists no files');
+  const files: FetchedFile[] = [];
   for (const [index, file] of manifest.files.entries()) {
-    files.push(await readFile(context, record, file, { scratch, index, signal }));
+    const stored = path.join(scratch, `${index}.stored`);
+    await fetchFile(context, record, file, stored, signal);
+    files.push({ stored, file });
+  }
+  return { record, manifest, scratch, files };
+}
+
+/**
+ * Has readers open the files, and makes one Parquet of their rows. A database that the host could not read, and nothing here can, is
+ * passed over where there is another. Raises `UploadUnreadable` and `DatabaseUnreadable` for what no retry can read, and what readers raise.
+ */
+export async function readFiles(
+  context: IngestContext,
+  { record, manifest, scratch, files }: FetchedUpload,
+  signal?: AbortSignal,
+): Promise<IngestBatch> {
+  const asOf = context.clock();
+  const read: ReadDatabase[] = [];
+  const unread: UnreadDatabase[] = [];
+  for (const [index, database] of databasesOf(files).entries()) {
+    const exported = path.join(scratch, `${index}.parquet`);
+    const outcome = await readDatabase(context, database, { scratch, output: exported }, signal);
+    if (outcome instanceof AkoshaError) {
+      unread.push({ database, fault: outcome });
+      continue;
+    }
+    checkSums(record, database, outcome);
+    read.push({ exported, result: outcome, database });
   }
   failPoint('ingest.after-export');
+  if (read.length === 0) throw unread[0]?.fault ?? unreadable(record, 'lists no databases');
   const rowsFile = path.join(scratch, 'rows.parquet');
-  if (files.length === 0) throw unreadable(record, 'lists no files');
   await context.reader.mergeExports(
     {
-      inputs: files.map(({ exported, file }) => ({ path: exported, name: file.name })),
+      inputs: read.map(({ exported, database }) => ({ path: exported, name: database.file.name })),
       scratch,
       output: rowsFile,
       timeZone: manifest.timeZone ?? 'UTC',
@@ -56,19 +108,39 @@ export async function readUpload(
     },
     { signal },
   );
+  const covers = coveredKinds(manifest, read);
   return {
     upload: { systemId: record.systemId, uploadId: record.uploadId },
     rowsFile,
-    covers: coveredKinds(files),
-    files: files.map(toIngested),
-    reader: READER,
+    covers,
+    mirrors: isMirrored(context, record) ? covers : [],
+    files: [
+      ...read.flatMap(({ database, result }) => describeRead(database, result)),
+      ...unread.flatMap(({ database, fault }) => describeUnread(database, fault.message)),
+    ],
+    reader: [...new Set(read.flatMap(({ database, result }) => readersOf(database, result)))].join(', '),
     asOf,
   };
 }
 
+/** The rows, or why there are none: of a database that its host could not read either, no more was to be expected. */
+async function readDatabase(
+  context: IngestContext,
+  { stored, file, logs }: FetchedDatabase,
+  places: { scratch: string; output: string },
+  signal: AbortSignal | undefined,
+): Promise<ExportResult | AkoshaError> {
+  try {
+    return await context.reader.exportDatabase({ stored, label: file.name, logs, ...places }, { signal });
+  } catch (error) {
+    if (hasFlag(file, 'unread') && isAkoshaError(error, 'DatabaseUnreadable')) return error;
+    throw error;
+  }
+}
+
 async function readManifest(context: IngestContext, record: UploadRecord): Promise<Manifest> {
   const bytes = await context.uploads
-    .get(manifestKey(record), { maxBytes: MAX_MANIFEST_BYTES })
+    .get(manifestKey(record.place), { maxBytes: MAX_MANIFEST_BYTES })
     .catch((error: unknown) => {
       // It stood when the upload was queued, and nobody writes it a second time.
       throw isAkoshaError(error, 'ObjectNotFound') ? unreadable(record, 'its manifest is missing') : error;
@@ -76,72 +148,42 @@ async function readManifest(context: IngestContext, record: UploadRecord): Promi
   if (createHash('sha256').update(bytes).digest('hex') !== record.manifestSha256) {
     throw unreadable(record, 'its manifest is not the one that was queued: an upload id is never used twice');
   }
-  return parseManifest(record, bytes);
+  return parseManifest(record.place, bytes);
 }
 
-async function readFile(
+async function fetchFile(
   context: IngestContext,
   record: UploadRecord,
-  file: UploadedFile,
-  { scratch, index, signal }: { scratch: string; index: number; signal: AbortSignal | undefined },
-): Promise<ReadFile> {
-  const stored = path.join(scratch, `${index}.stored`);
-  const exported = path.join(scratch, `${index}.parquet`);
-  const key = uploadPrefix(record) + file.name;
+  { name }: UploadedFile,
+  stored: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   await context.uploads
-    .getFile(key, stored, signal === undefined ? {} : { signal })
+    .getFile(uploadPrefix(record.place) + name, stored, signalOption(signal))
     .catch((error: unknown) => {
       // The manifest is written last: a file that is missing now will be missing again.
-      throw isAkoshaError(error, 'ObjectNotFound')
-        ? unreadable(record, `file ${file.name} is missing`)
-        : error;
+      throw isAkoshaError(error, 'ObjectNotFound') ? unreadable(record, `file ${name} is missing`) : error;
     });
   failPoint('ingest.after-download');
-  const result = await context.reader.exportDatabase({ stored, scratch, output: exported }, { signal });
-  checkSums(record, file, result);
-  return { exported, result, file };
 }
 
-/** Whatever the manifest says of a file has to be so; an original one says nothing. */
-function checkSums(record: UploadRecord, file: UploadedFile, result: ExportResult): void {
-  const claims = [
-    ['stored bytes', file.storedBytes, result.storedBytes],
-    ['SHA-256 of the stored bytes', file.storedSha256, result.storedSha256],
-    ['raw bytes', file.rawBytes, result.rawBytes],
-    ['SHA-256 of the raw bytes', file.rawSha256, result.rawSha256],
-  ] as const;
-  for (const [what, claimed, found] of claims) {
-    if (claimed !== null && claimed !== found) {
-      throw unreadable(record, `file ${file.name}: the manifest says ${what} ${claimed}, found ${found}`);
-    }
-  }
-  for (const kind of KINDS) {
-    const claimed = file.rows?.[kind];
-    // The host counts every row of its tables, also those that say nothing.
-    const found = (result.rows[kind] ?? 0) + (result.skipped[kind] ?? 0);
-    if (claimed !== undefined && claimed !== found) {
-      throw unreadable(
-        record,
-        `file ${file.name}: the manifest says ${claimed} ${kind} rows, found ${found}`,
-      );
-    }
-  }
-}
-
-function coveredKinds(files: readonly ReadFile[]): Kind[] {
-  return KINDS.filter((kind) => files.some(({ result }) => result.rows[kind] !== undefined));
-}
-
-function toIngested({ file, result }: ReadFile): IngestedFile {
-  return { name: file.name, checksum: result.storedSha256, raw_checksum: result.rawSha256 };
-}
-
-function unreadable(record: UploadRecord, rule: string): AkoshaError {
-  return new AkoshaError(
-    'UploadUnreadable',
-    `upload ${record.uploadId} of system ${record.systemId}: ${rule}`,
-    {
-      details: { systemId: record.systemId, uploadId: record.uploadId, rule },
-    },
+/**
+ * The kinds of which the upload has all that its host has; of no others is a memory absent that is not in it. Of none where it is a
+ * part, or holds a file that the host could not read to its end; and not of those that a database may hold which it had to leave out, or did as unchanged.
+ */
+function coveredKinds(manifest: Manifest, read: readonly ReadDatabase[]): Kind[] {
+  const { partial, unchanged, omitted, files } = manifest;
+  if (partial || files.some(({ flags }) => flags.length > 0)) return [];
+  const untold = new Set([
+    ...omitted.flatMap(({ kinds }) => kinds ?? KINDS),
+    ...unchanged.flatMap(({ rows }) => KINDS.filter((kind) => rows[kind] !== undefined)),
+  ]);
+  return KINDS.filter(
+    (kind) => !untold.has(kind) && read.some(({ result }) => result.rows[kind] !== undefined),
   );
+}
+
+/** The setting takes names as well as the ids made of them. */
+function isMirrored({ mirrorSystems = [] }: IngestContext, { systemId }: UploadRecord): boolean {
+  return mirrorSystems.some((name) => name === '*' || name === systemId || escapeSystemId(name) === systemId);
 }

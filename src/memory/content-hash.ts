@@ -24,6 +24,12 @@ export function contentHashSql(kind: Kind, available: ReadonlySet<string>): stri
   return `sha256('${VERSION}:${kind};' || ${parts.join(' || ')})`;
 }
 
+/**
+ * The hash of a version that says "deleted": by it a row of a journal or a cold object is known for one. No memory has it, because
+ * what is hashed of a memory begins with `akosha1:`.
+ */
+export const DELETED_HASH = createHash('sha256').update('deleted').digest('hex');
+
 function columnSql({ name, type }: HashedColumn): string {
   const column = `"${name}"`;
   switch (type) {

@@ -3,5 +3,7 @@ export * from './manifest.js';
 export * from './order.js';
 export * from './receipt.js';
 export * from './row.js';
+export * from './row-extra.js';
 export * from './source-tables.js';
+export * from './system-name.js';
 export * from './tier-rule.js';

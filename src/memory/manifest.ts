@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AkoshaError, KINDS, type Kind, type UploadRef } from '../contract/index.js';
 import { originalUploadOrder } from './order.js';
+import { escapeSystemId, escapeUploadId, isSystemId, unescapeSystemId } from './system-name.js';
 
 /** A file of an upload, as its manifest describes it. Null: the manifest does not say. */
 export interface UploadedFile {
@@ -12,16 +13,46 @@ export interface UploadedFile {
   rawSha256: string | null;
   /** Rows the host counted in its snapshot. */
   rows: Readonly<Partial<Record<Kind, number>>> | null;
+  /** What read the database on the host, with its version: `duckdb-python 2.0.0`. */
+  reader: string | null;
+  /** `FileFlag`s, and what a later version may add. */
+  flags: readonly string[];
+  /** Rows that the host's settings kept back. */
+  excluded: Readonly<Partial<Record<Kind, number>>>;
+  /** SHA-256 over the file's memories and their content hashes: equal where no row changed, whatever the bytes are. */
+  rowsDigest: string | null;
 }
+
+/**
+ * What sets a file of an upload apart.
+ * - `unread`: the database as it is, which nothing on the host could read; `rows` says nothing.
+ * - `log_not_replayed`: a database whose log could not be replayed; `rows` counts it without what stands in the log.
+ * - `log`: not a database but the log of one: that of the file whose name it begins with.
+ */
+export const FILE_FLAGS = ['unread', 'log_not_replayed', 'log'] as const;
+export type FileFlag = (typeof FILE_FLAGS)[number];
 
 export interface OmittedDatabase {
   name: string;
   reason: string;
+  /** What it held when it could last be read; null: not known, so it may hold any. */
+  kinds: readonly Kind[] | null;
+}
+
+/** A database of the host whose rows are those that an earlier upload brought, so that this one leaves it out. */
+export interface UnchangedDatabase {
+  name: string;
+  /** The upload that has the file. */
+  uploadId: string;
+  rows: Readonly<Partial<Record<Kind, number>>>;
+  rowsDigest: string;
 }
 
 /** An upload's manifest, whichever dialect it was written in. */
 export interface Manifest extends UploadRef {
   dialect: 'akosha' | 'session-buddy';
+  /** What the host calls itself. The id is made of it. */
+  systemName: string;
   /** When the host made its snapshot, by the host's clock: milliseconds since 1970. */
   createdAt: number;
   order: number;
@@ -32,7 +63,13 @@ export interface Manifest extends UploadRef {
   previousOrder: number | null | undefined;
   /** IANA zone of the writer's timestamps; null: unknown. */
   timeZone: string | null;
+  /**
+   * Holds some memories and not the host's databases whole, as what came over HTTP does: what is not in it is not absent, and more of
+   * its order may follow.
+   */
+  partial: boolean;
   files: readonly UploadedFile[];
+  unchanged: readonly UnchangedDatabase[];
   omitted: readonly OmittedDatabase[];
   uploader: string;
 }
@@ -49,9 +86,10 @@ const FileName = z
   .regex(/^[A-Za-z0-9_.-]+$/, 'may hold letters, digits, "_", "." and "-" only')
   .refine((name) => !name.includes('..'), 'must not hold ".."');
 const Bytes = z.number().int().nonnegative();
+const RowsByKind = z.partialRecord(z.enum(KINDS), Bytes);
 const Order = z.number().int().positive();
 
-const TimeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin');
+export const TimeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin');
 
 /**
  * Ours: the original's field names, and what it lacked. Unknown keys pass, so that a later version can add
@@ -65,6 +103,7 @@ const AkoshaManifest = z.looseObject({
   order: Order,
   previous_order: Order.nullable(),
   time_zone: TimeZone,
+  partial: z.boolean().optional(),
   files: z
     .array(
       z.looseObject({
@@ -75,11 +114,23 @@ const AkoshaManifest = z.looseObject({
         checksum: Sha256,
         raw_size_bytes: Bytes,
         raw_checksum: Sha256,
-        rows: z.partialRecord(z.enum(KINDS), Bytes),
+        rows: RowsByKind,
+        // Absent in manifests of earlier versions.
+        reader: z.string().max(200).optional(),
+        flags: z.array(z.string().max(100)).max(100).optional(),
+        excluded: RowsByKind.optional(),
+        rows_digest: Sha256.optional(),
       }),
     )
     .max(1000),
-  omitted: z.array(z.object({ name: z.string(), reason: z.string() })),
+  // Absent in manifests of earlier versions.
+  unchanged: z
+    .array(z.object({ name: FileName, upload_id: z.string(), rows: RowsByKind, rows_digest: Sha256 }))
+    .max(1000)
+    .optional(),
+  omitted: z.array(
+    z.object({ name: z.string(), reason: z.string(), kinds: z.array(z.enum(KINDS)).optional() }),
+  ),
   metadata: z.looseObject({ uploader: z.string(), version: z.string() }),
 });
 
@@ -104,29 +155,28 @@ const SessionBuddyManifest = z.looseObject({
 export type AkoshaManifestJson = z.infer<typeof AkoshaManifest>;
 
 /**
- * Reads a manifest found at `ref`'s place. Raises `UploadUnreadable`, naming the field and the rule, for JSON
- * of any other shape, and for a manifest that names another upload than the folder it lies in.
+ * Reads a manifest found in the folders that `place` names, which are names as hosts write them: what it returns are ids. Raises
+ * `UploadUnreadable`, naming the field and the rule, for JSON of any other shape, and for a manifest that
+ * names another upload than the folder it lies in.
  */
-export function parseManifest(ref: UploadRef, bytes: Buffer): Manifest {
-  const json = parseJson(ref, bytes);
+export function parseManifest(place: UploadRef, bytes: Buffer): Manifest {
+  const json = parseJson(place, bytes);
   const ours = typeof json === 'object' && json !== null && 'format_version' in json;
-  const manifest = ours ? fromAkosha(ref, json) : fromSessionBuddy(ref, json);
-  if (manifest.uploadId !== ref.uploadId || manifest.systemId !== ref.systemId) {
-    throw unreadable(ref, `names upload ${manifest.uploadId} of system ${manifest.systemId}`);
-  }
-  return manifest;
+  return ours ? fromAkosha(place, json) : fromSessionBuddy(place, json);
 }
 
-function fromAkosha(ref: UploadRef, json: unknown): Manifest {
-  const manifest = check(ref, AkoshaManifest, json);
+/** Our agents make the id of their name before they write it anywhere; see `idsOfPlace`. */
+function fromAkosha(place: UploadRef, json: unknown): Manifest {
+  const manifest = check(place, AkoshaManifest, json);
+  requirePlace(place, manifest);
   return {
     dialect: 'akosha',
-    systemId: manifest.system_id,
-    uploadId: manifest.upload_id,
+    ...idsOfPlace(place),
     createdAt: Date.parse(manifest.timestamp),
     order: manifest.order,
     previousOrder: manifest.previous_order,
     timeZone: manifest.time_zone,
+    partial: manifest.partial === true,
     files: manifest.files.map((file) => ({
       name: file.name,
       storedBytes: file.size_bytes,
@@ -134,25 +184,39 @@ function fromAkosha(ref: UploadRef, json: unknown): Manifest {
       rawBytes: file.raw_size_bytes,
       rawSha256: file.raw_checksum,
       rows: file.rows,
+      reader: file.reader ?? null,
+      flags: file.flags ?? [],
+      excluded: file.excluded ?? {},
+      rowsDigest: file.rows_digest ?? null,
     })),
-    omitted: manifest.omitted,
+    unchanged: (manifest.unchanged ?? []).map((database) => ({
+      name: database.name,
+      uploadId: database.upload_id,
+      rows: database.rows,
+      rowsDigest: database.rows_digest,
+    })),
+    omitted: manifest.omitted.map(({ name, reason, kinds }) => ({ name, reason, kinds: kinds ?? null })),
     uploader: manifest.metadata.uploader,
   };
 }
 
-function fromSessionBuddy(ref: UploadRef, json: unknown): Manifest {
-  const manifest = check(ref, SessionBuddyManifest, json);
+/** Original hosts write their names as they are, dots and spaces included, also where a name looks like an id of ours. */
+function fromSessionBuddy(place: UploadRef, json: unknown): Manifest {
+  const manifest = check(place, SessionBuddyManifest, json);
+  requirePlace(place, manifest);
   const order = originalUploadOrder(manifest.upload_id);
   if (order === undefined)
-    throw unreadable(ref, 'upload_id: must begin with a time such as 20261122_120850_');
+    throw unreadable(place, 'upload_id: must begin with a time such as 20261122_120850_');
   return {
     dialect: 'session-buddy',
-    systemId: manifest.system_id,
-    uploadId: manifest.upload_id,
+    systemId: escapeSystemId(manifest.system_id),
+    systemName: manifest.system_id,
+    uploadId: escapeUploadId(manifest.upload_id),
     createdAt: Date.parse(manifest.timestamp),
     order,
     previousOrder: undefined,
     timeZone: null,
+    partial: false,
     files: manifest.files.map((file) => ({
       name: file.name,
       storedBytes: file.size_bytes === undefined || file.size_bytes === 0 ? null : file.size_bytes,
@@ -160,10 +224,31 @@ function fromSessionBuddy(ref: UploadRef, json: unknown): Manifest {
       rawBytes: null,
       rawSha256: null,
       rows: null,
+      reader: null,
+      flags: [],
+      excluded: {},
+      rowsDigest: null,
     })),
+    unchanged: [],
     omitted: [],
     uploader: manifest.metadata?.uploader ?? 'session-buddy',
   };
+}
+
+function requirePlace(place: UploadRef, manifest: { upload_id: string; system_id: string }): void {
+  if (manifest.upload_id === place.uploadId && manifest.system_id === place.systemId) return;
+  throw unreadable(place, `names upload ${manifest.upload_id} of system ${manifest.system_id}`);
+}
+
+/**
+ * The ids of an upload of ours, and of one whose manifest does not say whose it is: a folder that can be an id is one, any other is a
+ * name.
+ */
+export function idsOfPlace(place: UploadRef): UploadRef & { systemName: string } {
+  const { systemId: folder } = place;
+  const uploadId = escapeUploadId(place.uploadId);
+  if (!isSystemId(folder)) return { systemId: escapeSystemId(folder), systemName: folder, uploadId };
+  return { systemId: folder, systemName: unescapeSystemId(folder) ?? folder, uploadId };
 }
 
 /** The bytes of our own manifest. Takes the wire shape, so that writer and reader share one schema. */
@@ -192,9 +277,7 @@ function unreadable(ref: UploadRef, rule: string): AkoshaError {
   return new AkoshaError(
     'UploadUnreadable',
     `manifest of upload ${ref.uploadId} of system ${ref.systemId}: ${rule}`,
-    {
-      details: { ...ref, rule },
-    },
+    { details: { systemId: ref.systemId, uploadId: ref.uploadId, rule } },
   );
 }
 

@@ -1,7 +1,24 @@
 import { z } from 'zod';
-import type { RowCounts } from '../contract/index.js';
+import { KINDS, type RowCounts } from '../contract/index.js';
+import type { FileFlag } from './manifest.js';
 
 const Count = z.number().int().nonnegative();
+const RowsByKind = z.partialRecord(z.enum(KINDS), Count);
+
+const ReceiptFile = z.object({
+  name: z.string(),
+  checksum: z.string(),
+  raw_checksum: z.string(),
+  // Not in receipts of earlier versions.
+  /** What read the file, with its version: on the host, and, if that is another, on the server. */
+  reader: z.string().optional(),
+  /** Those `FileFlag`s that still hold: rows of it are missing where it has any but `log`. */
+  flags: z.array(z.string()).optional(),
+  /** Rows that the host's settings kept back, as its manifest says. */
+  excluded: RowsByKind.optional(),
+  /** Why it was not read, where the upload's other databases were. */
+  reason: z.string().optional(),
+});
 
 /** `receipt.json`: what became of an upload. The server writes it from the ledger; the host reads it. */
 export const ReceiptSchema = z.looseObject({
@@ -11,7 +28,7 @@ export const ReceiptSchema = z.looseObject({
   status: z.enum(['ingested', 'quarantined']),
   order: z.number().int(),
   reader: z.string(),
-  files: z.array(z.object({ name: z.string(), checksum: z.string(), raw_checksum: z.string() })),
+  files: z.array(ReceiptFile),
   rows: z.object({
     new: Count,
     changed: Count,
@@ -19,7 +36,13 @@ export const ReceiptSchema = z.looseObject({
     refused: Count,
     superseded: Count,
     absent: Count,
+    // Not in receipts of earlier versions.
+    deleted: Count.default(0),
   }),
+  /** Of these kinds what it lacks is deleted, also what an upload of smaller order brings after it. Absent in receipts of earlier versions. */
+  mirrors: z.array(z.enum(KINDS)).optional(),
+  /** Rows of all files that the host's settings kept back. Absent in receipts of earlier versions. */
+  excluded: RowsByKind.optional(),
   /** Why it was quarantined. */
   reason: z.string().nullable(),
   ingested_at: z.iso.datetime(),
@@ -34,7 +57,13 @@ export function parseReceipt(bytes: Buffer): Receipt {
   return ReceiptSchema.parse(JSON.parse(bytes.toString('utf8')));
 }
 
-/** True where an ingest brought nothing the store did not have. */
+/** True where an ingest changed nothing of what the store had. */
 export function broughtNothing(rows: RowCounts): boolean {
-  return rows.new === 0 && rows.changed === 0;
+  return rows.new === 0 && rows.changed === 0 && rows.deleted === 0;
+}
+
+/** True where a database was uploaded that nothing here could read; something may be able to when it is uploaded again. */
+export function hasUnread({ files }: Receipt): boolean {
+  const unread: FileFlag = 'unread';
+  return files.some(({ flags = [] }) => flags.includes(unread));
 }

@@ -7,7 +7,8 @@ import {
   type ErrorType,
   type UploadRef,
 } from '../../src/contract/index.js';
-import { pollInbox, registerUpload, walkUploads } from '../../src/ingest/index.js';
+import { ingestUpload, pollInbox, registerUpload, walkUploads } from '../../src/ingest/index.js';
+import { MAX_MANIFEST_BYTES } from '../../src/memory/index.js';
 import type { ObjectStore } from '../../src/objects/index.js';
 import { openIngestWorld, originalId, putOriginal, type IngestWorld } from './support.js';
 
@@ -21,6 +22,7 @@ beforeAll(async () => {
 beforeEach(() => {
   systemId = `system-${++systems}`;
   world.warnings.length = 0;
+  world.counted.quarantined = 0;
 });
 afterAll(() => world.close());
 
@@ -71,6 +73,16 @@ describe('discovery', () => {
     expect(await walk()).toMatchObject({ added: [] });
   });
 
+  it('walks one system alone where asked to', async () => {
+    const ref = { systemId, uploadId: originalId() };
+    await putOriginal(world.uploads, ref, {});
+    await putOriginal(world.uploads, { systemId: 'another-system', uploadId: originalId() }, {});
+    const walkOf = (only: string) => walkUploads(world.context, () => undefined, undefined, only);
+    expect(await walkOf('nobody')).toMatchObject({ seen: 0, added: [] });
+    expect(await walkOf(systemId)).toMatchObject({ seen: 1, added: [ref], systems: [systemId] });
+    expect(await walk()).toMatchObject({ systems: ['another-system'] });
+  });
+
   it('leaves alone what has no manifest yet', async () => {
     const ref = { systemId, uploadId: originalId() };
     await announce(ref);
@@ -81,37 +93,54 @@ describe('discovery', () => {
 });
 
 describe('a manifest that breaks the rules', () => {
-  it('is quarantined with its receipt, and its inbox entry goes', async () => {
+  it('is queued like any other, before all others, and quarantined by its ingest', async () => {
+    const good = await arrive();
     const ref = await arriveBroken();
-    expect(await pollInbox(world.context)).toMatchObject({ added: [ref], failed: [] });
+    expect(await pollInbox(world.context)).toMatchObject({ added: [good, ref], failed: [] });
+    expect(await world.store.nextUpload(systemId)).toMatchObject({ ...ref, order: 0, state: 'pending' });
+    const outcome = await ingestUpload(world.context, ref);
+    expect(outcome.status).toBe('quarantined');
+    expect(outcome.reason).toContain('files');
+    expect(world.counted.quarantined).toBe(1);
+    expect(world.warnings).toEqual([{ ...ref, reason: outcome.reason }]);
     const receipt = await world.receipt(ref);
-    expect(receipt).toMatchObject({ status: 'quarantined', upload_id: ref.uploadId });
-    expect(receipt?.reason).toContain('files');
+    expect(receipt).toMatchObject({ status: 'quarantined', upload_id: ref.uploadId, reason: outcome.reason });
     expect(await world.announced(ref)).toBe(false);
+    expect(await world.store.nextUpload(systemId)).toMatchObject(good);
+  });
+
+  it('is quarantined also where it is too large to be read', async () => {
+    const ref = { systemId, uploadId: originalId() };
+    await world.uploads.put(manifestKey(ref), Buffer.alloc(MAX_MANIFEST_BYTES + 1, ' '));
+    await announce(ref);
+    expect(await pollInbox(world.context)).toMatchObject({ added: [ref], failed: [] });
+    expect((await ingestUpload(world.context, ref)).reason).toMatch(/manifest\.json.*bytes/);
   });
 
   it('holds up no other where its receipt cannot be put, and gets it with the next poll', async () => {
     const broken = await arriveBroken();
-    const second = await arriveBroken();
     const good = await arrive();
+    await pollInbox(world.context);
     const faulty = world.withFaults(failing('put', 'ObjectStoreRefused', receiptKey(broken)));
+    await expect(ingestUpload(faulty, broken)).rejects.toMatchObject({ type: 'ObjectStoreRefused' });
+    expect(await world.store.nextUpload(systemId)).toMatchObject(good);
+    const later = await arrive();
     const found = await pollInbox(faulty);
-    expect(found.added).toEqual(expect.arrayContaining([broken, second, good]));
+    expect(found.added).toEqual([later]);
     expect(found.failed).toEqual([{ ref: broken, reason: `put ${receiptKey(broken)}: injected` }]);
-    expect(await world.receipt(second)).toBeDefined();
     expect(await world.receipt(broken)).toBeUndefined();
     expect(await pollInbox(world.context)).toMatchObject({ failed: [] });
     expect(await world.receipt(broken)).toMatchObject({ status: 'quarantined' });
     expect(await world.announced(broken)).toBe(false);
+    expect(world.counted.quarantined).toBe(1);
   });
 
   it('without a receipt is given one by the walk, once', async () => {
     const ref = { systemId, uploadId: originalId() };
     await putOriginal(world.uploads, ref, {});
-    // As a crash between the two leaves it: registered in quarantine, no receipt, and no inbox entry to tell.
-    await world.store.registerUploads([
-      { ...ref, order: 0, previousOrder: null, manifestSha256: '', createdAt: 0, quarantine: 'broken' },
-    ]);
+    // As a crash between the two leaves it: in quarantine, no receipt, and no inbox entry to tell.
+    await walk();
+    await world.store.quarantine(ref, 'broken');
     const puts: string[] = [];
     const context = world.withFaults({
       put: (key, body, options) => (puts.push(key), world.uploads.put(key, body, options)),
@@ -149,4 +178,45 @@ describe('an upload that cannot be read now', () => {
       expect(await world.store.nextUpload(systemId)).toMatchObject(good);
     },
   );
+});
+
+describe('a name that is no upload’s', () => {
+  it('in the inbox is told and counted, and holds up no other', async () => {
+    const stray = ['inbox/README', 'inbox/01JD@laptop.local', 'inbox/a/b@c'];
+    for (const key of stray) await world.uploads.put(key, '');
+    const ref = await arrive();
+    const found = await pollInbox(world.context);
+    expect(found.added).toContainEqual(ref);
+    expect(found.skipped).toBe(3);
+    expect(world.warnings).toEqual([
+      {
+        skipped: 3,
+        first: stray.toSorted().map((name) => ({ name, reason: expect.stringContaining('inbox/<') })),
+      },
+    ]);
+    expect(world.counted.skipped['inbox/']).toBe(3);
+    await world.uploads.delete(stray);
+    expect(await pollInbox(world.context)).toMatchObject({ skipped: 0 });
+    expect(world.counted.skipped['inbox/']).toBe(0);
+  });
+
+  it('under systems/ is told and counted, and holds up no other', async () => {
+    // As a host whose name holds a slash writes, and as the original server expects it.
+    const stray = ['systems/Home/Mac/uploads/1/manifest.json', 'systems/bare/1/manifest.json'];
+    for (const key of stray) await world.uploads.put(key, '{}');
+    const ref = { systemId, uploadId: originalId() };
+    await putOriginal(world.uploads, ref, {});
+    expect(await walk()).toMatchObject({ added: [ref], skipped: 2 });
+    expect(world.warnings).toEqual([
+      {
+        skipped: 2,
+        first: ['systems/Home/', 'systems/bare/'].map((name) => ({
+          name,
+          reason: 'has no folder uploads/ with uploads in it',
+        })),
+      },
+    ]);
+    expect(world.counted.skipped['systems/']).toBe(2);
+    await world.uploads.delete(stray);
+  });
 });

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { inboxKey, manifestKey, NO_ROWS, type UploadRef } from '../../src/contract/index.js';
 import { ingestUpload, pollInbox, registerUpload, walkUploads } from '../../src/ingest/index.js';
 import type { ObjectStore } from '../../src/objects/index.js';
-import { syncDirectly, type HostContext } from '../../src/upload/index.js';
+import { openHost, syncDirectly, type HostContext } from '../../src/upload/index.js';
 import { makeDatabase, SAMPLES } from '../support/databases.js';
 import {
   NOW,
@@ -89,7 +89,7 @@ describe('an upload that cannot be read', () => {
     expect(await world.store.nextUpload(systemId)).toMatchObject(bad);
     const outcome = await ingestUpload(world.context, bad);
     expect(outcome.status).toBe('quarantined');
-    expect(outcome.reason).toMatch(/DuckDB/);
+    expect(outcome.reason).toMatch(/^reflection\.duckdb\.gz is not a DuckDB file/);
     expect(await world.receipt(bad)).toMatchObject({ status: 'quarantined', reason: outcome.reason });
     expect(await world.announced(bad)).toBe(false);
 
@@ -128,7 +128,7 @@ describe('the rows that a manifest claims', () => {
       'CREATE TABLE kg_entities(id VARCHAR, name VARCHAR)',
       `INSERT INTO kg_entities VALUES ('1', 'api'), ('2', NULL)`,
     );
-    return {
+    const opened = openHost({
       systemId,
       dataDir: join(world.folder, systemId),
       databases: [database],
@@ -136,7 +136,9 @@ describe('the rows that a manifest claims', () => {
       reader: world.context.reader,
       timeZone: 'UTC',
       now: () => NOW,
-    };
+    });
+    onTestFinished(() => opened.close());
+    return opened;
   };
 
   it('include those that are skipped', async () => {

@@ -20,8 +20,10 @@ export interface IngestWorld {
   store: MemoryStore;
   uploads: ObjectStore;
   archive: ObjectStore;
-  /** What discovery logged. */
+  /** What discovery and ingest logged. */
   warnings: Record<string, unknown>[];
+  /** What they counted: quarantines, and by prefix the names that the last look skipped. */
+  counted: { quarantined: number; skipped: Record<string, number> };
   /** The context with these calls of the object store replaced: a double that injects faults. */
   withFaults(faults: Partial<ObjectStore>): IngestContext;
   receipt(ref: UploadRef): Promise<Receipt | undefined>;
@@ -50,7 +52,12 @@ export async function openIngestWorld(): Promise<IngestWorld> {
   });
   const warnings: Record<string, unknown>[] = [];
   const log = { warn: (details: Record<string, unknown>) => void warnings.push(details) };
-  const context: IngestContext = { store, uploads, reader, scratch, clock: () => NOW, log };
+  const counted: IngestWorld['counted'] = { quarantined: 0, skipped: {} };
+  const events = {
+    quarantined: () => void counted.quarantined++,
+    skipped: (prefix: string, names: number) => void (counted.skipped[prefix] = names),
+  };
+  const context: IngestContext = { store, uploads, reader, scratch, clock: () => NOW, log, events };
   return {
     folder,
     context,
@@ -58,6 +65,7 @@ export async function openIngestWorld(): Promise<IngestWorld> {
     uploads,
     archive,
     warnings,
+    counted,
     withFaults: (faults) => ({ ...context, uploads: replaceCalls(uploads, faults) }),
     receipt: async (ref) => {
       const found = await uploads.head(receiptKey(ref));
@@ -80,6 +88,7 @@ function replaceCalls(store: ObjectStore, faults: Partial<ObjectStore>): ObjectS
     url: store.url,
     put: (...args) => store.put(...args),
     putFile: (...args) => store.putFile(...args),
+    abortStaleUploads: (...args) => store.abortStaleUploads(...args),
     get: (...args) => store.get(...args),
     getFile: (...args) => store.getFile(...args),
     head: (...args) => store.head(...args),

@@ -62,10 +62,14 @@ const parse = (ref: typeof REF, json: unknown) => parseManifest(ref, Buffer.from
 
 describe('the original manifest', () => {
   it('is read as it is, sizes and sums unknown', () => {
-    const unknown = { storedBytes: null, storedSha256: null, rawBytes: null, rawSha256: null, rows: null };
+    const unknown = {
+      ...{ storedBytes: null, storedSha256: null, rawBytes: null, rawSha256: null, rows: null },
+      ...{ reader: null, flags: [], excluded: {}, rowsDigest: null },
+    };
     expect(parseManifest(ORIGINAL_REF, Buffer.from(ORIGINAL))).toEqual({
       dialect: 'session-buddy',
       ...ORIGINAL_REF,
+      systemName: 'macbook-pro-les',
       createdAt: Date.parse('2026-11-22T12:08:51.258Z'),
       order: Date.parse('2026-11-22T12:08:50Z'),
       previousOrder: undefined,
@@ -74,6 +78,8 @@ describe('the original manifest', () => {
         { name: 'reflection.duckdb', ...unknown },
         { name: 'knowledge_graph.duckdb', ...unknown },
       ],
+      partial: false,
+      unchanged: [],
       omitted: [],
       uploader: 'session-buddy',
     });
@@ -99,6 +105,7 @@ describe('our manifest', () => {
     expect(parseManifest(REF, bytes)).toEqual({
       dialect: 'akosha',
       ...REF,
+      systemName: 'host-1',
       createdAt: Date.parse('2026-11-22T12:00:00Z'),
       order: 7,
       previousOrder: 6,
@@ -111,9 +118,13 @@ describe('our manifest', () => {
           rawBytes: 20,
           rawSha256: SUM,
           rows: { conversation: 2 },
+          // What a manifest of an earlier version does not say.
+          ...{ reader: null, flags: [], excluded: {}, rowsDigest: null },
         },
       ],
-      omitted: [{ name: 'knowledge_graph.duckdb', reason: 'does not exist' }],
+      partial: false,
+      unchanged: [],
+      omitted: [{ name: 'knowledge_graph.duckdb', reason: 'does not exist', kinds: null }],
       uploader: 'akosha',
     });
   });
@@ -124,6 +135,82 @@ describe('our manifest', () => {
 
   it('lets keys of a later version pass', () => {
     expect(parse(REF, { ...ours(), later: { x: 1 } }).order).toBe(7);
+  });
+});
+
+describe('what a manifest says of how a file was read', () => {
+  const file = ours().files[0];
+  const written = {
+    ...file,
+    reader: 'duckdb-python 2.0.0',
+    flags: ['log_not_replayed'],
+    excluded: { entity: 3, relation: 1 },
+    rows_digest: SUM,
+  };
+
+  it('is read as it was written, flags of a later version included', () => {
+    const parsed = parse(REF, { ...ours(), files: [written, { ...written, flags: ['of_later'] }] });
+    expect(parsed.files).toMatchObject([
+      {
+        reader: 'duckdb-python 2.0.0',
+        flags: ['log_not_replayed'],
+        excluded: { entity: 3, relation: 1 },
+        rowsDigest: SUM,
+      },
+      { flags: ['of_later'] },
+    ]);
+  });
+
+  it.each([
+    ['a digest that is none', { rows_digest: 'ab' }, /files\.0\.rows_digest: must be 64/],
+    ['an unknown kind', { excluded: { thing: 1 } }, /files\.0\.excluded/],
+    ['flags without end', { flags: Array.from({ length: 101 }, () => 'x') }, /files\.0\.flags/],
+    ['a reader without end', { reader: 'x'.repeat(201) }, /files\.0\.reader/],
+  ])('is refused with %s', (_what, change, message) => {
+    expect(() => parse(REF, { ...ours(), files: [{ ...written, ...change }] })).toThrow(message);
+  });
+});
+
+describe('the ids of an upload', () => {
+  const place = (systemId: string) => ({ systemId, uploadId: `20261122_120850_${systemId}` });
+  const original = (systemId: string) =>
+    parse(place(systemId), {
+      ...place(systemId),
+      system_id: systemId,
+      upload_id: place(systemId).uploadId,
+      timestamp: '2026-11-22T12:08:51Z',
+      files: [],
+    });
+  const akosha = (systemId: string) => parse({ ...REF, systemId }, { ...ours(), system_id: systemId });
+
+  it('are made of the names that an original host writes', () => {
+    expect(original('laptop.local')).toMatchObject({
+      systemId: 'x--laptop_2Elocal',
+      systemName: 'laptop.local',
+      uploadId: '20261122_120850_laptop.local',
+      order: Date.parse('2026-11-22T12:08:50Z'),
+    });
+    expect(original('Les’s Mac')).toMatchObject({
+      systemId: 'x--Les_E2_80_99s_20Mac',
+      systemName: 'Les’s Mac',
+      uploadId: 'x--20261122_5F120850_5FLes_E2_80_99s_20Mac',
+      order: Date.parse('2026-11-22T12:08:50Z'),
+    });
+  });
+
+  it('are what an agent of ours writes, which is of the same system as an original host of its name', () => {
+    expect(akosha('x--laptop_2Elocal')).toMatchObject({
+      systemId: 'x--laptop_2Elocal',
+      systemName: 'laptop.local',
+    });
+    expect(akosha('host-1')).toMatchObject({ systemId: 'host-1', systemName: 'host-1' });
+  });
+
+  it('are others for an original host whose name looks like an id of ours', () => {
+    expect(original('x--laptop_2Elocal')).toMatchObject({
+      systemId: 'x--x--laptop_5F2Elocal',
+      systemName: 'x--laptop_2Elocal',
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { NO_ROWS } from '../../src/contract/index.js';
-import { broughtNothing, parseReceipt, type Receipt } from '../../src/memory/index.js';
+import { broughtNothing, hasUnread, parseReceipt, type Receipt } from '../../src/memory/index.js';
 
 const RECEIPT: Receipt = {
   format_version: 1,
@@ -22,6 +22,11 @@ describe('a receipt', () => {
     expect(parse({ ...RECEIPT, later: 1 })).toEqual({ ...RECEIPT, later: 1 });
   });
 
+  it('of an earlier version deleted nothing', () => {
+    const { deleted: _, ...rows } = RECEIPT.rows;
+    expect(parse({ ...RECEIPT, rows })).toEqual(RECEIPT);
+  });
+
   it('says why an upload is in quarantine', () => {
     expect(parse({ ...RECEIPT, status: 'quarantined', reason: 'not a DuckDB file' }).reason).toBe(
       'not a DuckDB file',
@@ -38,9 +43,18 @@ describe('a receipt', () => {
     expect(() => parse(json)).toThrow();
   });
 
-  it('brought nothing where no row is new or changed', () => {
+  it('brought nothing where no row is new, changed or deleted', () => {
     expect(broughtNothing({ ...NO_ROWS, unchanged: 5, absent: 2, refused: 1, superseded: 1 })).toBe(true);
     expect(broughtNothing({ ...NO_ROWS, new: 1 })).toBe(false);
     expect(broughtNothing({ ...NO_ROWS, changed: 1 })).toBe(false);
+    expect(broughtNothing({ ...NO_ROWS, deleted: 1 })).toBe(false);
+  });
+
+  it('has unread what is flagged so, and nothing else', () => {
+    const [file] = RECEIPT.files;
+    const flagged = (...flags: string[]): Receipt => parse({ ...RECEIPT, files: [file, { ...file, flags }] });
+    expect(hasUnread(RECEIPT)).toBe(false);
+    expect(hasUnread(flagged('log_not_replayed'))).toBe(false);
+    expect(hasUnread(flagged('unread', 'log'))).toBe(true);
   });
 });

@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import {
+  AkoshaError,
+  inboxKey,
+  isAkoshaError,
+  manifestKey,
+  uploadPrefix,
+  type UploadRef,
+} from '../contract/index.js';
+import { failPoint } from '../faults/index.js';
+import { idsOfPlace, MAX_MANIFEST_BYTES, parseManifest } from '../memory/index.js';
+import type { FoundUpload } from '../store/index.js';
+import type { IngestContext } from './context.js';
+import type { Look } from './look.js';
+import { signalOption } from './signal-option.js';
+
+/** Queues what is complete of the uploads that lie at these places, none of which is on record. */
+export async function register(
+  context: IngestContext,
+  look: Look,
+  places: readonly UploadRef[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const read = await look.each(places, (place) => readFound(context, place, signal));
+  const found = read.filter((upload) => upload !== undefined);
+  if (found.length > 0) {
+    const added = await context.store.registerUploads(found);
+    look.added.push(...added);
+    failPoint('ingest.after-register');
+    await tellTaken(context, look, found, added);
+  }
+  look.throwIfEnded();
+}
+
+/**
+ * Two places may stand for one id: a folder that was copied from a host's name to its id. The first one found has it, and the other
+ * must not go unnoticed.
+ */
+async function tellTaken(
+  context: IngestContext,
+  look: Look,
+  found: readonly FoundUpload[],
+  added: readonly UploadRef[],
+): Promise<void> {
+  const queued = new Set(added.map(inboxKey));
+  for (const upload of found) {
+    if (queued.delete(inboxKey(upload))) continue;
+    const place = upload.place ?? upload;
+    const owner = (await context.store.getUpload(upload))?.place;
+    // Where it is the same, another look was quicker.
+    if (owner === undefined || uploadPrefix(owner) === uploadPrefix(place)) continue;
+    const fault = `upload ${upload.uploadId} of system ${upload.systemId} is at ${uploadPrefix(owner)} already`;
+    look.fail(place, new AkoshaError('UploadReplaced', fault));
+  }
+}
+
+/** Undefined where the manifest does not stand: the upload is not complete, or its files are gone. */
+async function readFound(
+  context: IngestContext,
+  place: UploadRef,
+  signal?: AbortSignal,
+): Promise<FoundUpload | undefined> {
+  let bytes: Buffer;
+  try {
+    const limits = { maxBytes: MAX_MANIFEST_BYTES, ...signalOption(signal) };
+    bytes = await context.uploads.get(manifestKey(place), limits);
+  } catch (error) {
+    if (isAkoshaError(error, 'ObjectNotFound')) return undefined;
+    if (isAkoshaError(error, 'UploadUnreadable')) return unreadable(place, '');
+    throw error;
+  }
+  const manifestSha256 = createHash('sha256').update(bytes).digest('hex');
+  try {
+    const manifest = parseManifest(place, bytes);
+    return {
+      ...found(place, manifest),
+      order: manifest.order,
+      previousOrder: manifest.previousOrder ?? null,
+      partial: manifest.partial,
+      manifestSha256,
+      createdAt: manifest.createdAt,
+    };
+  } catch (error) {
+    if (isAkoshaError(error, 'UploadUnreadable')) return unreadable(place, manifestSha256);
+    throw error;
+  }
+}
+
+/**
+ * Queued like any other: the ingest reads the manifest again, and quarantines it for the same reason. Order 0: before everything, so
+ * that it makes no gap.
+ */
+function unreadable(place: UploadRef, manifestSha256: string): FoundUpload {
+  return {
+    ...found(place, idsOfPlace(place)),
+    order: 0,
+    previousOrder: null,
+    manifestSha256,
+    createdAt: 0,
+  };
+}
+
+function found(
+  place: UploadRef,
+  { systemId, uploadId, systemName }: UploadRef & { systemName: string },
+): Pick<FoundUpload, 'systemId' | 'uploadId' | 'place' | 'systemName'> {
+  return {
+    systemId,
+    uploadId,
+    ...(systemId === place.systemId && uploadId === place.uploadId ? {} : { place }),
+    ...(systemName === systemId ? {} : { systemName }),
+  };
+}
