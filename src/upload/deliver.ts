@@ -1,153 +1,150 @@
-import { join } from 'node:path';
-import {
-  AkoshaError,
-  inboxKey,
-  isAkoshaError,
-  manifestKey,
-  uploadPrefix,
-  type UploadRef,
-} from '../contract/index.js';
+import { AkoshaError, isAkoshaError, type UploadRef } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
-import { MAX_MANIFEST_BYTES, type Manifest } from '../memory/index.js';
-import { throwIfCancelled, withSignal, type HostContext, type UploadOptions } from './host.js';
-import { withHostLock } from './host-lock.js';
-import { Outbox, type QueuedUpload } from './outbox.js';
+import { recordFailure } from './failures.js';
+import type { Host, HostContext } from './host.js';
+import { withDeliveryLock, withHostLock } from './host-lock.js';
+import { deliverByMethods, type MethodRules } from './methods/index.js';
+import type { Delivery } from './methods/method.js';
+import type { UploadOptions } from './options.js';
+import type { QueuedUpload } from './outbox/files.js';
+import type { UploadRow } from './outbox/row-shapes.js';
+import { withProgressFile } from './progress-file.js';
 import { recordAcknowledged } from './sequence.js';
 import { findDelivered } from './store-reads.js';
 
-export interface Delivery {
-  /** Names of the upload's files, all of which now stand in the object store. */
-  filesUploaded: string[];
-  /** Sent by this call; files that an earlier one had sent do not count. */
-  bytesTransferred: number;
+export interface MethodDelivery extends Delivery {
+  uploadId: string;
+  /** Null where it was delivered before, and nothing tells by which. */
+  method: string | null;
 }
 
 /**
- * Carries an upload of the outbox to object storage: files, manifest, inbox entry; then takes it out of the
- * outbox. Every step can be repeated, and an upload that was delivered before is delivered: nothing is sent.
+ * Carries an upload of the outbox to its destination by the first method that can, until it is acknowledged. An upload that was delivered
+ * before is delivered: nothing is sent again. For one that was dropped, the one that has its rows is delivered.
  *
  * Raises `UploadReplaced` where the id is taken by other content, `BadRequest` for an upload that is neither
- * in the outbox nor in the object store, the object store's errors, and `Cancelled`.
+ * in the outbox nor in the object store or was cancelled, what the methods raise, and `Cancelled`. A failure stands in the upload's
+ * row, with when to try again.
  */
-export async function deliverUpload(
+export function deliverUpload(
   host: HostContext,
   uploadId: string,
   options: UploadOptions = {},
-): Promise<Delivery> {
-  const queued = await new Outbox(host).find(uploadId);
-  if (queued === undefined) return deliveredBefore(host, { systemId: host.systemId, uploadId }, options);
-  const delivery = await uploadFiles(host, queued, options);
-  await commitManifest(host, queued, options);
-  await announce(host, queued.manifest, options);
-  await removeFromOutbox(host, queued.manifest, options);
-  return delivery;
+): Promise<MethodDelivery> {
+  return withDeliveryLock(host.dataDir, options.signal, () => deliverLocked(host, uploadId, options));
+}
+
+/** The same, for who holds the delivery lock. */
+export async function deliverLocked(
+  host: HostContext,
+  uploadId: string,
+  options: UploadOptions,
+): Promise<MethodDelivery> {
+  const { rows, files } = host.outbox;
+  const row = rows.standingFor(uploadId);
+  // Acknowledged, and not yet taken out: a crash came in between.
+  if (row !== undefined && row.method !== null) return deliveryIn(row);
+  const queued = await files.find(row?.uploadId ?? uploadId);
+  if (queued === undefined) return deliveredBefore(host, uploadId, row, options);
+  const delivery = await tryOnce(host, queued, options);
+  rows.acknowledged(queued.manifest.uploadId, delivery.method, delivery.bytesTransferred);
+  return { ...delivery, uploadId: queued.manifest.uploadId };
+}
+
+/** What the outbox remembers of it; the bytes are those that the last try took. */
+function deliveryIn({ uploadId, method, bytesSent, contents }: UploadRow): MethodDelivery {
+  const databases = contents?.databases.filter((database) => database.uploadId === uploadId) ?? [];
+  const filesUploaded = databases.map(({ name }) => name);
+  return { uploadId, method, filesUploaded, bytesTransferred: bytesSent };
+}
+
+async function tryOnce(
+  host: HostContext,
+  queued: QueuedUpload,
+  options: UploadOptions,
+): Promise<Delivery & { method: string }> {
+  const { rows } = host.outbox;
+  const { uploadId } = queued.manifest;
+  const onProgress: UploadOptions['onProgress'] = (progress) => {
+    if (progress.bytes > 0 || progress.done > 0) rows.begun(uploadId);
+    options.onProgress?.(progress);
+  };
+  try {
+    const place = { dataDir: host.dataDir, task: 'delivery', uploadId } as const;
+    return await withProgressFile(place, { ...options, onProgress }, (reported) =>
+      deliverByMethods(host.methods, queued, rulesFor(host, uploadId), reported),
+    );
+  } catch (error) {
+    // Its files go with it, which takes the host lock: the caller's.
+    if (!isAkoshaError(error, 'UploadReplaced')) recordFailure(host, uploadId, error);
+    throw error;
+  }
+}
+
+/** The settings' rules, as far as the last who asked did not want others. */
+function rulesFor({ rules, outbox }: HostContext, uploadId: string): MethodRules {
+  const asked = outbox.rows.requestsOf(uploadId);
+  const forceMethod = asked.findLast((request) => request.forceMethod !== null)?.forceMethod;
+  const enableFallback = asked.findLast((request) => request.enableFallback !== null)?.enableFallback;
+  return {
+    ...rules,
+    ...(forceMethod == null ? {} : { forceMethod }),
+    ...(enableFallback == null ? {} : { enableFallback }),
+  };
 }
 
 async function deliveredBefore(
   host: HostContext,
-  ref: UploadRef,
+  uploadId: string,
+  row: UploadRow | undefined,
   { signal }: UploadOptions,
-): Promise<Delivery> {
-  const manifest = await findDelivered(host.uploads, ref, signal);
-  if (manifest === undefined) {
-    throw new AkoshaError(
-      'BadRequest',
-      `upload ${ref.uploadId} of system ${ref.systemId} is neither in the outbox nor in ${host.uploads.url}`,
-      { details: { ...ref } },
-    );
+): Promise<MethodDelivery> {
+  if (row?.state === 'delivered') return deliveryIn(row);
+  const ref: UploadRef = { systemId: host.systemId, uploadId };
+  const manifest = row?.state === 'cancelled' ? undefined : await findDelivered(host.uploads, ref, signal);
+  if (manifest !== undefined) {
+    const filesUploaded = manifest.files.map(({ name }) => name);
+    return { uploadId, method: null, filesUploaded, bytesTransferred: 0 };
   }
-  return { filesUploaded: manifest.files.map(({ name }) => name), bytesTransferred: 0 };
+  throw new AkoshaError(
+    'BadRequest',
+    row?.state === 'cancelled'
+      ? `upload ${uploadId} was cancelled`
+      : `upload ${uploadId} of system ${host.systemId} is neither in the outbox nor in ${host.uploads.url}`,
+    { details: { ...ref } },
+  );
 }
 
-/**
- * Sends the files that are not there in full size; sending one again changes nothing, its content being the
- * same.
- */
-export async function uploadFiles(
-  host: HostContext,
-  { manifest, folder }: QueuedUpload,
-  { signal, onProgress }: UploadOptions = {},
-): Promise<Delivery> {
-  failPoint('upload.before-files');
-  const total = manifest.files.length;
-  let bytesTransferred = 0;
-  for (const [done, { name, storedBytes }] of manifest.files.entries()) {
-    throwIfCancelled(signal, `upload ${manifest.uploadId}`);
-    const report = (bytes: number): void => onProgress?.({ step: 'files', done, total, bytes });
-    report(0);
-    const key = uploadPrefix(manifest) + name;
-    const there = await host.uploads.head(key, withSignal(signal));
-    if (there?.size !== storedBytes) {
-      await host.uploads.putFile(key, join(folder, name), {
-        contentType: 'application/gzip',
-        onProgress: report,
-        ...withSignal(signal),
-      });
-      bytesTransferred += storedBytes ?? 0;
-    }
-    if (done === 0) failPoint('upload.after-first-file');
-  }
-  onProgress?.({ step: 'files', done: total, total, bytes: 0 });
-  failPoint('upload.after-files');
-  return { filesUploaded: manifest.files.map(({ name }) => name), bytesTransferred };
-}
-
-/**
- * Puts the manifest, which makes the upload complete and promises it to the user. Create-only: of two uploads
- * of one id the second raises `UploadReplaced`, unless it is the same to the byte, which is this host's own
- * retry.
- */
-export async function commitManifest(
-  host: HostContext,
-  { manifest, bytes }: QueuedUpload,
-  { signal }: UploadOptions = {},
-): Promise<void> {
-  const key = manifestKey(manifest);
-  try {
-    await host.uploads.put(key, bytes, {
-      createOnly: true,
-      contentType: 'application/json',
-      ...withSignal(signal),
-    });
-  } catch (error) {
-    if (!isAkoshaError(error, 'ObjectExists')) throw error;
-    const standing = await host.uploads.get(key, { maxBytes: MAX_MANIFEST_BYTES, ...withSignal(signal) });
-    if (!standing.equals(bytes)) throw replaced(host, manifest);
-  }
-  failPoint('upload.after-manifest');
-}
-
-/**
- * Tells the server's poll. A second entry for an upload that was ingested meanwhile is cleared away by the
- * server.
- */
-export async function announce(
-  host: HostContext,
-  manifest: Manifest,
-  { signal }: UploadOptions = {},
-): Promise<void> {
-  await host.uploads.put(inboxKey(manifest), '', withSignal(signal));
-  failPoint('upload.after-inbox');
-}
-
-/** Forgets an upload that now stands in object storage. */
-export async function removeFromOutbox(
-  host: HostContext,
-  manifest: Manifest,
-  { signal }: UploadOptions = {},
+/** Takes an upload that was acknowledged out of the outbox; its row stays as history. One that is no longer there is no error. */
+export async function closeUpload(
+  host: Host,
+  uploadId: string,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   await withHostLock(host.dataDir, signal, async () => {
-    await recordAcknowledged(host, manifest);
-    await new Outbox(host).discard(manifest.uploadId);
+    const { outbox } = host;
+    const queued = await outbox.files.find(uploadId);
+    if (queued === undefined) return;
+    outbox.transaction(() => {
+      recordAcknowledged(host, queued.manifest);
+      outbox.rows.delivered(uploadId);
+    });
+    failPoint('upload.after-delivered');
+    await outbox.files.discard(uploadId);
   });
   failPoint('upload.after-outbox');
 }
 
-function replaced(host: HostContext, { systemId, uploadId }: Manifest): AkoshaError {
-  return new AkoshaError(
-    'UploadReplaced',
-    `${host.uploads.url} holds another upload ${uploadId} of system ${systemId}; ` +
-      'two hosts with one AKOSHA_SYSTEM_ID must each get their own',
-    { details: { systemId, uploadId } },
-  );
+/** Takes out an upload whose id is taken by other content. Who asked for it gets another snapshot. */
+export function dropReplaced(
+  host: Host,
+  uploadId: string,
+  error: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  return withHostLock(host.dataDir, signal, async () => {
+    host.log?.warn({ uploadId, reason: error }, 'dropping an upload from the outbox');
+    if (host.outbox.rows.upload(uploadId)?.state === 'prepared') host.outbox.rows.replaced(uploadId, error);
+    await host.outbox.files.discard(uploadId);
+  });
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMissing, makeFolderDurably } from './durable-file.js';
-import { agentFolder, throwIfCancelled } from './host.js';
+import { agentFolder, throwIfCancelled } from './options.js';
 
 /** The holder touches its lock so often. */
 const HEARTBEAT_MS = 5_000;
@@ -31,19 +31,38 @@ const turns = new Map<string, Promise<void>>();
  * this data folder. Order numbers and snapshots must come in the same sequence, or an older state of a
  * database could replace a newer one.
  */
-export async function withHostLock<T>(
+export function withHostLock<T>(
   dataDir: string,
   signal: AbortSignal | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
-  const path = join(agentFolder(dataDir), 'lock');
+  return withLock(join(agentFolder(dataDir), 'lock'), signal, work);
+}
+
+/**
+ * Runs `work` while no other call delivers an upload of this data folder: two on one line would each take twice as long, and what
+ * one drops as superseded the other must not be sending. Whoever needs the host lock as well takes it inside this one.
+ */
+export function withDeliveryLock<T>(
+  dataDir: string,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  return withLock(join(agentFolder(dataDir), 'delivery.lock'), signal, work);
+}
+
+async function withLock<T>(
+  path: string,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
   const before = turns.get(path);
   let done = (): void => undefined;
   const turn = new Promise<void>((resolve) => (done = resolve));
   turns.set(path, turn);
   try {
-    await before;
-    await makeFolderDurably(agentFolder(dataDir));
+    await endOf(before, signal);
+    await makeFolderDurably(dirname(path));
     const release = await acquire(path, signal);
     try {
       return await work();
@@ -54,6 +73,16 @@ export async function withHostLock<T>(
     done();
     if (turns.get(path) === turn) turns.delete(path);
   }
+}
+
+/** Or the signal, whichever comes first: the lock itself keeps those apart who come early. */
+async function endOf(before: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
+  if (before === undefined || signal === undefined) return before;
+  let stop = (): void => undefined;
+  const stopped = new Promise<void>((resolve) => (stop = resolve));
+  signal.addEventListener('abort', stop, { once: true });
+  if (!signal.aborted) await Promise.race([before, stopped]);
+  signal.removeEventListener('abort', stop);
 }
 
 async function acquire(path: string, signal: AbortSignal | undefined): Promise<() => Promise<void>> {

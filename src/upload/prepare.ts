@@ -1,56 +1,136 @@
-import { AkoshaError, isAkoshaError, messageOf, type UploadRef } from '../contract/index.js';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AkoshaError, isAkoshaError, type Kind, type UploadRef } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
-import { parseManifest, type Manifest, type OmittedDatabase } from '../memory/index.js';
-import type { Snapshot } from '../reader/index.js';
-import { nameDatabases, type NamedDatabase } from './file-names.js';
-import { assertUploadId, throwIfCancelled, type HostContext, type UploadOptions } from './host.js';
+import { parseManifest, type Manifest } from '../memory/index.js';
+import { contentsOf, rowsIn } from './contents.js';
+import { compareWithNewest } from './deduplicate.js';
+import { recordFailure } from './failures.js';
+import type { Host } from './host.js';
 import { withHostLock } from './host-lock.js';
 import { writeManifest } from './manifest-writer.js';
-import { Outbox } from './outbox.js';
+import { assertUploadId, type UploadOptions } from './options.js';
+import type { PreparedFacts } from './outbox/rows.js';
+import type { UploadRow } from './outbox/row-shapes.js';
+import { withProgressFile } from './progress-file.js';
 import { nextOrder } from './sequence.js';
+import { snapshotAll } from './snapshot-all.js';
 import { deleteLeftovers, findDelivered } from './store-reads.js';
 
 export interface PrepareOptions extends UploadOptions {
   uploadId: string;
 }
 
-export interface PreparedUpload extends Manifest {
-  /** It was delivered before: there is nothing left to do for it. */
-  delivered: boolean;
+export interface PreparedUpload {
+  /**
+   * `prepared`: waits in the outbox. `delivered`: was delivered before, and there is nothing left to do for it. `unchanged`: another
+   * upload, already ingested, has the same rows.
+   */
+  status: 'prepared' | 'delivered' | 'unchanged';
+  /** Of the upload that holds the rows, which is another than the one asked for where that one would say the same. */
+  uploadId: string;
+  files: number;
+  /** Of its files, after compression. */
+  bytes: number;
+  /** In all databases, those included that the upload leaves out as unchanged. */
+  rows: Partial<Record<Kind, number>>;
+  omitted: { name: string; reason: string }[];
 }
 
 /**
- * Takes a snapshot of all the host's databases into the outbox, as one upload. An upload id that is prepared
- * or delivered already is returned as it is. A database that does not exist or cannot be read is listed in
- * `omitted` and does not hold up the others.
+ * Takes a snapshot of all the host's databases into the outbox, as one upload, and thereby answers every request made before.
+ * An upload id that is prepared or delivered already is returned as it is.
  *
- * Raises `NothingToUpload` where there is none to upload, `SnapshotTorn` and `ReaderFailed` where trying
- * again may help, `ObjectStoreUnavailable` only from a host without any memory of its order numbers,
- * `UploadReplaced` for an id that was used up, and `Cancelled`.
+ * Raises what `snapshotAll` does, `ObjectStoreUnavailable` only from a host without any memory of its order numbers,
+ * `UploadReplaced` for an id that was used up, and `BadRequest` for one that was cancelled. A failure stands in the upload's row.
  */
-export async function prepareUpload(host: HostContext, options: PrepareOptions): Promise<PreparedUpload> {
+export async function prepareUpload(host: Host, options: PrepareOptions): Promise<PreparedUpload> {
   const { uploadId, signal } = options;
   assertUploadId(uploadId);
   return withHostLock(host.dataDir, signal, async () => {
-    const outbox = new Outbox(host);
-    await outbox.discardHalfMade();
-    const queued = await outbox.find(uploadId);
-    if (queued !== undefined) return { ...queued.manifest, delivered: false };
-    const ref = { systemId: host.systemId, uploadId };
-    const delivered = await lookForDelivered(host, ref, signal);
-    if (delivered !== undefined) return { ...delivered, delivered: true };
+    const { rows, files } = host.outbox;
+    const row = rows.begin(uploadId, host.systemId);
+    failPoint('upload.after-claim');
+    const done = await resultOf(host, row);
+    if (done !== undefined) return done;
     try {
-      return { ...(await prepareNew(host, outbox, ref, options)), delivered: false };
+      await files.discardHalfMade();
+      const { dataDir, systemId } = host;
+      return await withProgressFile({ dataDir, task: 'snapshot', uploadId }, options, (reported) =>
+        prepareNew(host, { systemId, uploadId }, reported),
+      );
     } catch (error) {
       // A host's disk is not to fill with what failed; after a crash the next call does the same.
-      await outbox.discard(uploadId);
+      await files.discard(uploadId);
+      recordFailure(host, uploadId, error);
       throw error;
     }
   });
 }
 
+/** What an earlier call came to; undefined where the snapshot is yet to be taken. */
+async function resultOf(host: Host, row: UploadRow): Promise<PreparedUpload | undefined> {
+  const { rows, files } = host.outbox;
+  const { uploadId, state } = row;
+  if (state === 'unchanged') return resultIn('unchanged', rows.upload(row.answeredBy ?? ''));
+  if (state === 'superseded') return resultIn('prepared', rows.standingFor(uploadId));
+  if (state === 'delivered') return fromRow('delivered', row);
+  if (state === 'cancelled') {
+    throw new AkoshaError('BadRequest', `upload ${uploadId} was cancelled; ask for a new one`);
+  }
+  const queued = await files.find(uploadId);
+  if (queued !== undefined) {
+    // A crash came between the files and their row.
+    if (state !== 'prepared') rows.prepared(uploadId, factsOf(queued.manifest));
+    return fromManifest('prepared', queued.manifest);
+  }
+  // Damaged on disk, or tried again after a failure that was taken for final.
+  if (state !== 'requested') rows.requestAgain(uploadId);
+  return undefined;
+}
+
+/** Undefined where the other upload is so long ago that its row is gone. */
+function resultIn(status: 'prepared' | 'unchanged', row: UploadRow | undefined): PreparedUpload | undefined {
+  if (row === undefined) return undefined;
+  return fromRow(row.state === 'delivered' && status === 'prepared' ? 'delivered' : status, row);
+}
+
+async function prepareNew(host: Host, ref: UploadRef, options: UploadOptions): Promise<PreparedUpload> {
+  const { rows, files } = host.outbox;
+  const { signal } = options;
+  const delivered = await lookForDelivered(host, ref, signal);
+  if (delivered !== undefined) {
+    rows.prepared(ref.uploadId, factsOf(delivered));
+    rows.delivered(ref.uploadId);
+    return fromManifest('delivered', delivered);
+  }
+  const numbers = await nextOrder(host, signal);
+  const createdAt = host.now();
+  const folder = await files.create(ref.uploadId);
+  const taken = await snapshotAll(host, folder, options);
+  failPoint('upload.after-snapshot');
+  const upload = { ref, ...numbers, createdAt, timeZone: host.timeZone, ...taken };
+  const whole = parse(ref, writeManifest({ ...upload, unchanged: [] }));
+  const { same, unchanged } = await compareWithNewest(host, contentsOf(whole), numbers, signal);
+  if (same !== undefined) {
+    rows.answeredBy(ref.uploadId, same.state === 'prepared' ? 'superseded' : 'unchanged', same.uploadId);
+    await files.discard(ref.uploadId);
+    const status = same.state === 'prepared' ? 'prepared' : 'unchanged';
+    return { ...fromRow(status, same), omitted: reasonsOf(whole) };
+  }
+  const left = new Set(unchanged.map(({ name }) => name));
+  for (const name of left) await rm(join(folder, name));
+  const snapshots = taken.snapshots.filter(({ name }) => !left.has(name));
+  const json = writeManifest({ ...upload, snapshots, unchanged });
+  await files.commit(ref.uploadId, json);
+  failPoint('upload.after-files-commit');
+  const manifest = parse(ref, json);
+  rows.prepared(ref.uploadId, factsOf(manifest));
+  return fromManifest('prepared', manifest);
+}
+
 async function lookForDelivered(
-  host: HostContext,
+  host: Host,
   ref: UploadRef,
   signal: AbortSignal | undefined,
 ): Promise<Manifest | undefined> {
@@ -66,84 +146,41 @@ async function lookForDelivered(
   }
 }
 
-async function prepareNew(
-  host: HostContext,
-  outbox: Outbox,
-  ref: UploadRef,
-  options: UploadOptions,
-): Promise<Manifest> {
-  const numbers = await nextOrder(host, outbox, options.signal);
-  const createdAt = host.now();
-  const folder = await outbox.create(ref.uploadId);
-  const { snapshots, omitted } = await snapshotAll(host, folder, options);
-  failPoint('upload.after-snapshot');
-  const json = writeManifest({ ref, ...numbers, createdAt, timeZone: host.timeZone, snapshots, omitted });
-  await outbox.commit(ref.uploadId, json);
+function parse(ref: UploadRef, json: string): Manifest {
   return parseManifest(ref, Buffer.from(json));
 }
 
-interface Taken {
-  snapshots: Snapshot[];
-  omitted: OmittedDatabase[];
+/** What the outbox keeps of an upload. */
+export function factsOf(manifest: Manifest): PreparedFacts {
+  return {
+    order: manifest.order,
+    files: manifest.files.length,
+    bytes: bytesOf(manifest),
+    contents: contentsOf(manifest),
+  };
 }
 
-/** One after the other: a host has better use for its second core. */
-async function snapshotAll(host: HostContext, folder: string, options: UploadOptions): Promise<Taken> {
-  const { signal, onProgress } = options;
-  const databases = nameDatabases(host.databases);
-  const taken: Taken = { snapshots: [], omitted: [] };
-  let transient: AkoshaError | undefined;
-  for (const [done, database] of databases.entries()) {
-    throwIfCancelled(signal, 'taking snapshots');
-    onProgress?.({ step: 'snapshot', done, total: databases.length, bytes: 0 });
-    const snapshot = await snapshotTwice(host, folder, database, signal);
-    if (!(snapshot instanceof AkoshaError)) {
-      taken.snapshots.push(snapshot);
-      continue;
-    }
-    if (!snapshot.permanent) transient ??= snapshot;
-    taken.omitted.push({ name: database.name, reason: snapshot.message });
-    host.log?.warn(
-      { database: database.path, reason: snapshot.message },
-      'a database is left out of the upload',
-    );
-  }
-  onProgress?.({ step: 'snapshot', done: databases.length, total: databases.length, bytes: 0 });
-  if (taken.snapshots.length > 0) return taken;
-  throw transient ?? nothingToUpload(host, taken.omitted);
+function fromManifest(status: PreparedUpload['status'], manifest: Manifest): PreparedUpload {
+  return {
+    status,
+    uploadId: manifest.uploadId,
+    files: manifest.files.length,
+    bytes: bytesOf(manifest),
+    rows: rowsIn(contentsOf(manifest)),
+    omitted: reasonsOf(manifest),
+  };
 }
 
-/**
- * The snapshot, or the reason to leave this database out. A reader that died gets a second try in a fresh
- * process; one that dies twice over the same file would hold up the host's other databases for good.
- */
-async function snapshotTwice(
-  host: HostContext,
-  folder: string,
-  { path, name }: NamedDatabase,
-  signal: AbortSignal | undefined,
-): Promise<Snapshot | AkoshaError> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await host.reader.snapshotDatabase({ database: path, folder, name }, { signal });
-    } catch (error) {
-      if (isAkoshaError(error, 'DatabaseUnreadable')) return error;
-      if (!isAkoshaError(error, 'ReaderFailed')) throw error;
-      if (attempt === 2) return error;
-      host.log?.warn(
-        { database: path, reason: messageOf(error) },
-        'a reader failed over a database; trying once more',
-      );
-    }
-  }
+/** The reasons of what it omitted are in its manifest alone, which may be gone. */
+function fromRow(status: PreparedUpload['status'], row: UploadRow): PreparedUpload {
+  const { uploadId, files, bytes, contents } = row;
+  return { status, uploadId, files, bytes, rows: contents === null ? {} : rowsIn(contents), omitted: [] };
 }
 
-function nothingToUpload(host: HostContext, omitted: readonly OmittedDatabase[]): AkoshaError {
-  const reasons = omitted.map(({ reason }) => reason).join('; ');
-  return new AkoshaError(
-    'NothingToUpload',
-    `system ${host.systemId} has no database to upload (${reasons === '' ? 'none is named' : reasons}); ` +
-      'name its DuckDB files in AKOSHA_DATABASES, separated by commas',
-    { details: { databases: [...host.databases] } },
-  );
+function reasonsOf({ omitted }: Manifest): PreparedUpload['omitted'] {
+  return omitted.map(({ name, reason }) => ({ name, reason }));
+}
+
+function bytesOf({ files }: Pick<Manifest, 'files'>): number {
+  return files.reduce((sum, { storedBytes }) => sum + (storedBytes ?? 0), 0);
 }

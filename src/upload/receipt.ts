@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AkoshaError, isAkoshaError, receiptKey, type UploadRef } from '../contract/index.js';
 import { parseReceipt, type Receipt } from '../memory/index.js';
 import type { ObjectStore } from '../objects/index.js';
-import { throwIfCancelled } from './host.js';
+import { throwIfCancelled } from './options.js';
 import { getIfPresent } from './store-reads.js';
 
 /** An ingest takes tens of milliseconds, so the first looks are close together. */

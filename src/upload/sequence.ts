@@ -1,31 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { z } from 'zod';
-import {
-  isAkoshaError,
-  manifestKey,
-  messageOf,
-  receiptKey,
-  systemPrefix,
-  type UploadRef,
-} from '../contract/index.js';
+import { isAkoshaError, manifestKey, receiptKey, systemPrefix, type UploadRef } from '../contract/index.js';
 import { originalUploadOrder, parseManifest, parseReceipt, type Manifest } from '../memory/index.js';
 import type { ObjectStore } from '../objects/index.js';
-import { isMissing, writeFileDurably } from './durable-file.js';
-import { agentFolder, withSignal, type HostContext } from './host.js';
-import type { Outbox } from './outbox.js';
+import type { Host } from './host.js';
+import { withSignal } from './options.js';
+import { NO_SEQUENCE, type SequenceState } from './outbox/sequence-rows.js';
 import { getIfPresent } from './store-reads.js';
-
-const SequenceState = z.object({
-  system_id: z.string(),
-  /** The greatest number given out or seen. */
-  last_order: z.number().int().nonnegative(),
-  /** The greatest number of a complete upload in the object store. */
-  last_acknowledged_order: z.number().int().nullable(),
-  /** Uploads in the object store whose numbers are accounted for above, so that they are read once. */
-  known_uploads: z.array(z.string()),
-});
-type SequenceState = z.infer<typeof SequenceState>;
 
 export interface OrderNumbers {
   order: number;
@@ -48,34 +27,28 @@ const READS_AT_ONCE = 8;
  * Where the object store does not answer, the host's own memory suffices; without that either it raises
  * `ObjectStoreUnavailable`, because a host that lost its disk would number below what it sent before.
  */
-export async function nextOrder(
-  host: HostContext,
-  outbox: Outbox,
-  signal: AbortSignal | undefined,
-): Promise<OrderNumbers> {
-  const own = await load(host);
-  const queued = (await outbox.list())
+export async function nextOrder(host: Host, signal: AbortSignal | undefined): Promise<OrderNumbers> {
+  const { sequence, files } = host.outbox;
+  const queued = (await files.list())
     .filter(({ manifest }) => manifest.systemId === host.systemId)
     .map(({ manifest }) => manifest.order);
-  const seen = await surveyStore(host, own, signal);
-  const order = Math.max(seen.last_order, ...queued) + 1;
-  await save(host, { ...seen, last_order: order });
-  const previous = [
-    ...queued,
-    ...(seen.last_acknowledged_order === null ? [] : [seen.last_acknowledged_order]),
-  ];
-  return { order, previousOrder: previous.length === 0 ? null : Math.max(...previous) };
+  const seen = await surveyStore(host, sequence.load(host.systemId), signal);
+  const order = Math.max(seen.lastOrder, ...queued) + 1;
+  sequence.save(host.systemId, { ...seen, lastOrder: order });
+  return { order, previousOrder: greatest([...queued, seen.lastAcknowledgedOrder]) };
+}
+
+/** The greatest of the numbers, null where there is none. */
+function greatest(orders: readonly (number | null)[]): number | null {
+  const known = orders.filter((order) => order !== null);
+  return known.length === 0 ? null : Math.max(...known);
 }
 
 /** Remembers that an upload's manifest stands. */
-export async function recordAcknowledged(host: HostContext, manifest: Manifest): Promise<void> {
-  // Under its former name, after `systemId` was changed: the sequence is the new system's.
-  if (manifest.systemId !== host.systemId) return;
-  const state = (await load(host)) ?? emptyState(host);
-  await save(
-    host,
-    accounted(state, [{ uploadId: manifest.uploadId, order: manifest.order, complete: true }]),
-  );
+export function recordAcknowledged({ outbox: { sequence } }: Host, manifest: Manifest): void {
+  const state = sequence.load(manifest.systemId) ?? NO_SEQUENCE;
+  const { uploadId, order } = manifest;
+  sequence.save(manifest.systemId, accounted(state, [{ uploadId, order, complete: true }]));
 }
 
 interface SeenUpload {
@@ -86,14 +59,14 @@ interface SeenUpload {
 }
 
 async function surveyStore(
-  host: HostContext,
+  host: Host,
   own: SequenceState | undefined,
   signal: AbortSignal | undefined,
 ): Promise<SequenceState> {
-  const state = own ?? emptyState(host);
+  const state = own ?? NO_SEQUENCE;
   try {
     const listed = await listUploads(host, signal);
-    const known = new Set(state.known_uploads);
+    const known = new Set(state.knownUploads);
     const seen = await readOrders(
       host,
       listed.filter((uploadId) => !known.has(uploadId)),
@@ -101,7 +74,7 @@ async function surveyStore(
     );
     const next = accounted(state, seen);
     const standing = new Set(listed);
-    return { ...next, known_uploads: next.known_uploads.filter((uploadId) => standing.has(uploadId)) };
+    return { ...next, knownUploads: next.knownUploads.filter((uploadId) => standing.has(uploadId)) };
   } catch (error) {
     if (own === undefined || !isAkoshaError(error, 'ObjectStoreUnavailable')) throw error;
     host.log?.warn(
@@ -112,10 +85,7 @@ async function surveyStore(
   }
 }
 
-async function listUploads(
-  { uploads, systemId }: HostContext,
-  signal: AbortSignal | undefined,
-): Promise<string[]> {
+async function listUploads({ uploads, systemId }: Host, signal: AbortSignal | undefined): Promise<string[]> {
   const found: string[] = [];
   for await (const page of uploads.listFolders(systemPrefix(systemId), withSignal(signal))) {
     found.push(...page.map((folder) => folder.replace(/\/$/, '')));
@@ -124,7 +94,7 @@ async function listUploads(
 }
 
 async function readOrders(
-  host: HostContext,
+  host: Host,
   uploadIds: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<SeenUpload[]> {
@@ -175,44 +145,9 @@ async function readIfSound<T>(
 
 function accounted(state: SequenceState, seen: readonly SeenUpload[]): SequenceState {
   const complete = seen.filter((upload) => upload.complete);
-  const acknowledged = [state.last_acknowledged_order, ...complete.map(({ order }) => order)].filter(
-    (order) => order !== null,
-  );
   return {
-    ...state,
-    last_order: Math.max(state.last_order, ...seen.map(({ order }) => order)),
-    last_acknowledged_order: acknowledged.length === 0 ? null : Math.max(...acknowledged),
-    known_uploads: [...new Set([...state.known_uploads, ...complete.map(({ uploadId }) => uploadId)])],
+    lastOrder: Math.max(state.lastOrder, ...seen.map(({ order }) => order)),
+    lastAcknowledgedOrder: greatest([state.lastAcknowledgedOrder, ...complete.map(({ order }) => order)]),
+    knownUploads: [...new Set([...state.knownUploads, ...complete.map(({ uploadId }) => uploadId)])],
   };
-}
-
-function emptyState({ systemId }: HostContext): SequenceState {
-  return { system_id: systemId, last_order: 0, last_acknowledged_order: null, known_uploads: [] };
-}
-
-function statePath(host: HostContext): string {
-  return join(agentFolder(host.dataDir), 'sequence.json');
-}
-
-/**
- * Undefined where there is none, where it is damaged, and where it is of another system: then the object
- * store knows.
- */
-async function load(host: HostContext): Promise<SequenceState | undefined> {
-  try {
-    const state = SequenceState.parse(JSON.parse(await readFile(statePath(host), 'utf8')));
-    return state.system_id === host.systemId ? state : undefined;
-  } catch (error) {
-    if (!isMissing(error)) {
-      host.log?.warn(
-        { path: statePath(host), reason: messageOf(error) },
-        'the order numbers on disk are unreadable',
-      );
-    }
-    return undefined;
-  }
-}
-
-async function save(host: HostContext, state: SequenceState): Promise<void> {
-  await writeFileDurably(statePath(host), `${JSON.stringify(state)}\n`);
 }

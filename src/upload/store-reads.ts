@@ -8,7 +8,7 @@ import {
 } from '../contract/index.js';
 import { MAX_MANIFEST_BYTES, parseManifest, type Manifest } from '../memory/index.js';
 import type { ObjectStore } from '../objects/index.js';
-import { withSignal } from './host.js';
+import { withSignal } from './options.js';
 
 /** A small object, or undefined where there is none. */
 export async function getIfPresent(

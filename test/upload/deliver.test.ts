@@ -3,8 +3,23 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AkoshaError, inboxKey, manifestKey, uploadPrefix } from '../../src/contract/index.js';
-import { deliverUpload, Outbox, prepareUpload, type UploadProgress } from '../../src/upload/index.js';
-import { emptyManifest, jsonOf, keysOf, makeHost, withFault } from './support.js';
+import {
+  closeUpload,
+  deliverUpload,
+  prepareUpload,
+  readOutbox,
+  type UploadProgress,
+} from '../../src/upload/index.js';
+import {
+  emptyManifest,
+  jsonOf,
+  keysOf,
+  makeHost,
+  manifestIn,
+  waitingIn,
+  withFault,
+  withUploads,
+} from './support.js';
 
 const REF = { systemId: 'host-1', uploadId: 'u1' };
 const DELIVERED = [
@@ -19,28 +34,45 @@ it('carries files, manifest and inbox entry to the object store, and empties the
   const prepared = await prepareUpload(host, { uploadId: 'u1' });
   const promised = await readFile(join(host.dataDir, 'agent', 'outbox', 'u1', 'upload.json'));
   const seen: UploadProgress[] = [];
+  const { files } = await manifestIn(host, 'u1');
   const delivery = await deliverUpload(host, 'u1', { onProgress: (progress) => seen.push(progress) });
   expect(delivery).toEqual({
+    uploadId: 'u1',
+    method: 'cloud',
     filesUploaded: ['reflection.duckdb', 'knowledge_graph.duckdb'],
-    bytesTransferred: prepared.files.reduce((sum, file) => sum + (file.storedBytes ?? 0), 0),
+    bytesTransferred: prepared.bytes,
   });
   expect(await keysOf(host.uploads)).toEqual(DELIVERED);
   expect(await host.uploads.get(manifestKey(REF))).toEqual(promised);
   expect((await host.uploads.get(inboxKey(REF))).length).toBe(0);
-  for (const { name, storedSha256 } of prepared.files) {
+  for (const { name, storedSha256 } of files) {
     const stored = await host.uploads.get(uploadPrefix(REF) + name);
     expect(createHash('sha256').update(stored).digest('hex')).toBe(storedSha256);
   }
-  expect(await new Outbox(host).list()).toEqual([]);
-  expect(seen.at(-1)).toEqual({ step: 'files', done: 2, total: 2, bytes: 0 });
-  expect(seen.some(({ bytes }) => bytes > 0)).toBe(true);
+  expect(await waitingIn(host)).toEqual(['u1']);
+  await closeUpload(host, 'u1', undefined);
+  expect(await waitingIn(host)).toEqual([]);
+  expect(host.outbox.rows.upload('u1')).toMatchObject({
+    state: 'delivered',
+    method: 'cloud',
+    files: 2,
+    bytes: prepared.bytes,
+    bytesSent: prepared.bytes,
+    endedAt: expect.any(Number),
+  });
+  const { bytes: totalBytes } = prepared;
+  const common = { method: 'cloud', total: 2, totalBytes };
+  expect(seen[0]).toEqual({ ...common, step: 'files', file: 'reflection.duckdb', done: 0, bytes: 0 });
+  expect(seen.at(-1)).toEqual({ ...common, step: 'manifest', file: null, done: 2, bytes: totalBytes });
+  const sent = seen.map(({ bytes }) => bytes);
+  expect(sent).toEqual([...sent].sort((a, b) => a - b));
 });
 
 it('writes a manifest with the original’s keys and ours', async () => {
   const host = await makeHost();
   await prepareUpload({ ...host, databases: [...host.databases, '/nowhere/x.duckdb'] }, { uploadId: 'u1' });
   await deliverUpload(host, 'u1');
-  const file = (name: string, rows: Record<string, number>) => ({
+  const file = (name: string, rows: Record<string, number>): object => ({
     name,
     path: `systems/host-1/uploads/u1/${name}`,
     size_bytes: expect.any(Number),
@@ -49,6 +81,10 @@ it('writes a manifest with the original’s keys and ours', async () => {
     raw_size_bytes: expect.any(Number),
     raw_checksum: expect.stringMatching(/^[0-9a-f]{64}$/),
     rows,
+    rows_digest: expect.stringMatching(/^[0-9a-f]{64}$/),
+    reader: expect.stringContaining('duckdb'),
+    flags: [],
+    excluded: {},
   });
   expect(await jsonOf(host.uploads, manifestKey(REF))).toEqual({
     format_version: 1,
@@ -62,43 +98,49 @@ it('writes a manifest with the original’s keys and ours', async () => {
       file('reflection.duckdb', { conversation: 208, reflection: 104 }),
       file('knowledge_graph.duckdb', { entity: 56, relation: 79 }),
     ],
-    omitted: [{ name: 'x.duckdb', reason: expect.stringContaining('ENOENT') }],
+    unchanged: [],
+    omitted: [{ name: 'x.duckdb', reason: expect.stringContaining('ENOENT'), kinds: [] }],
     metadata: { uploader: 'akosha', version: expect.stringMatching(/^\d+\.\d+\.\d+/) },
   });
 });
 
 describe('again', () => {
-  it('after it was delivered, sends nothing', async () => {
+  it('after it was acknowledged, and after it was closed, sends nothing', async () => {
     const host = await makeHost();
     await prepareUpload(host, { uploadId: 'u1' });
-    await deliverUpload(host, 'u1');
+    const delivery = await deliverUpload(host, 'u1');
     const uploads = withFault(host.uploads, (method) => {
       if (method.startsWith('put')) throw new AkoshaError('ObjectStoreRefused', 'nothing is to be put');
     });
-    expect(await deliverUpload({ ...host, uploads }, 'u1')).toEqual({
-      filesUploaded: ['reflection.duckdb', 'knowledge_graph.duckdb'],
-      bytesTransferred: 0,
-    });
+    const again = withUploads(host, uploads);
+    expect(await deliverUpload(again, 'u1')).toEqual(delivery);
+    await closeUpload(again, 'u1', undefined);
+    expect(await deliverUpload(again, 'u1')).toEqual(delivery);
   });
 
-  it('after a failure, sends what is missing or of another size', async () => {
+  it('after a failure, says when to try again, and puts right what is there', async () => {
     const host = await makeHost();
-    const { files } = await prepareUpload(host, { uploadId: 'u1' });
+    await prepareUpload(host, { uploadId: 'u1' });
     const uploads = withFault(host.uploads, (method, key) => {
       if (method === 'put' && key === manifestKey(REF))
         throw new AkoshaError('ObjectStoreUnavailable', 'away');
     });
-    await expect(deliverUpload({ ...host, uploads }, 'u1')).rejects.toMatchObject({
-      type: 'ObjectStoreUnavailable',
+    await expect(deliverUpload(withUploads(host, uploads), 'u1')).rejects.toMatchObject({
+      type: 'HybridSyncError',
+      message: expect.stringContaining('cloud: away'),
     });
+    const before = Date.now();
+    const { attempts, nextTryAt, lastError, begun } = host.outbox.rows.upload('u1') ?? {};
+    expect({ attempts, begun }).toEqual({ attempts: 1, begun: true });
+    expect(lastError).toContain('cloud: away');
+    expect(nextTryAt).toBeGreaterThan(before + 29_000);
+    expect(nextTryAt).toBeLessThan(before + 46_000);
     await host.uploads.put(`${uploadPrefix(REF)}knowledge_graph.duckdb`, 'cut short');
-    const put: unknown[] = [];
-    const watched = withFault(host.uploads, (method, key) => method === 'putFile' && put.push(key));
-    expect((await deliverUpload({ ...host, uploads: watched }, 'u1')).bytesTransferred).toBe(
-      files[1]?.storedBytes,
-    );
-    expect(put).toEqual([`${uploadPrefix(REF)}knowledge_graph.duckdb`]);
+    await deliverUpload(host, 'u1');
     expect(await keysOf(host.uploads)).toEqual(DELIVERED);
+    const key = `${uploadPrefix(REF)}knowledge_graph.duckdb`;
+    expect((await host.uploads.head(key))?.size).toBe((await manifestIn(host, 'u1')).files[1]?.storedBytes);
+    expect(host.outbox.rows.upload('u1')?.lastError).toBeNull();
   });
 
   it('after the answer to its manifest was lost, takes its own manifest for what it is', async () => {
@@ -133,7 +175,7 @@ it('refuses to replace an upload, tells no server of it and keeps its own', asyn
   });
   expect((await host.uploads.get(manifestKey(REF))).toString()).toBe(other);
   expect(await keysOf(host.uploads)).not.toContain(inboxKey(REF));
-  expect(await new Outbox(host).list()).toHaveLength(1);
+  expect(await waitingIn(host)).toEqual(['u1']);
 });
 
 it('knows nothing of an upload that was never prepared', async () => {
@@ -142,6 +184,25 @@ it('knows nothing of an upload that was never prepared', async () => {
     type: 'BadRequest',
     message: expect.stringContaining('neither in the outbox nor in'),
   });
+});
+
+it('goes by the method that the last who asked wants, else as the settings say', async () => {
+  const host = await makeHost();
+  host.outbox.rows.addRequest({ trigger: 'mcp', forceMethod: 'nowhere' });
+  host.outbox.rows.addRequest({ trigger: 'session-end' });
+  await prepareUpload(host, { uploadId: 'u1' });
+  await expect(deliverUpload(host, 'u1')).rejects.toMatchObject({ type: 'SettingsInvalid' });
+  host.outbox.rows.addRequest({ trigger: 'mcp', forceMethod: 'cloud', enableFallback: false });
+  await prepareUpload(host, { uploadId: 'u2' });
+  expect(await deliverUpload(host, 'u2')).toMatchObject({ method: 'cloud' });
+});
+
+it('takes the upload that has its rows for one that was dropped', async () => {
+  const host = await makeHost();
+  await prepareUpload(host, { uploadId: 'u1' });
+  await prepareUpload(host, { uploadId: 'u2' });
+  await readOutbox(host, undefined);
+  expect(await deliverUpload(host, 'u1')).toMatchObject({ uploadId: 'u2', method: 'cloud' });
 });
 
 it('stops between files when the caller gives up, and goes on later', async () => {

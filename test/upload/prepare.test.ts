@@ -1,13 +1,12 @@
-import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AkoshaError, manifestKey, receiptKey, uploadPrefix } from '../../src/contract/index.js';
-import { parseManifest } from '../../src/memory/index.js';
 import type { SnapshotRequest } from '../../src/reader/index.js';
-import { Outbox, prepareUpload, type UploadProgress } from '../../src/upload/index.js';
-import { setEnvironment, setFileVersion } from '../reader/support.js';
+import { prepareUpload, type UploadProgress } from '../../src/upload/index.js';
+import { setEnvironment } from '../reader/support.js';
 import { SAMPLES } from '../support/databases.js';
-import { emptyManifest, keysOf, makeHost, NOW, withFault } from './support.js';
+import { emptyManifest, keysOf, makeHost, manifestIn, NOW, waitingIn, withFault } from './support.js';
 
 const outboxOf = (dataDir: string): string => join(dataDir, 'agent', 'outbox');
 
@@ -27,6 +26,15 @@ describe('a new upload', () => {
       rawSha256: sum,
     };
     expect(prepared).toEqual({
+      status: 'prepared',
+      uploadId: 'u1',
+      files: 2,
+      bytes: expect.any(Number),
+      rows: { conversation: 208, reflection: 104, entity: 56, relation: 79 },
+      omitted: [],
+    });
+    const manifest = await manifestIn(host, 'u1');
+    expect(manifest).toMatchObject({
       dialect: 'akosha',
       systemId: 'host-1',
       uploadId: 'u1',
@@ -38,23 +46,31 @@ describe('a new upload', () => {
         { name: 'reflection.duckdb', ...sizes, rows: { conversation: 208, reflection: 104 } },
         { name: 'knowledge_graph.duckdb', ...sizes, rows: { entity: 56, relation: 79 } },
       ],
+      unchanged: [],
       omitted: [],
       uploader: 'akosha',
-      delivered: false,
     });
+    expect(manifest.files).toHaveLength(2);
     const folder = join(outboxOf(host.dataDir), 'u1');
     expect((await readdir(folder)).sort()).toEqual([
       'knowledge_graph.duckdb',
       'reflection.duckdb',
       'upload.json',
     ]);
-    for (const file of prepared.files)
-      expect((await stat(join(folder, file.name))).size).toBe(file.storedBytes);
-    const { delivered, ...manifest } = prepared;
-    expect(parseManifest(prepared, await readFile(join(folder, 'upload.json')))).toEqual(manifest);
-    expect(delivered).toBe(false);
+    let bytes = 0;
+    for (const file of manifest.files) {
+      const { size } = await stat(join(folder, file.name));
+      expect(size).toBe(file.storedBytes);
+      bytes += size;
+    }
+    expect(prepared.bytes).toBe(bytes);
     expect(await keysOf(host.uploads)).toEqual([]);
-    expect(seen).toEqual([0, 1, 2].map((done) => ({ step: 'snapshot', done, total: 2, bytes: 0 })));
+    const step = { step: 'snapshot', method: null, total: 2, bytes: 0, totalBytes: 0 };
+    expect(seen).toEqual([
+      { ...step, done: 0, file: 'reflection.duckdb' },
+      { ...step, done: 1, file: 'knowledge_graph.duckdb' },
+      { ...step, done: 2, file: null },
+    ]);
     expect(host.warnings).toEqual([]);
   });
 
@@ -63,7 +79,9 @@ describe('a new upload', () => {
     const first = await prepareUpload(host, { uploadId: 'u1' });
     const later = { ...host, now: () => NOW + 1000, databases: [] };
     expect(await prepareUpload(later, { uploadId: 'u1' })).toEqual(first);
-    expect((await prepareUpload(host, { uploadId: 'u2' })).order).toBe(2);
+    expect((await manifestIn(host, 'u1')).createdAt).toBe(NOW);
+    await prepareUpload(host, { uploadId: 'u2' });
+    expect((await manifestIn(host, 'u2')).order).toBe(2);
   });
 
   it('is taken once where two ask at the same time', async () => {
@@ -73,7 +91,7 @@ describe('a new upload', () => {
       prepareUpload(host, { uploadId: 'u1' }),
     ]);
     expect(a).toEqual(b);
-    expect(a.order).toBe(1);
+    expect((await manifestIn(host, 'u1')).order).toBe(1);
   });
 
   it('gives databases of one name distinct names, and hostile names safe ones', async () => {
@@ -86,8 +104,8 @@ describe('a new upload', () => {
       await mkdir(join(path, '..'));
       await copyFile(reflection, path);
     }
-    const { files } = await prepareUpload({ ...host, databases }, { uploadId: 'u1' });
-    expect(files.map(({ name }) => name)).toEqual([
+    await prepareUpload({ ...host, databases }, { uploadId: 'u1' });
+    expect((await manifestIn(host, 'u1')).files.map(({ name }) => name)).toEqual([
       'x.duckdb',
       'x-2.duckdb',
       'manifest-2.json',
@@ -107,19 +125,17 @@ describe('a new upload', () => {
 describe('a database that cannot be had', () => {
   it('is left out with its reason, and does not hold up the others', async () => {
     const host = await makeHost();
-    const [, graph = ''] = host.databases;
-    await setFileVersion(graph, 999n);
     const junk = join(host.folder, 'junk.duckdb');
     await writeFile(junk, 'junk');
     const databases = [join(host.folder, 'missing.duckdb'), ...host.databases, junk];
     const prepared = await prepareUpload({ ...host, databases }, { uploadId: 'u1' });
-    expect(prepared.files.map(({ name }) => name)).toEqual(['reflection.duckdb']);
+    const { files } = await manifestIn(host, 'u1');
+    expect(files.map(({ name }) => name)).toEqual(['reflection.duckdb', 'knowledge_graph.duckdb']);
     expect(prepared.omitted).toEqual([
       { name: 'missing.duckdb', reason: expect.stringContaining('ENOENT') },
-      { name: 'knowledge_graph.duckdb', reason: expect.stringContaining('file version 999') },
       { name: 'junk.duckdb', reason: expect.stringContaining('is not a DuckDB file') },
     ]);
-    expect(host.warnings).toHaveLength(3);
+    expect(host.warnings).toHaveLength(2);
   });
 
   it('leaves nothing to upload where it is the only one', async () => {
@@ -144,7 +160,7 @@ describe('a database that cannot be had', () => {
     setEnvironment('AKOSHA_FAIL_POINT', 'upload.after-fold');
     const host = await makeHost();
     const prepared = await prepareUpload(host, { uploadId: 'u1' });
-    expect(prepared.files).toHaveLength(2);
+    expect(prepared.files).toBe(2);
     expect(host.warnings).toEqual([
       expect.stringMatching(/^a reader failed over a database; trying once more .*SIGKILL/),
     ]);
@@ -165,7 +181,7 @@ describe('a database that cannot be had', () => {
     });
     const prepared = await prepareUpload({ ...host, reader }, { uploadId: 'u1' });
     expect(prepared.omitted).toEqual([{ name: 'reflection.duckdb', reason: 'the reader died' }]);
-    expect(prepared.files.map(({ name }) => name)).toEqual(['knowledge_graph.duckdb']);
+    expect((await manifestIn(host, 'u1')).files.map(({ name }) => name)).toEqual(['knowledge_graph.duckdb']);
     const missing = graph.replace('knowledge', 'no');
     await expect(
       prepareUpload({ ...host, reader, databases: [missing, reflection] }, { uploadId: 'u2' }),
@@ -196,9 +212,10 @@ describe('what went wrong before', () => {
     const host = await makeHost();
     await prepareUpload(host, { uploadId: 'u1' });
     await damage(join(outboxOf(host.dataDir), 'u1'));
-    expect(await new Outbox(host).list()).toEqual([]);
+    expect(await waitingIn(host)).toEqual([]);
     const again = await prepareUpload(host, { uploadId: 'u1' });
-    expect(again).toMatchObject({ order: 2, files: [{}, {}] });
+    expect(again).toMatchObject({ status: 'prepared', files: 2 });
+    expect((await manifestIn(host, 'u1')).order).toBe(2);
     expect(host.warnings[0]).toMatch(/^an upload in the outbox is damaged/);
   });
 
@@ -221,15 +238,18 @@ describe('an upload id that the object store knows', () => {
   it('and has whole is delivered already', async () => {
     const host = await makeHost();
     await host.uploads.put(manifestKey(ref), emptyManifest(ref, { order: 5 }));
-    expect(await prepareUpload(host, { uploadId: 'u1' })).toMatchObject({ delivered: true, order: 5 });
-    expect(await new Outbox(host).list()).toEqual([]);
+    expect(await prepareUpload(host, { uploadId: 'u1' })).toMatchObject({
+      status: 'delivered',
+      uploadId: 'u1',
+    });
+    expect(await waitingIn(host)).toEqual([]);
   });
 
   it('from before a lost disk, without its manifest, is cleared away', async () => {
     const host = await makeHost();
     await host.uploads.put(`${uploadPrefix(ref)}reflection.duckdb`, 'of another snapshot');
     await host.uploads.put('systems/host-1/uploads/u10/reflection.duckdb', 'of another upload');
-    expect(await prepareUpload(host, { uploadId: 'u1' })).toMatchObject({ delivered: false });
+    expect(await prepareUpload(host, { uploadId: 'u1' })).toMatchObject({ status: 'prepared' });
     expect(await keysOf(host.uploads)).toEqual(['systems/host-1/uploads/u10/reflection.duckdb']);
   });
 
@@ -246,15 +266,13 @@ describe('an upload id that the object store knows', () => {
     const uploads = withFault(host.uploads, () => {
       throw new AkoshaError('ObjectStoreUnavailable', 'away');
     });
-    expect(await prepareUpload({ ...host, uploads }, { uploadId: 'u1' })).toMatchObject({
-      order: 2,
-      previousOrder: 1,
-    });
+    await prepareUpload({ ...host, uploads }, { uploadId: 'u1' });
+    expect(await manifestIn(host, 'u1')).toMatchObject({ order: 2, previousOrder: 1 });
   });
 });
 
 it('recovers what is only in the log of a killed writer', async () => {
   const host = await makeHost({ databases: [join(SAMPLES, 'wal_fresh', 'reflection.duckdb')] });
-  const { files } = await prepareUpload(host, { uploadId: 'u1' });
-  expect(files).toMatchObject([{ name: 'reflection.duckdb', rows: { conversation: 208, reflection: 104 } }]);
+  const { rows } = await prepareUpload(host, { uploadId: 'u1' });
+  expect(rows).toEqual({ conversation: 208, reflection: 104 });
 });

@@ -1,10 +1,18 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AkoshaError, manifestKey, receiptKey, uploadPrefix } from '../../src/contract/index.js';
-import type { Receipt } from '../../src/memory/index.js';
-import { deliverUpload, prepareUpload, type PreparedUpload } from '../../src/upload/index.js';
-import { emptyManifest, makeHost, withFault, type TestHost } from './support.js';
+import type { Manifest, Receipt } from '../../src/memory/index.js';
+import { prepareUpload, readOutbox } from '../../src/upload/index.js';
+import {
+  deliverAndClose,
+  emptyManifest,
+  makeHost,
+  manifestIn,
+  reopened,
+  withFault,
+  type TestHost,
+} from './support.js';
 
 const ref = (uploadId: string) => ({ systemId: 'host-1', uploadId });
 
@@ -17,12 +25,17 @@ async function smallHost(): Promise<TestHost> {
 async function numbersOf(
   host: TestHost,
   uploadId: string,
-): Promise<Pick<PreparedUpload, 'order' | 'previousOrder'>> {
-  const { order, previousOrder } = await prepareUpload(host, { uploadId });
+): Promise<Pick<Manifest, 'order' | 'previousOrder'>> {
+  await prepareUpload(host, { uploadId });
+  const { order, previousOrder } = await manifestIn(host, uploadId);
   return { order, previousOrder };
 }
 
-const loseDisk = (host: TestHost): Promise<void> => rm(host.dataDir, { recursive: true });
+async function loseDisk(host: TestHost): Promise<TestHost> {
+  host.outbox.close();
+  await rm(host.dataDir, { recursive: true });
+  return reopened(host);
+}
 
 function receipt(uploadId: string, order: number): string {
   const json: Receipt = {
@@ -33,7 +46,7 @@ function receipt(uploadId: string, order: number): string {
     order,
     reader: 'duckdb',
     files: [],
-    rows: { new: 1, changed: 0, unchanged: 0, refused: 0, superseded: 0, absent: 0 },
+    rows: { new: 1, changed: 0, unchanged: 0, refused: 0, superseded: 0, absent: 0, deleted: 0 },
     reason: null,
     ingested_at: '2026-11-22T12:00:00Z',
   };
@@ -44,8 +57,8 @@ it('counts up from 1, each naming the one before, queued or delivered', async ()
   const host = await smallHost();
   expect(await numbersOf(host, 'a')).toEqual({ order: 1, previousOrder: null });
   expect(await numbersOf(host, 'b')).toEqual({ order: 2, previousOrder: 1 });
-  await deliverUpload(host, 'a');
-  await deliverUpload(host, 'b');
+  await deliverAndClose(host, 'a');
+  await deliverAndClose(host, 'b');
   expect(await numbersOf(host, 'c')).toEqual({ order: 3, previousOrder: 2 });
 });
 
@@ -54,10 +67,9 @@ describe('a host that lost its disk numbers above what stands under its prefix',
     const host = await smallHost();
     for (const uploadId of ['a', 'b', 'c']) {
       await prepareUpload(host, { uploadId });
-      await deliverUpload(host, uploadId);
+      await deliverAndClose(host, uploadId);
     }
-    await loseDisk(host);
-    expect(await numbersOf(host, 'd')).toEqual({ order: 4, previousOrder: 3 });
+    expect(await numbersOf(await loseDisk(host), 'd')).toEqual({ order: 4, previousOrder: 3 });
   });
 
   it('by a receipt, where the manifest was removed after its time', async () => {
@@ -125,7 +137,7 @@ describe('while the object store is away', () => {
   it('so does what it remembers of uploads long delivered', async () => {
     const host = await smallHost();
     await prepareUpload(host, { uploadId: 'a' });
-    await deliverUpload(host, 'a');
+    await deliverAndClose(host, 'a');
     expect(await numbersOf(away(host), 'b')).toEqual({ order: 2, previousOrder: 1 });
   });
 
@@ -148,13 +160,21 @@ describe('while the object store is away', () => {
   });
 });
 
-it('starts from the object store where the numbers on disk are damaged', async () => {
+it('starts from the object store where the outbox is damaged, and keeps that aside', async () => {
   const host = await smallHost();
   await prepareUpload(host, { uploadId: 'a' });
-  await deliverUpload(host, 'a');
-  await writeFile(join(host.dataDir, 'agent', 'sequence.json'), '{"last_order":"many"}');
-  expect(await numbersOf(host, 'b')).toEqual({ order: 2, previousOrder: 1 });
-  expect(host.warnings).toEqual([expect.stringContaining('the order numbers on disk are unreadable')]);
+  await deliverAndClose(host, 'a');
+  await prepareUpload(host, { uploadId: 'b' });
+  host.outbox.close();
+  const agent = join(host.dataDir, 'agent');
+  for (const suffix of ['-wal', '-shm']) await rm(join(agent, `outbox.db${suffix}`), { force: true });
+  await writeFile(join(agent, 'outbox.db'), 'no database at all'.repeat(1000));
+  const again = reopened(host);
+  expect(await numbersOf(again, 'c')).toEqual({ order: 3, previousOrder: 2 });
+  expect((await readdir(agent)).filter((name) => /^outbox\.db\.damaged-\d+$/.test(name))).toHaveLength(1);
+  // What waited is found by its files.
+  expect((await readOutbox(again, undefined)).uploads.map(({ uploadId }) => uploadId)).toEqual(['c']);
+  expect(again.outbox.rows.upload('b')).toMatchObject({ state: 'superseded', answeredBy: 'c' });
 });
 
 it('starts anew under another system id, and delivers what is queued under the former', async () => {
@@ -162,7 +182,8 @@ it('starts anew under another system id, and delivers what is queued under the f
   await prepareUpload(host, { uploadId: 'a' });
   const renamed = { ...host, systemId: 'host-2' };
   expect(await numbersOf(renamed, 'b')).toEqual({ order: 1, previousOrder: null });
-  await deliverUpload(renamed, 'a');
+  await deliverAndClose(renamed, 'a');
   expect(await host.uploads.head(manifestKey(ref('a')))).toBeDefined();
   expect(await numbersOf(renamed, 'c')).toEqual({ order: 2, previousOrder: 1 });
+  expect(await numbersOf(host, 'd')).toEqual({ order: 2, previousOrder: 1 });
 });

@@ -3,59 +3,86 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { AkoshaError, manifestKey } from '../../src/contract/index.js';
 import { FAIL_POINTS } from '../../src/faults/index.js';
-import { Outbox, prepareUpload, syncDirectly } from '../../src/upload/index.js';
-import { emptyManifest, jsonOf, keysOf, makeHost, NOW, withFault, type TestHost } from './support.js';
+import { prepareUpload, syncDirectly } from '../../src/upload/index.js';
+import {
+  emptyManifest,
+  jsonOf,
+  keysOf,
+  makeHost,
+  makeSmallHost,
+  manifestIn,
+  NOW,
+  waitingIn,
+  withFault,
+  withUploads,
+  type TestHost,
+} from './support.js';
 
 const REF = { systemId: 'host-1', uploadId: 'u1' };
 
-it('delivers what the outbox still holds, in order, and then a new upload', async () => {
-  const host = await makeHost();
+it('takes a snapshot, and sends it in place of those that still waited', async () => {
+  const host = await makeSmallHost();
   await prepareUpload(host, { uploadId: 'b' });
   await prepareUpload(host, { uploadId: 'a' });
-  const sent: unknown[] = [];
-  const uploads = withFault(host.uploads, (method, key) => method === 'put' && sent.push(key));
-  const { earlier, upload, filesUploaded } = await syncDirectly({ ...host, uploads }, { uploadId: 'c' });
-  expect(earlier).toEqual(['b', 'a']);
-  expect(upload).toMatchObject({ uploadId: 'c', order: 3, previousOrder: 2 });
-  expect(filesUploaded).toHaveLength(2);
-  expect(sent.filter((key) => String(key).endsWith('manifest.json'))).toEqual(
-    ['b', 'a', 'c'].map((uploadId) => manifestKey({ systemId: 'host-1', uploadId })),
-  );
+  const { upload, deliveries } = await syncDirectly(host, { uploadId: 'c' });
+  expect(upload).toMatchObject({ status: 'prepared', uploadId: 'c' });
+  expect(deliveries).toMatchObject([{ uploadId: 'c', method: 'cloud' }]);
+  expect(await jsonOf(host.uploads, manifestKey({ systemId: 'host-1', uploadId: 'c' }))).toMatchObject({
+    order: 3,
+    previous_order: null,
+  });
+  expect(await waitingIn(host)).toEqual([]);
 });
 
-it('takes no new snapshot while earlier uploads cannot be delivered', async () => {
-  const host = await makeHost();
-  await prepareUpload(host, { uploadId: 'a' });
-  const uploads = withFault(host.uploads, () => {
-    throw new AkoshaError('ObjectStoreUnavailable', 'away');
+it('leaves what cannot be delivered in the outbox', async () => {
+  const host = await makeSmallHost();
+  const uploads = withFault(host.uploads, (method) => {
+    if (method === 'putFile') throw new AkoshaError('ObjectStoreUnavailable', 'away');
   });
-  await expect(syncDirectly({ ...host, uploads }, { uploadId: 'b' })).rejects.toMatchObject({
-    type: 'ObjectStoreUnavailable',
+  await expect(syncDirectly(withUploads(host, uploads), { uploadId: 'b' })).rejects.toMatchObject({
+    type: 'HybridSyncError',
   });
-  expect((await new Outbox(host).list()).map(({ manifest }) => manifest.uploadId)).toEqual(['a']);
+  expect(await waitingIn(host)).toEqual(['b']);
 });
 
 it('drops an earlier upload whose id was taken by another host, and goes on', async () => {
-  const host = await makeHost();
+  const host = await makeSmallHost();
   await prepareUpload(host, { uploadId: 'a' });
+  // Some of it was sent, so it is not dropped for the newer one.
+  host.outbox.rows.begun('a');
   const ref = { systemId: 'host-1', uploadId: 'a' };
   await host.uploads.put(manifestKey(ref), emptyManifest(ref, { order: 7 }));
-  const { earlier, upload } = await syncDirectly(host, { uploadId: 'b' });
-  expect(earlier).toEqual([]);
-  expect(upload).toMatchObject({ order: 8, previousOrder: 7 });
+  const { deliveries } = await syncDirectly(host, { uploadId: 'b' });
+  expect(deliveries).toMatchObject([{ uploadId: 'b' }]);
+  expect(await jsonOf(host.uploads, manifestKey({ ...ref, uploadId: 'b' }))).toMatchObject({
+    order: 8,
+    previous_order: 7,
+  });
   expect(host.warnings).toEqual([expect.stringContaining('dropping an upload from the outbox')]);
-  expect(await new Outbox(host).list()).toEqual([]);
+  expect(await waitingIn(host)).toEqual([]);
+});
+
+it('raises where its own id was taken while it was being sent', async () => {
+  const host = await makeSmallHost();
+  const ref = { systemId: 'host-1', uploadId: 'a' };
+  await prepareUpload(host, { uploadId: 'a' });
+  await host.uploads.put(manifestKey(ref), emptyManifest(ref, { order: 7 }));
+  await expect(syncDirectly(host, { uploadId: 'a' })).rejects.toMatchObject({ type: 'UploadReplaced' });
+  expect(await waitingIn(host)).toEqual([]);
 });
 
 describe('a sync that was killed and repeated', () => {
   /** Where the process itself is killed, and how far the first try came: what stands in the bucket then. */
   const KILLED_AT = {
+    'upload.after-claim': [],
     'upload.after-snapshot': [],
+    'upload.after-files-commit': [],
     'upload.before-files': [],
     'upload.after-first-file': ['reflection.duckdb'],
     'upload.after-files': ['knowledge_graph.duckdb', 'reflection.duckdb'],
     'upload.after-manifest': ['knowledge_graph.duckdb', 'manifest.json', 'reflection.duckdb'],
     'upload.after-inbox': ['inbox', 'knowledge_graph.duckdb', 'manifest.json', 'reflection.duckdb'],
+    'upload.after-delivered': ['inbox', 'knowledge_graph.duckdb', 'manifest.json', 'reflection.duckdb'],
     'upload.after-outbox': ['inbox', 'knowledge_graph.duckdb', 'manifest.json', 'reflection.duckdb'],
   };
 
@@ -99,20 +126,17 @@ describe('a sync that was killed and repeated', () => {
       const again = run(host);
       expect(again).toMatchObject({ status: 0, stderr: '' });
       const { result } = JSON.parse(again.stdout);
-      expect(result).toMatchObject({
-        upload: { uploadId: 'u1' },
-        filesUploaded: ['reflection.duckdb', 'knowledge_graph.duckdb'],
-        earlier: [],
-      });
+      expect(result.upload).toMatchObject({ uploadId: 'u1', files: 2 });
+      const closed = ['upload.after-delivered', 'upload.after-outbox'].includes(failPoint);
+      expect(result.deliveries).toHaveLength(closed ? 0 : 1);
       const expected = await undisturbed();
       expect(await keysOf(host.uploads)).toEqual(expected.keys);
       // Killed between its number and its place in the queue, an upload leaves a gap.
       const order = failPoint === 'upload.after-snapshot' ? 2 : 1;
       expect(await jsonOf(host.uploads, manifestKey(REF))).toEqual({ ...expected.manifest, order });
-      expect(await new Outbox(host).list()).toEqual([]);
-      expect(await syncDirectly(host, { uploadId: 'u2' })).toMatchObject({
-        upload: { order: order + 1, previousOrder: order },
-      });
+      expect(await waitingIn(host)).toEqual([]);
+      await prepareUpload(host, { uploadId: 'u2' });
+      expect(await manifestIn(host, 'u2')).toMatchObject({ order: order + 1, previousOrder: order });
     },
   );
 

@@ -1,10 +1,10 @@
 import { readFile, readdir, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { messageOf } from '../contract/index.js';
-import { parseManifest, type Manifest } from '../memory/index.js';
-import { isMissing, makeFolderDurably, syncFolder, writeFileDurably } from './durable-file.js';
-import { agentFolder, assertUploadId, type HostContext } from './host.js';
+import { messageOf } from '../../contract/index.js';
+import { parseManifest, type Manifest } from '../../memory/index.js';
+import { isMissing, makeFolderDurably, syncFolder, writeFileDurably } from '../durable-file.js';
+import { agentFolder, assertUploadId, type UploadLog } from '../options.js';
 
 /**
  * Written last: an upload without it was never promised to anyone. Its bytes are the manifest's, to the
@@ -22,16 +22,16 @@ export interface QueuedUpload {
 }
 
 /**
- * The host's durable queue of uploads not yet delivered: `<dataDir>/agent/outbox/<upload_id>/{upload.json,
- * files…}`. Changes are made under the host lock.
+ * The files of the uploads that wait for delivery: `<dataDir>/agent/outbox/<upload_id>/{upload.json, files…}`. Changes
+ * are made under the host lock.
  */
-export class Outbox {
+export class OutboxFiles {
   readonly #root: string;
-  readonly #log: HostContext['log'];
+  readonly #log: UploadLog | undefined;
 
-  constructor(host: Pick<HostContext, 'dataDir' | 'log'>) {
-    this.#root = join(agentFolder(host.dataDir), 'outbox');
-    this.#log = host.log;
+  constructor(dataDir: string, log?: UploadLog) {
+    this.#root = join(agentFolder(dataDir), 'outbox');
+    this.#log = log;
   }
 
   /** What is queued, oldest first. */
@@ -82,6 +82,12 @@ export class Outbox {
     const folder = join(this.#root, uploadId);
     await syncFolder(folder);
     await writeFileDurably(join(folder, STATE_NAME), manifest);
+  }
+
+  /** Changes what will be the manifest of an upload of which nothing was sent. */
+  async rewrite(uploadId: string, manifest: string): Promise<void> {
+    assertUploadId(uploadId);
+    await writeFileDurably(join(this.#root, uploadId, STATE_NAME), manifest);
   }
 
   /** Takes an upload out of the queue, whatever its state. */

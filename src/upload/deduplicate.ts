@@ -1,0 +1,108 @@
+import { isAkoshaError, type Kind } from '../contract/index.js';
+import { hasUnread, type UnchangedDatabase } from '../memory/index.js';
+import type { Host } from './host.js';
+import type { OrderNumbers } from './sequence.js';
+import { kindsOf } from './contents.js';
+import type { DatabaseContents, UploadContents } from './outbox/contents.js';
+import type { UploadRow } from './outbox/row-shapes.js';
+import { readReceipt } from './receipt.js';
+
+/** What of a snapshot need not be sent. */
+export interface Comparison {
+  /** The upload that has all of it. */
+  same?: UploadRow;
+  /** Databases that an earlier upload brought as they are. Never all of them. */
+  unchanged: UnchangedDatabase[];
+}
+
+const NOTHING_KNOWN: Comparison = { unchanged: [] };
+
+/**
+ * Compares a snapshot with the system's newest upload, and with no older one: only the newest says what the store holds. It counts
+ * where nobody else has uploaded since, and where its receipt says that every row of it was ingested; or, for a snapshot that is
+ * the same in all, where it still waits in the outbox.
+ */
+export async function compareWithNewest(
+  host: Host,
+  contents: UploadContents,
+  { previousOrder }: OrderNumbers,
+  signal: AbortSignal | undefined,
+): Promise<Comparison> {
+  const newest = host.outbox.rows.newest(host.systemId);
+  const before = newest?.contents;
+  if (!host.deduplicate || newest === undefined || before == null) return NOTHING_KNOWN;
+  if (newest.order !== previousOrder) return NOTHING_KNOWN;
+  const same = isSame(before, contents);
+  if (newest.state === 'prepared') return same ? { same: newest, unchanged: [] } : NOTHING_KNOWN;
+  if (!(await isIngested(host, newest, signal))) return NOTHING_KNOWN;
+  return same ? { same: newest, unchanged: [] } : { unchanged: unchangedDatabases(before, contents) };
+}
+
+function isSame(before: UploadContents, now: UploadContents): boolean {
+  return (
+    before.timeZone === now.timeZone &&
+    sameList(before.databases, now.databases, ({ name, digest }) => `${name} ${digest}`) &&
+    sameList(before.omitted, now.omitted, ({ name }) => name)
+  );
+}
+
+function sameList<T>(a: readonly T[], b: readonly T[], text: (item: T) => string): boolean {
+  const inB = new Set(b.map(text));
+  return a.length === b.length && a.every((item) => inB.has(text(item)));
+}
+
+/**
+ * Whether the store has every row of an upload. One of which rows were refused, or found older than what the store has, may have to be
+ * brought again. While the object store is away, what the receipt said before counts.
+ */
+async function isIngested(host: Host, upload: UploadRow, signal: AbortSignal | undefined): Promise<boolean> {
+  const { systemId, uploadId } = upload;
+  try {
+    const receipt = await readReceipt(host.uploads, { systemId, uploadId }, { signal });
+    const whole =
+      receipt?.status === 'ingested' &&
+      receipt.rows.refused === 0 &&
+      receipt.rows.superseded === 0 &&
+      !hasUnread(receipt);
+    if (receipt !== undefined) host.outbox.rows.receiptSays(uploadId, whole ? 'ingested' : 'incomplete');
+    return whole;
+  } catch (error) {
+    if (isAkoshaError(error, 'ObjectStoreUnavailable')) return upload.receipt === 'ingested';
+    throw error;
+  }
+}
+
+/**
+ * The databases that can be left out. Those that share a kind of memory go together, all or none: which of two databases a
+ * memory is taken from, and whether one is gone, can only be told with all of them at hand. So every kind is in an
+ * upload wholly, or not at all.
+ */
+function unchangedDatabases(before: UploadContents, now: UploadContents): UnchangedDatabase[] {
+  const earlier = new Map(before.databases.map((database) => [database.name, database]));
+  const names = new Set(now.databases.map(({ name }) => name));
+  const gone = before.databases.filter(({ name }) => !names.has(name));
+  const changed = now.databases.filter(({ name, digest }) => earlier.get(name)?.digest !== digest);
+  const formerly = changed.flatMap(({ name }) => earlier.get(name) ?? []);
+  const touched = new Set([...gone, ...formerly, ...changed].flatMap(kindsIn));
+  const unknown = [...before.databases, ...now.databases].some(({ rows }) => rows === null);
+  if (unknown || before.timeZone !== now.timeZone) return [];
+
+  let rest = now.databases.filter((database) => !changed.includes(database));
+  for (;;) {
+    const along = rest.filter((database) => kindsIn(database).some((kind) => touched.has(kind)));
+    if (along.length === 0) break;
+    along.flatMap(kindsIn).forEach((kind) => touched.add(kind));
+    rest = rest.filter((database) => !along.includes(database));
+  }
+  if (rest.length === now.databases.length) return [];
+  return rest.map(({ name, rows, digest }) => ({
+    name,
+    uploadId: earlier.get(name)?.uploadId ?? '',
+    rows: rows ?? {},
+    rowsDigest: digest,
+  }));
+}
+
+function kindsIn({ rows }: DatabaseContents): Kind[] {
+  return kindsOf(rows) ?? [];
+}

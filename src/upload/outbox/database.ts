@@ -1,0 +1,144 @@
+import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import Libsql from 'libsql';
+
+/**
+ * A request is who asked, and when. An upload is the snapshot that answers one or several, and what became of it; `upload_id` of a request
+ * is null until a snapshot takes it up. Times are milliseconds since 1970 by the host's own clock.
+ */
+const SCHEMA = `
+  CREATE TABLE requests (
+    request_id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    trigger         TEXT    NOT NULL,
+    force_method    TEXT,
+    enable_fallback INTEGER,
+    created_at      INTEGER NOT NULL,
+    upload_id       TEXT
+  ) STRICT;
+  CREATE INDEX requests_of_upload ON requests (upload_id);
+  CREATE TABLE uploads (
+    upload_id   TEXT    PRIMARY KEY,
+    system_id   TEXT    NOT NULL,
+    state       TEXT    NOT NULL CHECK (state IN
+                  ('requested', 'prepared', 'delivered', 'unchanged', 'superseded', 'cancelled', 'failed')),
+    host_order  INTEGER,
+    created_at  INTEGER NOT NULL,
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    next_try_at INTEGER NOT NULL DEFAULT 0,
+    last_error  TEXT,
+    method      TEXT,
+    files       INTEGER NOT NULL DEFAULT 0,
+    bytes       INTEGER NOT NULL DEFAULT 0,
+    bytes_sent  INTEGER NOT NULL DEFAULT 0,
+    begun       INTEGER NOT NULL DEFAULT 0,
+    contents    TEXT,
+    answered_by TEXT,
+    receipt     TEXT,
+    ended_at    INTEGER
+  ) STRICT;
+  CREATE INDEX uploads_by_state ON uploads (state);
+  CREATE TABLE sequence (
+    system_id               TEXT    PRIMARY KEY,
+    last_order              INTEGER NOT NULL,
+    last_acknowledged_order INTEGER
+  ) STRICT;
+  CREATE TABLE known_uploads (
+    system_id TEXT NOT NULL,
+    upload_id TEXT NOT NULL,
+    PRIMARY KEY (system_id, upload_id)
+  ) STRICT, WITHOUT ROWID;
+`;
+
+const SCHEMA_VERSION = 1;
+
+/** Another process of the host writes for some milliseconds at a time; a longer wait would mean a broken disk. */
+const BUSY_MS = 5_000;
+
+export function outboxFile(dataDir: string): string {
+  return join(dataDir, 'agent', 'outbox.db');
+}
+
+/**
+ * The outbox's database, made where there is none. WAL with `synchronous=FULL`: what a statement has written survives a power cut. One that
+ * is damaged is put aside and begun anew: the uploads' files and the object store know the rest.
+ *
+ * `check` reads all of it, which whoever keeps it open can afford. Synchronous, and loads nothing but SQLite, so that a session's end costs
+ * milliseconds.
+ */
+export function openOutboxDatabase(dataDir: string, { check = false } = {}): Libsql.Database {
+  const file = outboxFile(dataDir);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  for (;;) {
+    const before = inodeOf(file);
+    try {
+      return openAndPrepare(file, check);
+    } catch (error) {
+      if (!isDamaged(error) || before === undefined) throw error;
+      // Unless another process has put it aside already, and begun a new one.
+      if (inodeOf(file) === before) putAside(file);
+    }
+  }
+}
+
+function openAndPrepare(file: string, check: boolean): Libsql.Database {
+  const database = new Libsql(file);
+  try {
+    database.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`);
+    if (versionOf(database) === 0) create(database);
+    const version = versionOf(database);
+    if (version > SCHEMA_VERSION) {
+      throw new Error(
+        `${file} was written by a newer version of akosha (schema ${version}, this one reads ${SCHEMA_VERSION})`,
+      );
+    }
+    if (check) requireSound(database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+class Damaged extends Error {
+  readonly code = 'SQLITE_CORRUPT';
+}
+
+function requireSound(database: Libsql.Database): void {
+  const [first]: unknown[] = database.prepare('PRAGMA quick_check(1)').raw().all();
+  if (!Array.isArray(first) || first[0] !== 'ok')
+    throw new Damaged(`the outbox is damaged: ${String(first)}`);
+}
+
+function create(database: Libsql.Database): void {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    // Looked at again under the lock: two processes may begin at once.
+    if (versionOf(database) === 0) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}`);
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.inTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function versionOf(database: Libsql.Database): number {
+  const row: unknown = database.prepare('PRAGMA user_version').get();
+  return typeof row === 'object' && row !== null && 'user_version' in row ? Number(row.user_version) : 0;
+}
+
+function isDamaged(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return code.startsWith('SQLITE_NOTADB') || code.startsWith('SQLITE_CORRUPT');
+}
+
+function inodeOf(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.ino;
+}
+
+/** Kept, for whoever wants to know what happened. Its log must go with it, or it would be played into the new one. */
+function putAside(file: string): void {
+  const aside = `${file}.damaged-${Date.now()}`;
+  for (const suffix of ['', '-wal', '-shm']) {
+    if (existsSync(file + suffix)) renameSync(file + suffix, aside + suffix);
+  }
+}
