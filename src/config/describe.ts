@@ -6,24 +6,28 @@ export interface SettingDescription {
   name: string;
   env: string;
   /** In effect; `null` where the setting is absent, `********` where it is secret. */
-  value: string | number | readonly string[] | null;
+  value: string | number | boolean | readonly string[] | null;
   source: SettingSource;
+  /** The file it came from; absent where it came from none. */
+  file?: string;
   description: string;
 }
 
 /** Whatever its length, so that nothing is told about the secret. */
-const MASK = '********';
+export const MASK = '********';
 
 /** The settings in effect and where each came from, in the order of their definitions. Safe to print. */
-export function describeSettings({ settings, sources }: LoadedSettings): SettingDescription[] {
+export function describeSettings({ settings, sources, origins }: LoadedSettings): SettingDescription[] {
   return SETTING_KEYS.map((key) => {
     const { secret, description } = detailsOf(key);
     const value = settings[key] ?? null;
+    const file = origins.get(key);
     return {
       name: fileName(key),
       env: environmentName(key),
       value: secret === true && value !== null ? MASK : value,
       source: sources.get(key) ?? 'default',
+      ...(file === undefined ? {} : { file }),
       description,
     };
   });

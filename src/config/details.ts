@@ -5,6 +5,7 @@ export const GROUPS = [
   'Process',
   'Host and its databases',
   'Object storage',
+  'Upload',
   'Ingest',
   'Store',
   'Tiers',
@@ -13,7 +14,7 @@ export const GROUPS = [
 ] as const;
 export type SettingGroup = (typeof GROUPS)[number];
 
-export type Initial = string | number | readonly string[] | ((host: Host) => string);
+export type Initial = string | number | boolean | readonly string[] | ((host: Host) => string);
 
 /** What is told about a setting besides its shape. */
 export interface SettingDetails {
@@ -27,8 +28,19 @@ export interface SettingDetails {
   initialText?: string;
   /** Shown nowhere. */
   secret?: boolean;
+  /**
+   * One of the thirteen that Session-Buddy has under the same name after `akosha_`. In our own file it goes by either name, and it
+   * is read from Session-Buddy's files too. An empty text is none, as there.
+   */
+  sessionBuddy?: true;
   /** Made absolute where it is read. `list` also takes one text separated by commas. */
   paths?: 'one' | 'list';
 }
 
 export const SETTING_DETAILS = z.registry<SettingDetails>();
+
+/** A setting's shape, with what is told about it. */
+export function setting<Schema extends z.ZodType>(schema: Schema, details: SettingDetails): Schema {
+  SETTING_DETAILS.add(schema, details);
+  return schema;
+}

@@ -34,9 +34,9 @@ export function dataHome(host: Host): string {
   return join(xdg(host, 'XDG_DATA_HOME', '.local/share'), 'akosha');
 }
 
-/** `$XDG_CONFIG_HOME/akosha`, by default `~/.config/akosha`. */
-export function configHome(host: Host): string {
-  return join(xdg(host, 'XDG_CONFIG_HOME', '.config'), 'akosha');
+/** `$XDG_CONFIG_HOME/akosha`, by default `~/.config/akosha`; or another program's. */
+export function configHome(host: Host, program = 'akosha'): string {
+  return join(xdg(host, 'XDG_CONFIG_HOME', '.config'), program);
 }
 
 /** The XDG specification has a relative path ignored. */

@@ -15,4 +15,4 @@ export { environmentName, fileName, flagName } from './names.js';
 export { renderSettingsDoc } from './reference.js';
 export type { Settings } from './rules.js';
 export { requireServable } from './servable.js';
-export { temporalConnection, type TemporalConnection } from './temporal.js';
+export { describeTemporal, temporalConnection, type TemporalConnection } from './temporal.js';

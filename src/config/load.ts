@@ -5,9 +5,10 @@ import { settingsInvalid, type SettingFault } from './faults.js';
 import { absolutePath, given, hostOf, type Environment, type Host } from './host.js';
 import { environmentName, fileName, flagName } from './names.js';
 import { SETTINGS, type Settings } from './rules.js';
+import { readSessionBuddyFiles, type SessionBuddySettings } from './session-buddy-files.js';
 import { readSettingsFile, unknownVariables, type SettingsFile } from './settings-file.js';
 
-export type SettingSource = 'flag' | 'environment' | 'file' | 'default';
+export type SettingSource = 'flag' | 'environment' | 'file' | 'session-buddy' | 'default';
 
 export interface LoadOptions {
   /** By default this process's. */
@@ -17,12 +18,14 @@ export interface LoadOptions {
   /** A settings file named by a flag; it must exist. */
   configPath?: string;
   /** Values of flags, which win over everything. An undefined one is a flag not given. */
-  overrides?: Partial<Record<SettingKey, string | number | readonly string[] | undefined>>;
+  overrides?: Partial<Record<SettingKey, string | number | boolean | readonly string[] | undefined>>;
 }
 
 export interface LoadedSettings {
   settings: Settings;
   sources: ReadonlyMap<SettingKey, SettingSource>;
+  /** The file that a value came from, for those that came from one. */
+  origins: ReadonlyMap<SettingKey, string>;
   /** The settings file that was read, if there is one. */
   file?: string;
   /** Worth a line in the log, and no reason to stop. */
@@ -32,12 +35,12 @@ export interface LoadedSettings {
 interface Found {
   source: SettingSource;
   value: unknown;
-  /** For a fault: what the person has to change. */
+  /** For a fault: what the person has to change. A path where the source is a file. */
   from: string;
 }
 
 /**
- * Reads the settings: flags over the environment over a YAML file over defaults.
+ * Reads the settings: flags over the environment over a YAML file over Session-Buddy's files over defaults.
  *
  * Raises `SettingsInvalid` with every fault there is, each with the setting's name, its environment variable and where
  * the bad value came from.
@@ -50,26 +53,44 @@ export function loadSettings(options: LoadOptions = {}): Settings {
 export function readSettings(options: LoadOptions = {}): LoadedSettings {
   const host = hostOf(options.env ?? process.env, options.cwd ?? process.cwd());
   const file = readSettingsFile(host, options.configPath);
-  const found = new Map(SETTING_KEYS.map((key) => [key, find(key, host, file, options.overrides ?? {})]));
+  const sessionBuddy = readSessionBuddyFiles(host);
+  const layers = { host, file, sessionBuddy, flags: options.overrides ?? {} };
+  const found = new Map(SETTING_KEYS.map((key) => [key, find(key, layers)]));
   const raw = Object.fromEntries([...found].map(([key, { value }]) => [key, value]));
   const parsed = SETTINGS.safeParse(raw);
-  const faults = [...file.faults, ...faultsOf(parsed.error?.issues ?? [], found)];
+  const faults = [...file.faults, ...sessionBuddy.faults, ...faultsOf(parsed.error?.issues ?? [], found)];
   if (!parsed.success || faults.length > 0) throw settingsInvalid(faults);
   return {
     settings: Object.freeze(parsed.data),
-    sources: new Map([...found].map(([key, { source }]) => [key, source])),
+    ...originsOf(found),
     ...(file.path === undefined ? {} : { file: file.path }),
     warnings: unknownVariables(host),
   };
 }
 
+function originsOf(found: Map<SettingKey, Found>): Pick<LoadedSettings, 'sources' | 'origins'> {
+  const shown = new Map(found);
+  const bucket = found.get('cloudBucket');
+  // A bucket makes the object store's URL where there is none, so the URL comes from where the bucket does.
+  if (bucket?.value !== undefined && found.get('objectStore')?.value === undefined) {
+    shown.set('objectStore', bucket);
+  }
+  const sources = [...shown].map(([key, { source }]) => [key, source] as const);
+  const origins = [...shown].flatMap(([key, { source, from }]) =>
+    source === 'file' || source === 'session-buddy' ? [[key, from] as const] : [],
+  );
+  return { sources: new Map(sources), origins: new Map(origins) };
+}
+
+interface Layers {
+  flags: NonNullable<LoadOptions['overrides']>;
+  host: Host;
+  file: SettingsFile;
+  sessionBuddy: SessionBuddySettings;
+}
+
 /** The value of the strongest source that gives one. */
-function find(
-  key: SettingKey,
-  host: Host,
-  file: SettingsFile,
-  flags: NonNullable<LoadOptions['overrides']>,
-): Found {
+function find(key: SettingKey, { host, file, sessionBuddy, flags }: Layers): Found {
   const flag = flags[key];
   if (flag !== undefined) {
     return { source: 'flag', value: prepared(key, flag, host.cwd, host), from: `the flag ${flagName(key)}` };
@@ -80,11 +101,20 @@ function find(
   }
   if (file.path !== undefined && file.values.has(key)) {
     const value = prepared(key, file.values.get(key), dirname(file.path), host);
-    return { source: 'file', value, from: file.path };
+    // As in Session-Buddy's own files: an empty text is none, and here it takes theirs away.
+    const empty = value === '' && detailsOf(key).sessionBuddy === true;
+    return { source: 'file', value: empty ? initialOf(key, host) : value, from: file.path };
   }
+  const theirs = sessionBuddy.values.get(key);
+  if (theirs !== undefined && theirs.value !== '') {
+    return { source: 'session-buddy', value: theirs.value, from: theirs.path };
+  }
+  return { source: 'default', value: initialOf(key, host), from: 'the default' };
+}
+
+function initialOf(key: SettingKey, host: Host): unknown {
   const { initial } = detailsOf(key);
-  const value = typeof initial === 'function' ? initial(host) : initial;
-  return { source: 'default', value: prepared(key, value, host.cwd, host), from: 'the default' };
+  return prepared(key, typeof initial === 'function' ? initial(host) : initial, host.cwd, host);
 }
 
 /** Makes paths absolute and splits lists; whether the outcome is right, the setting's shape says. */

@@ -4,7 +4,7 @@ import { environmentName, fileName } from './names.js';
 
 const HEAD = `# Settings
 
-<!-- Written by scripts/settings-doc.mjs from src/config/definitions.ts: change it there. -->
+<!-- Written by scripts/settings-doc.mjs from the definitions in src/config: change it there. -->
 
 A setting is read, strongest first, from a flag where the command has one, from its environment variable, and from a
 YAML file that maps names to values:
@@ -21,6 +21,12 @@ The file is the one that \`--config\` or \`AKOSHA_CONFIG\` names, else \`akosha.
 folder, in the environment and in flags at the working directory; \`~\` is the home folder. An empty variable counts as
 absent. All faults are reported together; \`akosha config\` prints what is in effect and where each value came from.
 
+Thirteen settings are Session-Buddy's; our own file takes them under either name, \`cloud_bucket\` or \`akosha_cloud_bucket\`. Where
+neither a flag nor the environment nor our file gives one, it is read from Session-Buddy's own files, strongest first:
+\`settings/local.yaml\` and \`settings/session-buddy.yaml\` in the working directory, then \`local.yaml\` and \`config.yaml\` in
+\`$XDG_CONFIG_HOME/session-buddy\`, which is \`~/.config/session-buddy\`. An empty text there is none. Whoever may write these files or
+\`akosha.yaml\` decides where memories go: start an agent in a folder of your own, not in a checkout of somebody else's.
+
 How Temporal is reached is set in Temporal's own way: \`TEMPORAL_ADDRESS\`, \`TEMPORAL_NAMESPACE\`, \`TEMPORAL_API_KEY\`,
 \`TEMPORAL_TLS…\`, or a profile (\`TEMPORAL_PROFILE\`) of \`TEMPORAL_CONFIG_FILE\`.
 `;
@@ -36,7 +42,7 @@ function renderGroup(group: SettingGroup): string {
 }
 
 function renderSetting(key: SettingKey): string {
-  const { rule, description, secret } = detailsOf(key);
+  const { rule, description, secret, sessionBuddy } = detailsOf(key);
   return [
     `### \`${fileName(key)}\``,
     '',
@@ -45,6 +51,7 @@ function renderSetting(key: SettingKey): string {
     `- Environment: \`${environmentName(key)}\``,
     `- Must be: ${rule}`,
     `- Default: ${renderDefault(key)}`,
+    ...(sessionBuddy === true ? [`- At Session-Buddy: \`akosha_${fileName(key)}\``] : []),
     ...(secret === true ? ['- Secret: never printed or logged'] : []),
     '',
   ].join('\n');

@@ -2,11 +2,31 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
 import { SETTING_SHAPES } from './definitions.js';
+import { configuredObjectStore, isExposed, sendsToObjectStore } from './upload-rules.js';
 
 const TIER_AGES = SETTING_SHAPES.pick({ hotDays: true, warmDays: true });
 const SHUTDOWN_TIMES = SETTING_SHAPES.pick({ shutdownGraceSeconds: true, shutdownForceSeconds: true });
 const SEARCH_TIMES = SETTING_SHAPES.pick({ searchTimeoutSeconds: true, longestSearchSeconds: true });
 const LEASE_TIMES = SETTING_SHAPES.pick({ operationLeaseSeconds: true, longestRequestSeconds: true });
+const CLOUD = {
+  objectStore: true,
+  cloudBucket: true,
+  cloudEndpoint: true,
+  cloudRegion: true,
+} as const;
+const PLACES = SETTING_SHAPES.pick({ ...CLOUD, serverUrl: true });
+const FORCED = SETTING_SHAPES.pick({ ...CLOUD, forceMethod: true });
+
+const EXPOSED =
+  'is http:// to a host that is neither a loopback nor a private address: what is sent can be read on its way; ' +
+  'use https://, or set allow_insecure_http (AKOSHA_ALLOW_INSECURE_HTTP)';
+
+const SWITCH = SETTING_SHAPES.pick({ allowInsecureHttp: true });
+
+function exposedRule(key: 'cloudEndpoint' | 'serverUrl' | 'objectStore' | 'archiveStore') {
+  const own = SWITCH.extend({ [key]: SETTING_SHAPES.shape[key] });
+  return { path: [key], message: EXPOSED, when: ifValid(own) };
+}
 
 /** Each rule runs as soon as its own settings are right, so that no fault of another hides it. */
 function ifValid(rule: z.ZodType): (payload: { value: unknown }) => boolean {
@@ -35,9 +55,33 @@ export const SETTINGS = SETTING_SHAPES.refine((s) => s.warmDays > s.hotDays, {
     message: 'must exceed longest_request_seconds (AKOSHA_LONGEST_REQUEST_SECONDS)',
     when: ifValid(LEASE_TIMES),
   })
+  .refine((s) => s.allowInsecureHttp || !isExposed(s.cloudEndpoint), exposedRule('cloudEndpoint'))
+  .refine((s) => s.allowInsecureHttp || !isExposed(s.serverUrl), exposedRule('serverUrl'))
+  .refine((s) => s.allowInsecureHttp || !isExposed(s.objectStore), exposedRule('objectStore'))
+  .refine((s) => s.allowInsecureHttp || !isExposed(s.archiveStore), exposedRule('archiveStore'))
+  .refine((s) => !sendsToObjectStore(s), {
+    path: ['serverUrl'],
+    message: 'must not be the object store’s host: the HTTP method sends the text of memories there',
+    when: ifValid(PLACES),
+  })
+  .refine((s) => s.forceMethod !== 'cloud' || configuredObjectStore(s) !== undefined, {
+    path: ['forceMethod'],
+    message: 'is cloud, which needs cloud_bucket (AKOSHA_CLOUD_BUCKET) or object_store (AKOSHA_OBJECT_STORE)',
+    when: ifValid(FORCED),
+  })
   .transform((s) => {
-    const objectStore = s.objectStore ?? pathToFileURL(join(s.dataDir, 'objects')).href;
-    return { ...s, objectStore, archiveStore: s.archiveStore ?? objectStore };
+    const given = configuredObjectStore(s);
+    const objectStore = given ?? pathToFileURL(join(s.dataDir, 'objects')).href;
+    return {
+      ...s,
+      objectStore,
+      /** False: it is the default folder in `data_dir`, which only a server on this machine reads. */
+      objectStoreGiven: given !== undefined,
+      archiveStore: s.archiveStore ?? objectStore,
+      // Session-Buddy's own default, where its user asks for HTTP and names no server.
+      serverUrl: s.serverUrl ?? (s.forceMethod === 'http' ? `http://127.0.0.1:${s.port}` : undefined),
+      serverToken: s.serverToken ?? s.apiToken,
+    };
   });
 
 /** All settings of a process, in effect: a plain object. Durations and sizes have their unit in the name. */

@@ -1,13 +1,16 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parse } from 'yaml';
-import { messageOf } from '../contract/index.js';
 import { SETTING_KEYS, type SettingKey } from './definitions.js';
 import type { SettingFault } from './faults.js';
 import { absolutePath, configHome, given, type Host } from './host.js';
 import { closest, environmentName, fileName } from './names.js';
+import { KEY_OF_SESSION_BUDDY_NAME } from './session-buddy-files.js';
+import { readMapping } from './yaml-mapping.js';
 
-const KEY_OF_NAME: ReadonlyMap<string, SettingKey> = new Map(SETTING_KEYS.map((key) => [fileName(key), key]));
+const KEY_OF_NAME: ReadonlyMap<string, SettingKey> = new Map([
+  ...SETTING_KEYS.map((key) => [fileName(key), key] as const),
+  ...KEY_OF_SESSION_BUDDY_NAME,
+]);
 
 export interface SettingsFile {
   /** Absent where there is no file, which is no fault unless one was named. */
@@ -31,22 +34,15 @@ function locate(host: Host, named: string | undefined): string | undefined {
 export function readSettingsFile(host: Host, named?: string): SettingsFile {
   const path = locate(host, named);
   if (path === undefined) return { values: new Map(), faults: [] };
-  let content: unknown;
-  try {
-    content = parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    return unreadable(path, `cannot be read: ${messageOf(error).trimEnd()}`);
-  }
-  // A file of comments alone is an empty one.
-  if (content === null) return { path, values: new Map(), faults: [] };
-  if (typeof content !== 'object' || Array.isArray(content)) {
-    return unreadable(path, 'must hold a mapping from names of settings to values');
-  }
+  const mapping = readMapping(path);
+  if ('rule' in mapping) return unreadable(path, mapping.rule);
   const values = new Map<SettingKey, unknown>();
   const faults: SettingFault[] = [];
-  for (const [name, value] of Object.entries(content)) {
+  for (const [name, value] of Object.entries(mapping.content)) {
     const key = KEY_OF_NAME.get(name);
     if (key === undefined) faults.push({ name, from: path, rule: unknownName(name) });
+    else if (values.has(key))
+      faults.push({ name, from: path, rule: `is ${fileName(key)} once more; give it once` });
     else if (value !== null) values.set(key, value);
   }
   return { path, values, faults };
@@ -66,6 +62,7 @@ function unknownName(name: string): string {
 const OTHER_VARIABLES = [
   'AKOSHA_CONFIG',
   'AKOSHA_FAIL_POINT',
+  'AKOSHA_FAIL_RECORD',
   'AKOSHA_FAIL_SERVERS',
   'AKOSHA_TEMPORAL_BIN',
   'AKOSHA_WEED_BIN',

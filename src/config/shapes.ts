@@ -12,6 +12,43 @@ export function wholeNumber(least: number, most: number = Number.MAX_SAFE_INTEGE
   return z.preprocess(numberFromText, z.int().min(least).max(most));
 }
 
+/** The same with a fraction. */
+export function decimal(least: number, most: number) {
+  const fromText = (value: unknown): unknown =>
+    typeof value === 'string' && /^\s*-?\d+(\.\d+)?\s*$/.test(value) ? Number(value) : value;
+  return z.preprocess(fromText, z.number().min(least).max(most));
+}
+
+const YES = ['true', 'yes', 'on', '1'];
+const NO = ['false', 'no', 'off', '0'];
+
+/** Yes or no, in the words that environment variables and Python's settings use. */
+export function flag() {
+  return z.preprocess((value) => {
+    const word =
+      typeof value === 'number' || typeof value === 'string' ? String(value).trim().toLowerCase() : value;
+    if (typeof word !== 'string') return value;
+    return YES.includes(word) ? true : NO.includes(word) ? false : value;
+  }, z.boolean());
+}
+
+/** A bucket's name by S3's rules, which R2 and others share. */
+export function bucketName() {
+  return z.stringFormat(
+    'bucket name',
+    (name) => /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) && isIP(name) === 0,
+  );
+}
+
+/** Scheme, host, port and path; no credentials, which would be printed and logged with it. */
+export function webAddress() {
+  return z.stringFormat('web address', (text) => {
+    if (!URL.canParse(text)) return false;
+    const { protocol, username, password, search, hash } = new URL(text);
+    return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === '');
+  });
+}
+
 /** Already made absolute where it was read: only there is it known what a relative path starts at. */
 export function path() {
   return z.string().min(1);
@@ -19,6 +56,43 @@ export function path() {
 
 export function pathList() {
   return z.array(path()).min(1);
+}
+
+/** Names, in the environment separated by commas. None holds one: what a name may hold otherwise, whoever uses it says. */
+export function nameList() {
+  return listOf(
+    ',',
+    z
+      .string()
+      .max(1000)
+      .regex(/^\P{Cs}+$/u),
+  );
+}
+
+export function choiceList<const Choices extends readonly string[]>(choices: Choices) {
+  return listOf(',', z.enum(choices));
+}
+
+/** For texts that hold commas. */
+export function lineList() {
+  return listOf('\n', z.string().min(1).max(1000));
+}
+
+/** A program and its arguments. */
+export function command() {
+  return listOf(' ', z.string().min(1)).refine((words) => words.length > 0);
+}
+
+/** In the environment and in flags one text. */
+function listOf<Item extends z.ZodType>(separator: string, item: Item) {
+  const fromText = (value: unknown): unknown =>
+    typeof value === 'string'
+      ? value
+          .split(separator)
+          .map((part) => part.trim())
+          .filter((part) => part !== '')
+      : value;
+  return z.preprocess(fromText, z.array(item));
 }
 
 /** The parser's own message is kept: it names the part that is wrong, and never repeats what could be a secret. */

@@ -70,8 +70,10 @@ describe('defaults', () => {
     expect(settings.databases).toEqual([
       join(home, '.claude/data/reflection.duckdb'),
       join(home, '.claude/data/knowledge_graph.duckdb'),
+      join(home, '.claude/data/knowledge_graph_*.duckdb'),
     ]);
     expect(settings.apiToken).toBeUndefined();
+    expect(settings.mirrorSystems).toEqual([]);
   });
 
   it('follow XDG_DATA_HOME, and ignore a relative one as its specification says', () => {
@@ -228,8 +230,8 @@ describe('faults', () => {
     { AKOSHA_PORT: '80.5' },
     { AKOSHA_HOT_DAYS: '0' },
     { AKOSHA_HOST: 'a b' },
-    { AKOSHA_SYSTEM_ID: 'a/b' },
-    { AKOSHA_SYSTEM_ID: 'x'.repeat(101) },
+    { AKOSHA_SYSTEM_ID: 'half a pair \ud800' },
+    { AKOSHA_SYSTEM_ID: 'x'.repeat(1001) },
     { AKOSHA_DATABASES: ' , ' },
     { AKOSHA_OBJECT_STORE: '/folder' },
     { AKOSHA_OBJECT_STORE: 'ftp://host/' },
@@ -259,8 +261,10 @@ describe('the environment', () => {
       AKOSHA_CLOCK: '2026-11-22T13:00:00+01:00',
       AKOSHA_DATABASES: '~/a.duckdb, b.duckdb',
       AKOSHA_API_TOKEN: '0123456789abcdef',
+      AKOSHA_MIRROR_SYSTEMS: 'laptop.local, ci-7,',
     };
     expect(loadSettings(options(values))).toMatchObject({
+      mirrorSystems: ['laptop.local', 'ci-7'],
       host: '::1',
       port: 0,
       clock: '2026-11-22T13:00:00+01:00',

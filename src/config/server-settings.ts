@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { setting } from './details.js';
+import * as shape from './shapes.js';
+
+/** What the server does with uploads, and the search. */
+export const SERVER_SETTINGS = {
+  pollIntervalSeconds: setting(shape.wholeNumber(1, 3600), {
+    group: 'Ingest',
+    rule: 'a whole number from 1 to 3600',
+    description: 'How often the server lists the inbox for uploads that nobody announced.',
+    initial: 30,
+  }),
+  ingestConcurrency: setting(shape.wholeNumber(1, 1000), {
+    group: 'Ingest',
+    rule: 'a whole number from 1 to 1000',
+    description:
+      'Uploads of different systems ingested at once. Those of one system always follow one another.',
+    initial: 4,
+  }),
+  mirrorSystems: setting(shape.nameList(), {
+    group: 'Ingest',
+    rule: 'a list of systems, or * (in the environment separated by commas)',
+    description:
+      'Systems whose memories are deleted once an upload of theirs lacks them; `*` is all (in YAML in quotes). An upload tells only of kinds that it has whole; what a host’s exclusions keep back is gone too. A memory that a later upload brings back is found again; the text of a deleted one may stand in the archive until it is forgotten.',
+    initial: [],
+    initialText: 'none, which keeps what a host no longer has',
+  }),
+  readerProcesses: setting(shape.wholeNumber(1, 64), {
+    group: 'Ingest',
+    rule: 'a whole number from 1 to 64',
+    description: 'Child processes that open uploaded files, which are not trusted.',
+    initial: 2,
+  }),
+  readerMemoryMb: setting(shape.wholeNumber(64, 1_048_576), {
+    group: 'Ingest',
+    rule: 'a whole number of MiB from 64',
+    description:
+      'Memory that DuckDB may use in one of them. Rows stream through it: a database of 300,000 was read with 128.',
+    initial: 512,
+  }),
+  readerTimeoutSeconds: setting(shape.wholeNumber(1, 86_400), {
+    group: 'Ingest',
+    rule: 'a whole number from 1 to 86400',
+    description: 'How long one may take over a file, before it is ended and the upload tried again.',
+    initial: 600,
+  }),
+
+  storeMemoryMb: setting(shape.wholeNumber(128, 1_048_576), {
+    group: 'Store',
+    rule: 'a whole number of MiB from 128',
+    description: 'The memory limit of the store’s DuckDB; beyond it work spills to disk.',
+    initial: 1024,
+  }),
+  coldCacheMb: setting(shape.wholeNumber(0, 1_073_741_824), {
+    group: 'Store',
+    rule: 'a whole number of MiB from 0',
+    description: 'Disk space for downloaded cold objects; the least recently used go first.',
+    initial: 1024,
+  }),
+  longestRequestSeconds: setting(shape.wholeNumber(1, 86_400), {
+    group: 'Store',
+    rule: 'a whole number from 1 to 86400',
+    description:
+      'The longest that a request to object storage may be under way. The sweep deletes nothing younger than this and `longest_search_seconds` together.',
+    initial: 600,
+  }),
+  longestSearchSeconds: setting(shape.wholeNumber(1, 3600), {
+    group: 'Store',
+    rule: 'a whole number from 1 to 3600',
+    description: 'The longest that a search may read rows which a move has meanwhile replaced.',
+    initial: 30,
+  }),
+  operationLeaseSeconds: setting(shape.wholeNumber(1, 86_400), {
+    group: 'Store',
+    rule: 'a whole number from 1 to 86400',
+    description:
+      'After which an operation on the store that has not ended is aborted. Must exceed `longest_request_seconds`, or a permitted request would never be in time.',
+    initial: 900,
+  }),
+
+  hotDays: setting(shape.wholeNumber(1, 36_500), {
+    group: 'Tiers',
+    rule: 'a whole number from 1 to 36500',
+    description: 'The age in days at which a memory leaves the hot tier for the warm one.',
+    initial: 7,
+  }),
+  warmDays: setting(shape.wholeNumber(1, 36_500), {
+    group: 'Tiers',
+    rule: 'a whole number from 1 to 36500',
+    description: 'The age in days at which it leaves the warm tier for the cold one. Must exceed `hot_days`.',
+    initial: 90,
+  }),
+  moveBatchRows: setting(shape.wholeNumber(1, 100_000), {
+    group: 'Tiers',
+    rule: 'a whole number from 1 to 100000',
+    description: 'Rows moved in one operation.',
+    initial: 1000,
+  }),
+  coldBatchRows: setting(shape.wholeNumber(1, 1_000_000), {
+    group: 'Tiers',
+    rule: 'a whole number from 1 to 1000000',
+    description:
+      'Rows of one system and month that must be due before a cold object is written, so that it is no crumb.',
+    initial: 1000,
+  }),
+  coldOverdueDays: setting(shape.wholeNumber(0, 36_500), {
+    group: 'Tiers',
+    rule: 'a whole number from 0 to 36500',
+    description: 'After so many days overdue a row goes to a cold object however few go with it.',
+    initial: 7,
+  }),
+
+  searchTimeoutSeconds: setting(shape.wholeNumber(1, 3600), {
+    group: 'Search',
+    rule: 'a whole number from 1 to 3600',
+    description:
+      'After which a search answers with the tiers that have answered, and says so. Must not exceed `longest_search_seconds`.',
+    initial: 10,
+  }),
+  embeddings: setting(z.enum(['on', 'off']), {
+    group: 'Search',
+    rule: 'on or off',
+    description: 'Whether queries are turned into vectors; when off, search goes by words alone.',
+    initial: 'on',
+  }),
+  modelDir: setting(shape.path().optional(), {
+    group: 'Search',
+    rule: 'a folder',
+    description: 'A folder with `model.onnx` and `tokenizer.json` of all-MiniLM-L6-v2.',
+    initialText: 'the one that set-up installed',
+    paths: 'one',
+  }),
+};
