@@ -1,4 +1,5 @@
-// Records the histories that test/histories/replay.test.ts replays: `node scripts/record-histories.mjs`, after `npm run build`.
+// Records the histories that test/histories/replay.test.ts replays: `node scripts/record-histories.mjs [NAME…]`, after
+// `npm run build`. With names, only the paths whose names begin with one of them: `ingest-system daily-ingest`.
 // Run it for a workflow that is new or takes a new path. Never to make a failing replay pass: workflows that run at the time of
 // an update are replayed by the new code, so what is recorded stays until no run of its age can exist.
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -24,19 +25,24 @@ const IDENTITY = 'recorder';
 
 /** What the activities of the paths below do: just enough to lead the workflows there. */
 const AGENT = {
-  outstandingUploads: async () => [],
+  readOutbox: async () => ({ uploads: [], requested: false }),
   takeSnapshot: async ({ uploadId }) => ({
+    status: 'prepared',
     uploadId,
     files: 1,
     bytes: 10,
     rows: { conversation: 1 },
     omitted: [],
   }),
-  uploadFiles: async () => ({ files: ['reflection.duckdb.gz'], bytes: 10 }),
-  commitUpload: async () => {},
-  announceUpload: async () => {},
+  deliverUpload: async ({ uploadId }) => ({
+    uploadId,
+    method: 'cloud',
+    files: ['reflection.duckdb'],
+    bytes: 10,
+  }),
   closeUpload: async () => {},
   dropUpload: async () => {},
+  cancelUploads: async () => {},
 };
 const STORE = {
   handOver: async () => ({ added: true }),
@@ -52,15 +58,32 @@ const STORE = {
 
 /** Each path by the name of its file: the activities that lead there, and how it is started. `runs`: the whole chain is kept. */
 const PATHS = {
-  'upload-memory': {
-    agent: { outstandingUploads: async () => ['01JD7Z0000000000000000000'] },
+  'upload-memory': { agent: { readOutbox: waiting('01JD7Z0000000000000000000') }, start: requestSync },
+  'upload-memory-retried': {
+    agent: { deliverUpload: failingOnce(AGENT.deliverUpload, 'ObjectStoreUnavailable', false, 100) },
     start: requestSync,
   },
-  'upload-memory-retried': { agent: { uploadFiles: failingOnce(AGENT.uploadFiles) }, start: requestSync },
   'upload-memory-dropped': {
     agent: {
-      outstandingUploads: async () => ['01JD7Z0000000000000000000'],
-      commitUpload: failingOnce(AGENT.commitUpload, 'UploadReplaced', true),
+      readOutbox: waiting('01JD7Z0000000000000000000'),
+      deliverUpload: failingOnce(AGENT.deliverUpload, 'UploadReplaced', true),
+    },
+    start: requestSync,
+  },
+  'upload-memory-unchanged': {
+    agent: { takeSnapshot: async (ref) => ({ ...(await AGENT.takeSnapshot(ref)), status: 'unchanged' }) },
+    start: requestSync,
+  },
+  'upload-memory-resumed': {
+    agent: { readOutbox: waiting('01JD7Z0000000000000000000') },
+    start: resumeUploads,
+  },
+  'upload-memory-reported': {
+    agent: {
+      deliverUpload: async (ref) => {
+        await signalProgress(ref);
+        return AGENT.deliverUpload(ref);
+      },
     },
     start: requestSync,
   },
@@ -108,7 +131,10 @@ const client = createAkoshaClient({ address: server.address, identity: IDENTITY 
 const { workflow } = client.connection.temporal;
 try {
   await mkdir(FOLDER, { recursive: true });
-  for (const [name, path] of Object.entries(PATHS)) await record(name, path);
+  const wanted = process.argv.slice(2);
+  for (const [name, path] of Object.entries(PATHS)) {
+    if (wanted.length === 0 || wanted.some((prefix) => name.startsWith(prefix))) await record(name, path);
+  }
 } finally {
   await client.close();
   await server.teardown();
@@ -153,6 +179,22 @@ function requestSync(akosha) {
   return akosha.requestSync(SYSTEM);
 }
 
+async function resumeUploads(akosha) {
+  await akosha.resumeUploads(SYSTEM);
+  const { runId } = await workflow.getHandle(`upload/${SYSTEM}`).describe();
+  return { workflowId: `upload/${SYSTEM}`, runId };
+}
+
+/** An outbox that holds one snapshot. */
+function waiting(uploadId) {
+  return async () => ({ uploads: [{ uploadId, files: 1, bytes: 10 }], requested: false });
+}
+
+async function signalProgress({ uploadId }) {
+  const progress = { uploadId, method: 'cloud', files: 0, bytes: 5, totalBytes: 10 };
+  await workflow.getHandle(`upload/${SYSTEM}`).signal('transferProgress', progress);
+}
+
 /** What happens while the snapshot is being taken. */
 function duringSnapshot(act) {
   let acted = () => {};
@@ -187,12 +229,18 @@ function transition(akosha) {
   return akosha.runTierTransition({ asOf: '2026-11-22T12:00:00Z', all: true });
 }
 
-function failingOnce(work, type = 'ObjectStoreUnavailable', nonRetryable = false) {
+/** `waitMs`: before the second attempt, by default as the retry policy says. */
+function failingOnce(work, type = 'ObjectStoreUnavailable', nonRetryable = false, waitMs) {
   let failed = false;
   return async (input) => {
     if (failed) return work(input);
     failed = true;
-    const failure = ApplicationFailure.create({ type, message: 'injected', nonRetryable });
+    const failure = ApplicationFailure.create({
+      type,
+      message: 'injected',
+      nonRetryable,
+      ...(waitMs === undefined ? {} : { nextRetryDelay: waitMs }),
+    });
     // It would name the folders of this machine.
     failure.stack = undefined;
     throw failure;

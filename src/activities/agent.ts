@@ -1,18 +1,16 @@
-import { KINDS, type AgentActivities, type SnapshotSummary, type UploadRef } from '../contract/index.js';
+import { SIGNALS, type AgentActivities, type TransferProgress } from '../contract/index.js';
 import {
-  announce,
-  commitManifest,
+  cancelUploads,
+  closeUpload,
   deliverUpload,
-  Outbox,
+  dropReplaced,
   prepareUpload,
-  removeFromOutbox,
-  uploadFiles,
+  readOutbox,
   type HostContext,
-  type PreparedUpload,
-  type QueuedUpload,
+  type UploadOptions,
   type UploadProgress,
 } from '../upload/index.js';
-import { runActivity, type ActivityTools } from './run-activity.js';
+import { retryAfter, runActivity, tellWorkflow, type ActivityTools } from './run-activity.js';
 
 export interface AgentActivityDeps {
   host: HostContext;
@@ -23,73 +21,75 @@ export interface AgentActivityDeps {
  * upload that has left the outbox is therefore one that stands in object storage, and each step is done.
  */
 export function createAgentActivities({ host }: AgentActivityDeps): AgentActivities {
-  const outbox = new Outbox(host);
-
-  return {
-    outstandingUploads: () =>
-      runActivity(async () => (await outbox.list()).map(({ manifest }) => manifest.uploadId)),
-
-    takeSnapshot: ({ uploadId }) =>
-      runActivity(async (tools) =>
-        summarize(await prepareUpload(host, { uploadId, ...uploadOptions(tools) })),
-      ),
-
-    uploadFiles: (ref) =>
-      runActivity(async (tools) => {
-        const options = uploadOptions(tools);
-        const queued = await outbox.find(ref.uploadId);
-        const { filesUploaded, bytesTransferred } =
-          queued === undefined
-            ? await deliverUpload(host, ref.uploadId, options)
-            : await uploadFiles(host, queued, options);
-        return { files: filesUploaded, bytes: bytesTransferred };
-      }),
-
-    commitUpload: (ref) =>
-      withQueued(ref, 'manifest', (queued, options) => commitManifest(host, queued, options)),
-
-    announceUpload: (ref) =>
-      withQueued(ref, 'inbox', ({ manifest }, options) => announce(host, manifest, options)),
-
-    closeUpload: (ref) =>
-      withQueued(ref, 'outbox', ({ manifest }, options) => removeFromOutbox(host, manifest, options)),
-
-    // Without the host's lock: nobody makes this upload anew, and taking it out twice is the same as once.
-    dropUpload: ({ uploadId }) => runActivity(() => outbox.discard(uploadId)),
+  /** A failed try is put down in the outbox with when to try again; Temporal keeps to that. */
+  const asTheOutboxSays = async <T>(uploadId: string, work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      const { rows } = host.outbox;
+      throw retryAfter(error, (rows.upload(uploadId)?.nextTryAt ?? 0) - rows.now());
+    }
   };
 
-  function withQueued(
-    { uploadId }: UploadRef,
-    step: string,
-    work: (queued: QueuedUpload, options: { signal: AbortSignal }) => Promise<void>,
-  ): Promise<void> {
-    return runActivity(async ({ signal, report }) => {
-      report({ step });
-      const queued = await outbox.find(uploadId);
-      // Raises where the upload is not in object storage either.
-      if (queued === undefined) await deliverUpload(host, uploadId, { signal });
-      else await work(queued, { signal });
-    });
-  }
+  return {
+    readOutbox: () => runActivity(({ signal }) => readOutbox(host, signal)),
+
+    takeSnapshot: ({ uploadId }) =>
+      runActivity((tools) =>
+        asTheOutboxSays(uploadId, prepareUpload(host, { uploadId, ...uploadOptions(tools) })),
+      ),
+
+    deliverUpload: ({ uploadId }) =>
+      runActivity(async (tools) => {
+        const delivery = await asTheOutboxSays(
+          uploadId,
+          deliverUpload(host, uploadId, uploadOptions(tools, progressSignals(uploadId))),
+        );
+        const { method, filesUploaded: files, bytesTransferred: bytes } = delivery;
+        return { uploadId: delivery.uploadId, method, files, bytes };
+      }),
+
+    closeUpload: ({ uploadId }) => runActivity(({ signal }) => closeUpload(host, uploadId, signal)),
+    dropUpload: ({ uploadId, reason }) =>
+      runActivity(({ signal }) => dropReplaced(host, uploadId, reason, signal)),
+    cancelUploads: ({ uploadId }) => runActivity(({ signal }) => cancelUploads(host, uploadId, signal)),
+  };
 }
 
-function uploadOptions({ signal, report }: ActivityTools): {
-  signal: AbortSignal;
-  onProgress: (progress: UploadProgress) => void;
-} {
-  return { signal, onProgress: ({ step, done, total, bytes }) => report({ step, done, total, bytes }) };
+/** `onProgress` is told beside the heartbeat. */
+function uploadOptions(
+  { signal, report }: ActivityTools,
+  onProgress?: (progress: UploadProgress) => void,
+): UploadOptions {
+  return {
+    signal,
+    onProgress: (progress) => {
+      const { step, method, file, done, total, bytes, totalBytes } = progress;
+      report({
+        step,
+        ...(method === null ? {} : { method }),
+        ...(file === null ? {} : { file }),
+        done,
+        total,
+        bytes,
+        totalBytes,
+      });
+      onProgress?.(progress);
+    },
+  };
 }
 
-function summarize({ uploadId, files, omitted }: PreparedUpload): SnapshotSummary {
-  const rows: SnapshotSummary['rows'] = {};
-  for (const kind of KINDS) {
-    const counts = files.map((file) => file.rows?.[kind]).filter((count) => count !== undefined);
-    if (counts.length > 0) rows[kind] = sum(counts);
-  }
-  const bytes = sum(files.map(({ storedBytes }) => storedBytes ?? 0));
-  return { uploadId, files: files.length, bytes, rows, omitted: [...omitted] };
-}
+/** A signal is an event in the workflow's history and a task for the server, so an upload sends twenty at most, and slow ones only. */
+const LEAST_SHARE = 0.05;
+const LEAST_INTERVAL_MS = 2_000;
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
+function progressSignals(uploadId: string): (progress: UploadProgress) => void {
+  let sent = { bytes: 0, at: performance.now() };
+  return ({ method, done, bytes, totalBytes }) => {
+    const now = performance.now();
+    if (bytes - sent.bytes < LEAST_SHARE * totalBytes || now - sent.at < LEAST_INTERVAL_MS) return;
+    sent = { bytes, at: now };
+    const progress: TransferProgress = { uploadId, method, files: done, bytes, totalBytes };
+    tellWorkflow(SIGNALS.transferProgress, progress);
+  };
 }

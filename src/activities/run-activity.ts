@@ -40,6 +40,30 @@ function heartbeatInterval(): number {
   return heartbeatTimeoutMs / 3;
 }
 
+/** The wait that whoever raised an error asks for before the next attempt, in milliseconds. */
+const waits = new WeakMap<object, number>();
+
+/** Has Temporal wait so long before the next attempt, instead of what the retry policy says. Returns the error. */
+export function retryAfter(error: unknown, waitMs: number): unknown {
+  if (typeof error === 'object' && error !== null && waitMs > 0) waits.set(error, waitMs);
+  return error;
+}
+
+/**
+ * Sends a signal to the workflow that this activity belongs to. Not waited for, and lost where it fails: a workflow that has ended, or
+ * Temporal away.
+ */
+export function tellWorkflow(signal: string, content: object): void {
+  const { client, info } = Context.current();
+  const { workflowExecution } = info;
+  if (workflowExecution === undefined) return;
+  const { workflowId, runId } = workflowExecution;
+  client.workflow
+    .getHandle(workflowId, runId)
+    .signal(signal, content)
+    .catch(() => undefined);
+}
+
 function translate(error: unknown, signal: AbortSignal): unknown {
   // Whatever the work threw when it was told to stop, it stopped. The reason is Temporal's own `CancelledFailure`, by which
   // the server tells a cancelled workflow from a worker that hands its work back.
@@ -50,6 +74,12 @@ function translate(error: unknown, signal: AbortSignal): unknown {
     message: error.message,
     nonRetryable: error.permanent,
     details: [error.details],
+    ...nextRetryDelay(error),
     ...(error.cause instanceof Error ? { cause: error.cause } : {}),
   });
+}
+
+function nextRetryDelay(error: object): { nextRetryDelay?: number } {
+  const wait = waits.get(error);
+  return wait === undefined ? {} : { nextRetryDelay: wait };
 }

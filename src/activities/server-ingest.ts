@@ -42,12 +42,13 @@ export function ingestActivities({ ingest, nudge, now, log }: IngestActivityDeps
         ingestUpload(ingest, ref, { signal, onStep: (step) => report({ step }) }),
       ),
 
-    walkUploads: () =>
+    walkUploads: (input) =>
       runActivity(async ({ signal, report }) => {
         const { seen, added, systems } = await walkUploads(
           ingest,
           (progress) => report({ step: 'walk', ...progress }),
           signal,
+          input?.systemId,
         );
         await tryToNudge(systems);
         return { seen, added: added.length, at: now() };

@@ -25,9 +25,10 @@ export function tierActivities({ maintenance, clock }: TierActivityDeps): TierAc
         return { asOf, hot, warm, partitions: partitions.slice(0, MAX_PARTITIONS_PER_PLAN) };
       }),
 
-    moveToWarm: ({ asOf }) => runActivity(() => moveToWarm(maintenance, asOf)),
+    moveToWarm: ({ asOf }) => runActivity(({ signal }) => moveToWarm(maintenance, asOf, signal)),
 
-    moveToCold: ({ asOf, partition }) => runActivity(() => moveToCold(maintenance, asOf, partition)),
+    moveToCold: ({ asOf, partition }) =>
+      runActivity(({ signal }) => moveToCold(maintenance, asOf, partition, signal)),
 
     sweep: () => runActivity(({ signal }) => sweep(maintenance, signal)),
   };

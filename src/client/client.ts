@@ -19,6 +19,7 @@ import {
   dailyIngestOptions,
   ingestSystemOptions,
   tierTransitionOptions,
+  triggeredIngestOptions,
   uploadMemoryOptions,
 } from './start-options.js';
 
@@ -27,12 +28,19 @@ export interface AkoshaClient {
   readonly connection: TemporalConnection;
   /** Asks a system's agent for an upload of its databases as they are now; joins an upload that runs, which then goes again. */
   requestSync(systemId: string): Promise<RunHandle<UploadMemoryResult>>;
+  /** Has a system's agent deliver what waits in its outbox, unless an upload runs, which comes to it by itself. */
+  resumeUploads(systemId: string): Promise<void>;
   /**
    * Has the systems' queues looked at. `onlyIfIdle`: says nothing to an ingest that runs, because it will come to what is
    * queued by itself; right where it is not known that anything is new.
    */
   nudgeIngest(systemIds: readonly string[], options?: { onlyIfIdle?: boolean }): Promise<void>;
   runDailyIngest(input?: Pick<DailyIngestInput, 'wait'>): Promise<RunHandle<DailyIngestResult>>;
+  /**
+   * As `runDailyIngest`, of one system or of all, and joins the walk that was triggered before and still runs. What comes in behind
+   * that walk's back is found by its inbox entry or with the next walk.
+   */
+  triggerIngest(systemId?: string): Promise<RunHandle<DailyIngestResult>>;
   /** `asOf` is an ISO 8601 time; anything else raises `BadRequest`. */
   runTierTransition(
     input?: Pick<TierTransitionInput, 'asOf' | 'all'>,
@@ -69,6 +77,11 @@ export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient 
       return runHandle(connection, handle, handle.signaledRunId);
     },
 
+    resumeUploads: (systemId) =>
+      request(async () => {
+        await workflow.start<typeof uploadMemory>(WORKFLOWS.uploadMemory, uploadMemoryOptions(systemId));
+      }),
+
     nudgeIngest: (systemIds, { onlyIfIdle = false } = {}) =>
       someAtOnce(systemIds, (systemId) =>
         request(async () => {
@@ -86,6 +99,13 @@ export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient 
     async runDailyIngest(input = {}) {
       const handle = await request(() =>
         workflow.start<typeof dailyIngest>(WORKFLOWS.dailyIngest, dailyIngestOptions(timeNow(), input)),
+      );
+      return runHandle(connection, handle, handle.firstExecutionRunId);
+    },
+
+    async triggerIngest(systemId) {
+      const handle = await request(() =>
+        workflow.start<typeof dailyIngest>(WORKFLOWS.dailyIngest, triggeredIngestOptions(systemId)),
       );
       return runHandle(connection, handle, handle.firstExecutionRunId);
     },

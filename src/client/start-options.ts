@@ -38,7 +38,7 @@ export function uploadMemoryOptions(systemId: string): StartOptions<UploadMemory
     typedSearchAttributes: ofSystem(systemId),
     staticSummary: `Uploads the memories of ${systemId}`,
     staticDetails:
-      `Delivers what the outbox of \`${systemId}\` still holds, then takes a snapshot of its databases and uploads it. ` +
+      `Takes a snapshot of the databases of \`${systemId}\`, and delivers it and whatever else waits in its outbox. ` +
       `The steps run in its agent, on the task queue \`${TASK_QUEUES.agent(systemId)}\`.`,
     priority: fairnessOf(systemId),
   };
@@ -65,6 +65,19 @@ export function dailyIngestOptions(time: string, input: DailyIngestInput): Start
     workflowId: WORKFLOW_IDS.dailyIngest(time),
     taskQueue: TASK_QUEUES.server,
     args: [input],
+    priority: fairnessOf(MAINTENANCE),
+  };
+}
+
+/** Who triggers it while it runs joins it: two walks over the same objects at once would find the same. */
+export function triggeredIngestOptions(systemId: string | undefined): StartOptions<DailyIngestInput> {
+  return {
+    ...ONE_AT_A_TIME,
+    ...DAILY_INGEST_TEXTS,
+    workflowId: WORKFLOW_IDS.triggeredIngest(systemId),
+    taskQueue: TASK_QUEUES.server,
+    args: [systemId === undefined ? {} : { systemId }],
+    ...(systemId === undefined ? {} : { typedSearchAttributes: ofSystem(systemId) }),
     priority: fairnessOf(MAINTENANCE),
   };
 }

@@ -11,6 +11,7 @@ export interface ScheduleState {
   paused: boolean;
   /** Why it was paused or resumed; at first its purpose. */
   note: string | null;
+  /** None where it is paused. */
   nextRuns: number[];
   lastRun: { at: number; workflowId: string } | null;
   /** Ids of workflows that it started and that still run. */
@@ -78,7 +79,8 @@ async function readIfPresent(
       workflowType: action.workflowType,
       paused: state.paused,
       note: state.note ?? null,
-      nextRuns: info.nextActionTimes.map((time) => time.getTime()),
+      // Temporal tells the times of a paused one as well.
+      nextRuns: state.paused ? [] : info.nextActionTimes.map((time) => time.getTime()),
       lastRun:
         last === undefined
           ? null

@@ -20,19 +20,22 @@ const LONGEST_PAUSE_MS = 10_000;
  * everything queued by then is ingested or in quarantine.
  */
 export async function dailyIngest({
+  systemId,
   wait = false,
   walked,
 }: DailyIngestInput = {}): Promise<DailyIngestResult> {
   const progress = trackProgress('uploads');
-  const walk = walked ?? (await walkAll(progress));
+  const walk = walked ?? (await walkObjects(systemId, progress));
   if (wait) await waitUntilThrough(walk, progress);
+  const through = wait ? '; all that was queued is ingested or in quarantine' : '';
+  progress.finish(`uploads: looked at ${walk.seen}, new ${walk.added}${through}`);
   return { seen: walk.seen, added: walk.added };
 }
 
-async function walkAll(progress: ProgressTracker): Promise<WalkSummary> {
+async function walkObjects(systemId: string | undefined, progress: ProgressTracker): Promise<WalkSummary> {
   const { walkUploads } = proxyActivities<StoreActivities>(walkOptions());
   progress.enter('walk');
-  const walk = await walkUploads();
+  const walk = await (systemId === undefined ? walkUploads() : walkUploads({ systemId }));
   progress.advance(walk.seen);
   return walk;
 }

@@ -21,30 +21,53 @@ const NOTHING: IngestTotals = { ingested: 0, quarantined: 0, rows: NO_ROWS };
  * Ingests a system's uploads in their order, one after the other, until its queue is empty. The queue is the catalog's; the
  * signal only says that it is worth another look, so a lost or doubled one does no harm.
  */
-export async function ingestSystem({ systemId, totals = NOTHING }: IngestSystemInput): Promise<IngestTotals> {
+export async function ingestSystem({
+  systemId,
+  totals = NOTHING,
+  lastUploadId,
+}: IngestSystemInput): Promise<IngestTotals> {
   const nudge = listenFor(uploadReadySignal, 'Says that the system has something new in the queue.');
-  const progress = trackProgress('uploads', { systemId });
+  const progress = trackProgress('uploads', { systemId, uploadId: lastUploadId ?? null });
   const { nextUpload } = proxyActivities<StoreActivities>(storeQueryOptions(systemId));
   const { ingestUpload } = proxyActivities<StoreActivities>(ingestOptions(systemId));
 
   let sum = totals;
-  progress.enter('ingest', { done: sum.ingested + sum.quarantined });
+  let last = lastUploadId;
+  progress.enter('ingest', { done: uploadsOf(sum) });
   for (;;) {
     nudge.reset();
     const upload = await nextUpload({ systemId });
     if (upload !== null) {
       const { uploadId } = upload;
+      last = uploadId;
+      progress.advance(uploadsOf(sum), { uploadId });
       sum = add(sum, await ingestUpload.executeWithOptions({ summary: `upload ${uploadId}` }, [upload]));
-      progress.advance(sum.ingested + sum.quarantined);
+      progress.advance(uploadsOf(sum));
     } else if (!nudge.rang()) {
       // Nothing was awaited since the look at the queue, so a nudge that came meanwhile has been seen.
+      progress.finish(describe(sum));
       return sum;
     }
     if (workflowInfo().continueAsNewSuggested) {
+      progress.publish();
       // A nudge that is lost here does no harm: the next run begins with a look.
-      await continueAsNew<typeof ingestSystem>({ systemId, totals: sum });
+      await continueAsNew<typeof ingestSystem>({
+        systemId,
+        totals: sum,
+        ...(last === undefined ? {} : { lastUploadId: last }),
+      });
     }
   }
+}
+
+function uploadsOf({ ingested, quarantined }: IngestTotals): number {
+  return ingested + quarantined;
+}
+
+function describe({ ingested, quarantined, rows }: IngestTotals): string {
+  const counts = Object.entries(rows).filter(([, count]) => count > 0);
+  const named = counts.map(([name, count]) => `${name} ${count}`).join(', ') || 'none';
+  return `uploads: ingested ${ingested}, quarantined ${quarantined}; rows: ${named}`;
 }
 
 function add(totals: IngestTotals, { status, rows }: IngestSummary): IngestTotals {
@@ -63,5 +86,6 @@ function addRows(a: RowCounts, b: RowCounts): RowCounts {
     refused: a.refused + b.refused,
     superseded: a.superseded + b.superseded,
     absent: a.absent + b.absent,
+    deleted: a.deleted + b.deleted,
   };
 }

@@ -8,6 +8,8 @@ import {
   type ColdPartitionPlan,
   type ErrorType,
   type StoreActivities,
+  type SweepSummary,
+  type Tier,
   type TierTransitionInput,
   type TierTransitionResult,
   type TransitionPlanSummary,
@@ -42,8 +44,9 @@ export async function tierTransition({
   asOf: given,
   all = false,
   totals = { toWarm: 0, toCold: 0 },
+  lastTier,
 }: TierTransitionInput = {}): Promise<TierTransitionResult> {
-  const progress = trackProgress('rows');
+  const progress = trackProgress('rows', { tier: lastTier ?? null });
   progress.enter('plan');
   const plan = await planTransition({ asOf: given === undefined ? null : parseInstant(given), all });
   const transition: Transition = { asOf: plan.asOf, all, totals: { ...totals }, progress };
@@ -56,8 +59,10 @@ export async function tierTransition({
     await ageWarm(transition, plan);
   }
 
-  progress.enter('sweep', { tier: null, total: null });
+  // The tier stays named, though the sweep is of all: it says where rows went last.
+  progress.enter('sweep', { total: null });
   const swept = await sweep();
+  progress.finish(describe(transition.totals, swept));
   return {
     ...transition.totals,
     asOf: new Date(plan.asOf).toISOString(),
@@ -65,6 +70,10 @@ export async function tierTransition({
     sweptTables: swept.tables,
     sweptObjects: swept.objects,
   };
+}
+
+function describe({ toWarm, toCold }: TransitionTotals, { rows, tables, objects }: SweepSummary): string {
+  return `rows: to warm ${toWarm}, to cold ${toCold}; swept: rows ${rows}, tables ${tables}, objects ${objects}`;
 }
 
 async function ageHot(transition: Transition, due: number): Promise<void> {
@@ -89,6 +98,11 @@ async function ageWarm(transition: Transition, first: TransitionPlanSummary): Pr
   }
 }
 
+const DESTINATIONS = { toWarm: 'warm', toCold: 'cold' } as const satisfies Record<
+  keyof TransitionTotals,
+  Tier
+>;
+
 async function moveUntilDone(
   { asOf, all, totals, progress }: Transition,
   direction: keyof TransitionTotals,
@@ -96,13 +110,19 @@ async function moveUntilDone(
   move: () => Promise<BatchSummary>,
 ): Promise<void> {
   for (let fruitless = 0; fruitless < FRUITLESS_BATCHES;) {
-    const { due, moved } = await move();
+    const { due, moved, held } = await move();
     if (due === 0) return;
-    fruitless = moved === 0 ? fruitless + 1 : 0;
+    // Rows that it held are out of the next batch, and so is what kept it from moving any.
+    fruitless = moved === 0 && held === undefined ? fruitless + 1 : 0;
     totals[direction] += moved;
     progress.advance(totals[direction]);
     if (workflowInfo().continueAsNewSuggested) {
-      await continueAsNew<typeof tierTransition>({ asOf: new Date(asOf).toISOString(), all, totals });
+      await continueAsNew<typeof tierTransition>({
+        asOf: new Date(asOf).toISOString(),
+        all,
+        totals,
+        lastTier: DESTINATIONS[direction],
+      });
     }
   }
   log.warn('rows change faster than they can be moved; the next transition will try again', { from });

@@ -1,48 +1,57 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  CancellationScope,
   continueAsNew,
   defineSignal,
   isCancellation,
   log,
   proxyActivities,
+  setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import { ulid } from 'ulid';
 import {
   agentOptions,
+  cancelOptions,
   handOverOptions,
   SIGNALS,
   transferOptions,
   type AgentActivities,
   type StoreActivities,
+  type TransferProgress,
   type TransferSummary,
   type UploadMemoryInput,
   type UploadMemoryResult,
   type UploadRef,
+  type WaitingUpload,
 } from '../contract/index.js';
 import { listenFor } from './doorbell.js';
 import { trackProgress, type ProgressTracker } from './progress.js';
 
 export const syncRequestedSignal = defineSignal(SIGNALS.syncRequested);
+export const transferProgressSignal = defineSignal<[TransferProgress]>(SIGNALS.transferProgress);
 
 /**
- * Carries a host's databases to object storage: first what its outbox still holds, in order, then a fresh snapshot. A request
- * that comes after the snapshot began is answered by another one, so whoever asks gets what stood there when they asked. A
- * cancelled run leaves what it has prepared in the outbox, for the next run to deliver.
+ * Carries a host's databases to object storage: a fresh snapshot, and whatever else waits in its outbox, in order. A request
+ * that comes after the snapshot began is answered by another one, so whoever asks gets what stood there when they asked. A run
+ * that nobody asked, started for what waits, takes no snapshot. A cancelled run ends what waits, and clears away what was sent of it.
  */
 export async function uploadMemory({ systemId }: UploadMemoryInput): Promise<UploadMemoryResult> {
   const request = listenFor(syncRequestedSignal, 'Asks for an upload of the databases as they are now.');
   const progress = trackProgress('files', { systemId });
+  setHandler(transferProgressSignal, (sent) => progress.transferred(sent), {
+    description: 'How far the transfer is; sent by the activity that does it.',
+  });
   const agent = agentSteps(systemId);
 
-  progress.enter('outbox');
-  await deliverOutstanding(systemId, agent, progress);
   for (;;) {
-    request.reset();
-    const result = await uploadNow(systemId, agent, progress);
-    // Nothing is awaited from here on, so a request is either seen here or makes the server hand out the task again.
-    if (!request.rang()) return result;
+    const result = await uploadOnce({ systemId, agent, progress, ...request });
+    if (!request.rang()) {
+      progress.finish(describe(result));
+      // Nothing is awaited from the look on, so a request is either seen or makes the server hand out the task again.
+      return result;
+    }
     if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof uploadMemory>({ systemId });
   }
 }
@@ -50,71 +59,97 @@ export async function uploadMemory({ systemId }: UploadMemoryInput): Promise<Upl
 type AgentSteps = ReturnType<typeof agentSteps>;
 
 function agentSteps(systemId: string) {
-  const { outstandingUploads, commitUpload, announceUpload, closeUpload, dropUpload } =
-    proxyActivities<AgentActivities>(agentOptions(systemId));
-  const { takeSnapshot, uploadFiles } = proxyActivities<AgentActivities>(transferOptions(systemId));
+  const { readOutbox, closeUpload, dropUpload } = proxyActivities<AgentActivities>(agentOptions(systemId));
+  const { takeSnapshot, deliverUpload } = proxyActivities<AgentActivities>(transferOptions(systemId));
+  const { cancelUploads } = proxyActivities<AgentActivities>(cancelOptions(systemId));
   const { handOver } = proxyActivities<StoreActivities>(handOverOptions(systemId));
-  return {
-    outstandingUploads,
-    takeSnapshot,
-    uploadFiles,
-    commitUpload,
-    announceUpload,
-    closeUpload,
-    dropUpload,
-    handOver,
-  };
+  return { readOutbox, takeSnapshot, deliverUpload, closeUpload, dropUpload, cancelUploads, handOver };
 }
 
-async function deliverOutstanding(
-  systemId: string,
-  agent: AgentSteps,
-  progress: ProgressTracker,
-): Promise<void> {
-  for (const uploadId of await agent.outstandingUploads()) {
-    const ref = { systemId, uploadId };
-    try {
-      await deliver(ref, agent, progress);
-    } catch (error) {
-      if (!isReplaced(error)) throw error;
-      // It can never be delivered, and the snapshot below holds the whole databases: nothing is lost with it.
-      log.warn('dropping an upload from the outbox', ref);
-      await agent.dropUpload(ref);
-    }
+interface Round {
+  systemId: string;
+  agent: AgentSteps;
+  progress: ProgressTracker;
+  reset: () => void;
+  rang: () => boolean;
+}
+
+async function uploadOnce(round: Round): Promise<UploadMemoryResult> {
+  // Made here and not in an activity, so that each attempt at a step means the same upload.
+  const ref = { systemId: round.systemId, uploadId: ulid(Date.now(), Math.random) };
+  try {
+    round.progress.enter('outbox');
+    const { uploads, requested } = await round.agent.readOutbox();
+    const last = uploads.at(-1);
+    if (round.rang() || requested || last === undefined) return await snapshotAndDeliver(ref, round);
+    const { transfers } = await deliverAll(uploads, round);
+    return resultOf(last.uploadId, transfers.get(last.uploadId));
+  } catch (error) {
+    if (isCancellation(error)) await CancellationScope.nonCancellable(() => cancel(ref, round));
+    throw error;
   }
 }
 
-async function uploadNow(
-  systemId: string,
-  agent: AgentSteps,
-  progress: ProgressTracker,
-): Promise<UploadMemoryResult> {
-  // Made here and not in an activity, so that each attempt at a step means the same upload.
-  const ref = { systemId, uploadId: ulid(Date.now(), Math.random) };
+async function snapshotAndDeliver(ref: UploadRef, round: Round): Promise<UploadMemoryResult> {
+  const { agent, progress, reset } = round;
+  reset();
   progress.enter('snapshot', { uploadId: ref.uploadId, total: null });
-  const snapshot = await agent.takeSnapshot(ref);
-  const transfer = await deliver(ref, agent, progress, snapshot.files);
+  const { status, uploadId, files, bytes, rows, omitted } = await agent.takeSnapshot(ref);
+  const { uploads } = await agent.readOutbox();
+  const { transfers, replaced } = await deliverAll(uploads, round);
+  if (status === 'unchanged') return { ...resultOf(uploadId), status, rows, omitted };
+  // A fresh id: whoever asked gets another snapshot.
+  if (replaced.has(uploadId)) return uploadOnce(round);
+  const own = transfers.get(uploadId) ?? (await deliver({ uploadId, files, bytes }, round));
+  return { ...resultOf(uploadId, own), rows, omitted };
+}
+
+/** Where the transfer is unknown, nothing was sent. */
+function resultOf(uploadId: string, transfer?: TransferSummary): UploadMemoryResult {
   return {
-    uploadId: ref.uploadId,
-    filesUploaded: transfer.files,
-    bytesTransferred: transfer.bytes,
-    omitted: snapshot.omitted,
+    status: 'delivered',
+    uploadId: transfer?.uploadId ?? uploadId,
+    method: transfer?.method ?? null,
+    filesUploaded: transfer?.files ?? [],
+    bytesTransferred: transfer?.bytes ?? 0,
+    rows: {},
+    omitted: [],
   };
 }
 
-async function deliver(
-  ref: UploadRef,
-  agent: AgentSteps,
-  progress: ProgressTracker,
-  files: number | null = null,
-): Promise<TransferSummary> {
-  progress.enter('transfer', { uploadId: ref.uploadId, total: files });
-  const transfer = await agent.uploadFiles(ref);
+interface Deliveries {
+  transfers: Map<string, TransferSummary>;
+  /** Uploads that could never be delivered, and were dropped. */
+  replaced: Set<string>;
+}
+
+async function deliverAll(uploads: readonly WaitingUpload[], round: Round): Promise<Deliveries> {
+  const { systemId, agent } = round;
+  const transfers = new Map<string, TransferSummary>();
+  const replaced = new Set<string>();
+  for (const upload of uploads) {
+    const { uploadId } = upload;
+    try {
+      transfers.set(uploadId, await deliver(upload, round));
+    } catch (error) {
+      const reason = whyReplaced(error);
+      if (reason === undefined) throw error;
+      log.warn('dropping an upload from the outbox', { systemId, uploadId });
+      await agent.dropUpload({ systemId, uploadId, reason });
+      replaced.add(uploadId);
+    }
+  }
+  return { transfers, replaced };
+}
+
+async function deliver({ uploadId, files, bytes }: WaitingUpload, round: Round): Promise<TransferSummary> {
+  const { systemId, agent, progress } = round;
+  progress.enter('transfer', { uploadId, total: files, bytes: 0, totalBytes: bytes });
+  const transfer = await agent.deliverUpload({ systemId, uploadId });
   progress.advance(transfer.files.length);
-  await agent.commitUpload(ref);
-  await agent.announceUpload(ref);
-  await agent.closeUpload(ref);
-  await tellServer(ref, agent);
+  const delivered = { systemId, uploadId: transfer.uploadId };
+  await agent.closeUpload(delivered);
+  await tellServer(delivered, agent);
   return transfer;
 }
 
@@ -131,11 +166,27 @@ async function tellServer(ref: UploadRef, agent: AgentSteps): Promise<void> {
   }
 }
 
+/** A host that is off has nothing under way to clear up; what waits there goes on when it is back. */
+async function cancel(ref: UploadRef, { agent, progress }: Round): Promise<void> {
+  progress.enter('cancel');
+  try {
+    await agent.cancelUploads(ref);
+  } catch (error) {
+    log.warn('the cancelled upload was not cleared up', { ...ref, error });
+  }
+}
+
 /** The upload's id is taken by other content, for good. */
-function isReplaced(error: unknown): boolean {
-  return (
+function whyReplaced(error: unknown): string | undefined {
+  const replaced =
     error instanceof ActivityFailure &&
     error.cause instanceof ApplicationFailure &&
-    error.cause.type === 'UploadReplaced'
-  );
+    error.cause.type === 'UploadReplaced';
+  return replaced ? error.cause.message : undefined;
+}
+
+function describe({ status, uploadId, method, filesUploaded, bytesTransferred }: UploadMemoryResult): string {
+  if (status === 'unchanged') return `nothing has changed since upload \`${uploadId}\``;
+  const by = method === null ? '' : ` by ${method}`;
+  return `upload \`${uploadId}\` delivered${by}: ${filesUploaded.length} files, ${bytesTransferred} bytes`;
 }

@@ -18,7 +18,7 @@ import {
 import { openObjectStore, type ObjectStore } from '../../src/objects/index.js';
 import { ReaderPool } from '../../src/reader/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../../src/store/index.js';
-import { Outbox, type HostContext } from '../../src/upload/index.js';
+import { openHost, type OpenHost } from '../../src/upload/index.js';
 import { SAMPLES } from '../support/databases.js';
 
 const QUIET = new DefaultLogger('ERROR');
@@ -42,7 +42,7 @@ describe('the activities of the chain', () => {
   let uploads: ObjectStore;
   let reader: ReaderPool;
   let store: MemoryStore;
-  let host: HostContext;
+  let host: OpenHost;
   let agent: AgentActivities;
   let server: StoreActivities;
   let nudged: string[];
@@ -66,7 +66,7 @@ describe('the activities of the chain', () => {
       hashFile: (file) => reader.hashFile(file),
       now: Date.now,
     });
-    host = {
+    host = openHost({
       systemId: 'laptop',
       dataDir: folder,
       databases: ['reflection', 'knowledge_graph'].map((name) => join(SAMPLES, `${name}.duckdb`)),
@@ -74,7 +74,9 @@ describe('the activities of the chain', () => {
       reader,
       timeZone: 'UTC',
       now: () => NOON,
-    };
+      // A second upload of the same rows is to be sent here.
+      deduplicate: false,
+    });
     agent = inActivity(createAgentActivities({ host }));
     server = inActivity(
       createStoreActivities({
@@ -98,6 +100,7 @@ describe('the activities of the chain', () => {
   });
   afterAll(async () => {
     await store.close();
+    host.close();
     await reader.close();
     await uploads.close();
     await rm(folder, { recursive: true, force: true });
@@ -107,9 +110,7 @@ describe('the activities of the chain', () => {
 
   const deliver = async (ref: UploadRef): Promise<void> => {
     await agent.takeSnapshot(ref);
-    await agent.uploadFiles(ref);
-    await agent.commitUpload(ref);
-    await agent.announceUpload(ref);
+    await agent.deliverUpload(ref);
     await agent.closeUpload(ref);
   };
 
@@ -120,26 +121,25 @@ describe('the activities of the chain', () => {
     expect(snapshot).toMatchObject({ uploadId: ref.uploadId, files: 2, omitted: [] });
     expect(snapshot.rows.conversation).toBeGreaterThan(0);
     expect(snapshot.rows.relation).toBeGreaterThan(0);
-    expect(await agent.outstandingUploads()).toEqual([ref.uploadId]);
+    expect(snapshot.status).toBe('prepared');
+    expect(await agent.readOutbox()).toEqual({
+      uploads: [{ uploadId: ref.uploadId, files: 2, bytes: snapshot.bytes }],
+      requested: false,
+    });
 
-    const transfer = await agent.uploadFiles(ref);
+    const transfer = await agent.deliverUpload(ref);
+    expect(transfer).toMatchObject({ uploadId: ref.uploadId, method: 'cloud' });
     expect(transfer.files).toHaveLength(2);
     expect(transfer.bytes).toBe(snapshot.bytes);
-    expect(await agent.uploadFiles(ref)).toEqual({ files: transfer.files, bytes: 0 });
-
-    await agent.commitUpload(ref);
-    await agent.commitUpload(ref);
+    expect(await agent.deliverUpload(ref)).toEqual(transfer);
     expect(await uploads.head(manifestKey(ref))).toBeDefined();
-    await agent.announceUpload(ref);
-    await agent.announceUpload(ref);
     expect(await uploads.head(inboxKey(ref))).toBeDefined();
     await agent.closeUpload(ref);
     await agent.closeUpload(ref);
-    expect(await agent.outstandingUploads()).toEqual([]);
+    expect(await agent.readOutbox()).toEqual({ uploads: [], requested: false });
     // A first attempt that comes late finds everything done.
-    expect(await agent.uploadFiles(ref)).toEqual({ files: transfer.files, bytes: 0 });
-    await agent.commitUpload(ref);
-    await agent.announceUpload(ref);
+    expect(await agent.deliverUpload(ref)).toEqual(transfer);
+    expect(await agent.takeSnapshot(ref)).toEqual({ ...snapshot, status: 'delivered' });
 
     expect(await server.handOver(ref)).toEqual({ added: true });
     expect(await server.handOver(ref)).toEqual({ added: false });
@@ -198,9 +198,20 @@ describe('the activities of the chain', () => {
   it('drop an upload from the outbox, twice', async () => {
     const ref = newRef();
     await agent.takeSnapshot(ref);
-    await agent.dropUpload(ref);
-    await agent.dropUpload(ref);
-    expect(await new Outbox(host).list()).toEqual([]);
-    await expect(agent.uploadFiles(ref)).rejects.toMatchObject({ type: 'BadRequest', nonRetryable: true });
+    const dropped = { ...ref, reason: 'its id is taken' };
+    await agent.dropUpload(dropped);
+    await agent.dropUpload(dropped);
+    expect((await agent.readOutbox()).uploads).toEqual([]);
+    await expect(agent.deliverUpload(ref)).rejects.toMatchObject({ type: 'BadRequest', nonRetryable: true });
+  });
+
+  it('cancel what waits, twice', async () => {
+    const ref = newRef();
+    await agent.takeSnapshot(ref);
+    await agent.cancelUploads(ref);
+    await agent.cancelUploads(ref);
+    expect(await agent.readOutbox()).toEqual({ uploads: [], requested: false });
+    expect(host.outbox.rows.upload(ref.uploadId)?.state).toBe('cancelled');
+    await expect(agent.takeSnapshot(ref)).rejects.toMatchObject({ type: 'BadRequest', nonRetryable: true });
   });
 });

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from
 import { createAkoshaClient } from '../../src/client/index.js';
 import { AkoshaError, SEARCH_ATTRIBUTES } from '../../src/contract/index.js';
 import { freePort } from '../../src/servers/index.js';
-import { createNamespace, eventually, failure, gate, RETENTION } from '../support/temporal.js';
+import { createNamespace, eventually, failure, gate, RETENTION, snapshotOf } from '../support/temporal.js';
 import type { RunningWorkers, TestNamespace } from '../support/temporal.js';
 
 /** What a call throws; it fails the test if it does not. */
@@ -113,12 +113,14 @@ describe('the client', () => {
     const ended = gate();
     workers = await temporal.runWorkers({
       agents: {
-        failing: { uploadFiles: () => Promise.reject(failure('ObjectStoreRefused', 'no permission to put')) },
+        failing: {
+          deliverUpload: () => Promise.reject(failure('ObjectStoreRefused', 'no permission to put')),
+        },
         stopped: {
           takeSnapshot: async () => {
             reached.open();
             await ended.opened;
-            return { uploadId: 'late', files: 0, bytes: 0, rows: {}, omitted: [] };
+            return snapshotOf('late');
           },
         },
       },
@@ -151,5 +153,31 @@ describe('the client', () => {
     await Promise.all(runs.map((run) => run.result()));
     expect(new Set(runs.map(({ workflowId }) => workflowId)).size).toBe(4);
     expect(runs[3]?.workflowId).toMatch(/^tier-transition\/manual\//);
+  });
+
+  it('joins a triggered walk that still runs, of all or of the same system, and starts anew once it is through', async () => {
+    const walked: (string | undefined)[] = [];
+    const held = gate();
+    workers = await temporal.runWorkers({
+      store: {
+        walkUploads: async (input) => {
+          walked.push(input?.systemId);
+          await held.opened;
+          return { seen: 1, added: 0, at: 1 };
+        },
+      },
+    });
+    const { client } = temporal;
+    const [all, again] = [await client.triggerIngest(), await client.triggerIngest()];
+    const one = await client.triggerIngest('laptop');
+    expect(again.runId).toBe(all.runId);
+    expect(one.workflowId).not.toBe(all.workflowId);
+    await eventually(async () => expect(walked.toSorted()).toEqual(['laptop', undefined]));
+    held.open();
+    expect(await again.result()).toEqual({ seen: 1, added: 0 });
+    await one.result();
+    const later = await client.triggerIngest();
+    expect(later.runId).not.toBe(all.runId);
+    await later.result();
   });
 });

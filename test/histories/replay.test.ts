@@ -86,18 +86,24 @@ describe('the recorded histories', () => {
     };
 
     const SWAP = {
-      from: 'await agent.commitUpload(ref);\n    await agent.announceUpload(ref);',
-      to: 'await agent.announceUpload(ref);\n    await agent.commitUpload(ref);',
+      from: 'await agent.closeUpload(delivered);\n    await tellServer(delivered, agent);',
+      to: 'await tellServer(delivered, agent);\n    await agent.closeUpload(delivered);',
     };
 
     it.each([
       { ...SWAP, what: 'two steps in another order', file: 'upload-memory.json' },
-      { from: 'await agent.closeUpload(ref);', to: '', what: 'a step left out', file: 'upload-memory.json' },
+      { from: 'await agent.closeUpload(delivered);', to: '', what: 'a step left out', file: 'upload-memory.json' },
       {
         from: 'await (0,_temporalio_workflow__WEBPACK_IMPORTED_MODULE_0__.sleep)(pause',
         to: 'await (0,_temporalio_workflow__WEBPACK_IMPORTED_MODULE_0__.condition)(() => true',
         what: 'a timer left out',
         file: 'daily-ingest-waiting.json',
+      },
+      {
+        from: 'progress.publish();',
+        to: '',
+        what: 'search attributes not carried on',
+        file: 'ingest-system-continued-1.json',
       },
     ])('fail for $what', async ({ from, to, file }) => {
       const [result] = await replay(changed(from, to), [file]);

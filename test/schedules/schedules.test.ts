@@ -66,9 +66,12 @@ describe('schedules', () => {
     expect(await stateOf('akosha-daily-ingest')).toMatchObject({
       paused: true,
       note: 'bucket is being moved',
+      nextRuns: [],
     });
     await resumeSchedule(temporal.client, 'akosha-daily-ingest', 'bucket was moved');
-    expect(await stateOf('akosha-daily-ingest')).toMatchObject({ paused: false, note: 'bucket was moved' });
+    const resumed = await stateOf('akosha-daily-ingest');
+    expect(resumed).toMatchObject({ paused: false, note: 'bucket was moved' });
+    expect(resumed.nextRuns.length).toBeGreaterThan(0);
   });
 
   it('get back what somebody changed of their definition', async () => {

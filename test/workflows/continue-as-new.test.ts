@@ -2,7 +2,13 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { NO_ROWS, type UploadRef } from '../../src/contract/index.js';
 import { requireServer } from '../../src/servers/index.js';
-import { createNamespace, gate, type RunningWorkers, type TestNamespace } from '../support/temporal.js';
+import {
+  createNamespace,
+  gate,
+  snapshotOf,
+  type RunningWorkers,
+  type TestNamespace,
+} from '../support/temporal.js';
 
 /** Events after which the server suggests a new run, by default some thousands. */
 const SUGGESTED_AFTER = 30;
@@ -79,9 +85,49 @@ describe('a workflow whose history grows', () => {
     expect(ingested).toEqual([...ingested].sort());
     expect(ingested).toHaveLength(20);
     expect(await runsOf('ingest/long')).toBeGreaterThan(2);
-    const last = await workflow.getHandle('ingest/long').describe();
-    const names = last.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]);
-    expect(names).toContainEqual(['AkoshaSystemId', 'long']);
+    // A run that went on in another, and the last one.
+    expect(await temporal.searchAttributes('ingest/long', runId)).toEqual({
+      AkoshaPhase: 'ingest',
+      AkoshaSystemId: 'long',
+      AkoshaUploadId: expect.stringMatching(/^u\d\d$/),
+    });
+    expect(await temporal.searchAttributes('ingest/long')).toEqual({
+      AkoshaPhase: 'done',
+      AkoshaSystemId: 'long',
+      AkoshaUploadId: 'u19',
+    });
+    expect(await temporal.details('ingest/long')).toContain(
+      'uploads: ingested 20, quarantined 0; rows: new 40',
+    );
+  });
+
+  it('ingestSystem names the last upload also where the last run had none to ingest', async () => {
+    let looks = 0;
+    const uploads: string[] = [];
+    workers = await temporal.runWorkers({
+      store: {
+        // Uploads until the history is as long as a run's may be: the next run finds nothing.
+        nextUpload: async ({ systemId }) => {
+          looks += 1;
+          const runs = await runsOf('ingest/carried');
+          return runs > 1 ? null : { systemId, uploadId: `u${looks}` };
+        },
+        ingestUpload: ({ uploadId }) => {
+          uploads.push(uploadId);
+          return Promise.resolve({ status: 'ingested', rows: NO_ROWS, reason: null });
+        },
+      },
+    });
+    await temporal.client.nudgeIngest(['carried']);
+    const { runId } = await firstRun('ingest/carried');
+    await temporal.client.connection.temporal.workflow.getHandle('ingest/carried', runId).result();
+    expect(await runsOf('ingest/carried')).toBe(2);
+    for (const run of [runId, undefined]) {
+      expect(await temporal.searchAttributes('ingest/carried', run)).toMatchObject({
+        AkoshaUploadId: uploads.at(-1),
+      });
+    }
+    expect(await temporal.details('ingest/carried')).toContain(`- upload \`${uploads.at(-1)}\``);
   });
 
   it('tierTransition keeps its instant and its counts', async () => {
@@ -103,6 +149,11 @@ describe('a workflow whose history grows', () => {
     expect(await run.result()).toMatchObject({ toWarm: 100, toCold: 0, asOf: '2023-11-14T22:13:20.000Z' });
     expect([...instants]).toEqual([1_700_000_000_000]);
     expect(await runsOf(run.workflowId)).toBeGreaterThan(2);
+    const { runId } = await firstRun(run.workflowId);
+    const first = await temporal.searchAttributes(run.workflowId, runId);
+    expect(first).toEqual({ AkoshaPhase: 'warm', AkoshaTier: 'warm' });
+    const last = await temporal.searchAttributes(run.workflowId);
+    expect(last).toEqual({ AkoshaPhase: 'done', AkoshaTier: 'warm' });
   });
 
   it('dailyIngest goes on waiting, and does not walk again', async () => {
@@ -134,10 +185,14 @@ describe('a workflow whose history grows', () => {
     workers = await temporal.runWorkers({
       agents: {
         busy: {
-          outstandingUploads: () => Promise.resolve(snapshots.length === 0 ? ['old'] : []),
+          readOutbox: () =>
+            Promise.resolve({
+              uploads: snapshots.length === 0 ? [{ uploadId: 'old', files: 1, bytes: 1 }] : [],
+              requested: false,
+            }),
           takeSnapshot: ({ uploadId }) => {
             snapshots.push(uploadId);
-            return Promise.resolve({ uploadId, files: 1, bytes: 1, rows: {}, omitted: [] });
+            return Promise.resolve(snapshotOf(uploadId));
           },
           closeUpload: async (ref) => {
             if (!first(ref)) return;

@@ -25,6 +25,8 @@ describe('dailyIngest', () => {
     const run = await temporal.client.runDailyIngest();
     expect(run.workflowId).toMatch(/^daily-ingest\/manual\/\d{4}-\d\d-\d\dT[\d:.]+Z$/);
     expect(await run.result()).toEqual({ seen: 12, added: 3 });
+    expect(await temporal.searchAttributes(run.workflowId)).toEqual({ AkoshaPhase: 'done' });
+    expect(await temporal.details(run.workflowId)).toBe('**done**: uploads: looked at 12, new 3');
   });
 
   it('waits, where asked to, until all that was queued by the end of the walk is through', async () => {
@@ -45,5 +47,8 @@ describe('dailyIngest', () => {
     });
     expect(await run.result()).toEqual({ seen: 12, added: 2 });
     expect(asked).toEqual([1234, 1234, 1234]);
+    expect(await temporal.details(run.workflowId)).toBe(
+      '**done**: uploads: looked at 12, new 2; all that was queued is ingested or in quarantine',
+    );
   });
 });

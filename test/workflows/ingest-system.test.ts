@@ -49,7 +49,15 @@ describe('ingestSystem', () => {
             if (uploadId === 'u2') {
               return Promise.resolve({ status: 'quarantined', rows: NO_ROWS, reason: 'torn' });
             }
-            const rows = { new: 1, changed: 2, unchanged: 3, refused: 4, superseded: 5, absent: 6 };
+            const rows = {
+              new: 1,
+              changed: 2,
+              unchanged: 3,
+              refused: 4,
+              superseded: 5,
+              absent: 6,
+              deleted: 7,
+            };
             return Promise.resolve({ status: 'ingested', rows, reason: null });
           },
         },
@@ -59,7 +67,7 @@ describe('ingestSystem', () => {
       expect(await result(systemId)).toEqual({
         ingested: 2,
         quarantined: 1,
-        rows: { new: 2, changed: 4, unchanged: 6, refused: 8, superseded: 10, absent: 12 },
+        rows: { new: 2, changed: 4, unchanged: 6, refused: 8, superseded: 10, absent: 12, deleted: 14 },
       });
       expect(ingested).toEqual(['u1', 'u2', 'u3']);
     },
@@ -171,6 +179,7 @@ describe('ingestSystem', () => {
       total: null,
       unit: 'uploads',
       systemId: 'shown',
+      uploadId: 'u2',
     });
     shown.open();
     await result('shown');
@@ -182,7 +191,47 @@ describe('ingestSystem', () => {
       .map((event) => Buffer.from(event.userMetadata?.summary?.data ?? []).toString());
     expect(summaries).toEqual(['"upload u1"', '"upload u2"']);
     const phases = (events ?? []).filter((event) => event.upsertWorkflowSearchAttributesEventAttributes);
-    expect(phases).toHaveLength(1);
+    expect(phases).toHaveLength(2);
+  });
+
+  it('closes with what came of it, and names the last upload', async () => {
+    const queue = ['u1', 'u2'];
+    await run({
+      nextUpload: ({ systemId }) => {
+        const [uploadId] = queue;
+        return Promise.resolve(uploadId === undefined ? null : { systemId, uploadId });
+      },
+      ingestUpload: ({ uploadId }) => {
+        queue.shift();
+        return uploadId === 'u1'
+          ? Promise.resolve({ status: 'ingested', rows: { ...NO_ROWS, new: 7, absent: 1 }, reason: null })
+          : Promise.resolve({ status: 'quarantined', rows: NO_ROWS, reason: 'torn' });
+      },
+    });
+    await temporal.client.nudgeIngest(['closing']);
+    await result('closing');
+    expect(await temporal.searchAttributes('ingest/closing')).toEqual({
+      AkoshaPhase: 'done',
+      AkoshaSystemId: 'closing',
+      AkoshaUploadId: 'u2',
+    });
+    expect(await temporal.details('ingest/closing')).toBe(
+      '**done**: uploads: ingested 1, quarantined 1; rows: new 7, absent 1\n- system `closing`\n- upload `u2`',
+    );
+    expect(await temporal.client.progress('ingest/closing')).toMatchObject({ phase: 'done', done: 2 });
+  });
+
+  it('closes with nothing where nothing was queued', async () => {
+    await run({});
+    await temporal.client.nudgeIngest(['nothing']);
+    await result('nothing');
+    expect(await temporal.searchAttributes('ingest/nothing')).toEqual({
+      AkoshaPhase: 'done',
+      AkoshaSystemId: 'nothing',
+    });
+    expect(await temporal.details('ingest/nothing')).toContain(
+      'uploads: ingested 0, quarantined 0; rows: none',
+    );
   });
 
   it('reports a workflow that does not exist', async () => {

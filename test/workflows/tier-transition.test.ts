@@ -130,6 +130,23 @@ describe('tierTransition', () => {
     expect(store.calls.filter((call) => call.startsWith('warm'))).toHaveLength(2);
   });
 
+  it('goes on behind rows that cannot be moved, however many batches hold nothing else', async () => {
+    const store = new CountingStore();
+    store.hot = 35;
+    const move = store.activities.moveToWarm;
+    let batches = 0;
+    store.activities.moveToWarm = async (input) => {
+      const batch = (await move?.(input)) ?? { due: 0, moved: 0 };
+      if (++batches > 3) return batch;
+      return {
+        ...batch,
+        moved: 0,
+        held: [{ reason: 'row_missing', rows: batch.due, example: 'a/conversation/1' }],
+      };
+    };
+    expect((await transition(store)).toWarm).toBe(5);
+  });
+
   it('ends where a plan names rows of which no batch is ever due', async () => {
     const store = new CountingStore();
     store.warm = [partition('phantom', 1, 5)];
@@ -168,7 +185,14 @@ describe('tierTransition', () => {
     });
     seen.open();
     await run.result();
-    expect(await run.progress()).toMatchObject({ phase: 'sweep', tier: null });
+    expect(await run.progress()).toMatchObject({ phase: 'done', tier: 'cold' });
+    expect(await temporal.searchAttributes(run.workflowId)).toEqual({
+      AkoshaPhase: 'done',
+      AkoshaTier: 'cold',
+    });
+    expect(await temporal.details(run.workflowId)).toBe(
+      '**done**: rows: to warm 0, to cold 15; swept: rows 7, tables 2, objects 1\n- tier `cold`',
+    );
   });
 
   it('refuses a time that is none, before it starts and in the workflow', async () => {

@@ -1,9 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { runActivity } from '../../src/activities/run-activity.js';
-import { AkoshaError, type AgentActivities, type UploadRef } from '../../src/contract/index.js';
-import { createNamespace, eventually, failure, gate } from '../support/temporal.js';
+import {
+  AkoshaError,
+  QUERIES,
+  SIGNALS,
+  type AgentActivities,
+  type UploadRef,
+  type WaitingUpload,
+} from '../../src/contract/index.js';
+import { createNamespace, eventually, failure, gate, snapshotOf } from '../support/temporal.js';
 import type { RunningWorkers, TestNamespace, TestWorkers } from '../support/temporal.js';
+
+const waitingUpload = (uploadId: string): WaitingUpload => ({ uploadId, files: 1, bytes: 10 });
 
 /** Agents and store are doubles here, because the tests are about the order of steps and about faults between them. */
 describe('uploadMemory', () => {
@@ -23,7 +32,7 @@ describe('uploadMemory', () => {
   });
   afterAll(() => temporal.close());
 
-  it('delivers what the outbox holds first, then a fresh snapshot, step by step', async () => {
+  it('takes a snapshot, then delivers all that waits, in order and step by step', async () => {
     const calls: string[] = [];
     const note =
       (step: string) =>
@@ -32,19 +41,19 @@ describe('uploadMemory', () => {
         return Promise.resolve();
       };
     const omitted = [{ name: 'graph.duckdb', reason: 'not a database' }];
-    const agent: AgentActivities = {
-      outstandingUploads: () => Promise.resolve(['old-1', 'old-2']),
+    const waiting = [waitingUpload('old')];
+    const agent: Partial<AgentActivities> = {
+      readOutbox: () => Promise.resolve({ uploads: waiting, requested: false }),
       takeSnapshot: async (ref) => {
         await note('snapshot')(ref);
-        return { uploadId: ref.uploadId, files: 2, bytes: 30, rows: {}, omitted };
+        waiting.push(waitingUpload(ref.uploadId));
+        return snapshotOf(ref.uploadId, { files: 2, rows: { entity: 3 }, omitted });
       },
-      uploadFiles: async (ref) => {
-        await note('files')(ref);
-        return { files: ['a', 'b'], bytes: 30 };
+      deliverUpload: async (ref) => {
+        await note('deliver')(ref);
+        return { uploadId: ref.uploadId, method: 'http', files: ['a', 'b'], bytes: 30 };
       },
-      commitUpload: note('manifest'),
-      announceUpload: note('inbox'),
-      closeUpload: note('outbox'),
+      closeUpload: note('close'),
       dropUpload: note('drop'),
     };
     const handOver = async (ref: UploadRef): Promise<{ added: boolean }> => {
@@ -55,19 +64,81 @@ describe('uploadMemory', () => {
     const result = await (await temporal.client.requestSync('ordered')).result();
 
     expect(result).toEqual({
+      status: 'delivered',
       uploadId: expect.stringMatching(/^[0-9A-HJKMNP-TV-Z]{26}$/),
+      method: 'http',
       filesUploaded: ['a', 'b'],
       bytesTransferred: 30,
+      rows: { entity: 3 },
       omitted,
     });
     const delivery = (id: string): string[] =>
-      ['files', 'manifest', 'inbox', 'outbox', 'hand over'].map((step) => `${step} ${id}`);
-    expect(calls).toEqual([
-      ...delivery('old-1'),
-      ...delivery('old-2'),
-      `snapshot ${result.uploadId}`,
-      ...delivery(result.uploadId),
-    ]);
+      ['deliver', 'close', 'hand over'].map((step) => `${step} ${id}`);
+    expect(calls).toEqual([`snapshot ${result.uploadId}`, ...delivery('old'), ...delivery(result.uploadId)]);
+  });
+
+  it('says so where nothing has changed, and sends nothing', async () => {
+    const delivered: string[] = [];
+    await run({
+      agents: {
+        same: {
+          takeSnapshot: () => Promise.resolve(snapshotOf('long-ago', { status: 'unchanged' })),
+          deliverUpload: ({ uploadId }) => {
+            delivered.push(uploadId);
+            return Promise.reject(failure('BadRequest'));
+          },
+        },
+      },
+    });
+    const handle = await temporal.client.requestSync('same');
+    expect(await handle.result()).toMatchObject({
+      status: 'unchanged',
+      uploadId: 'long-ago',
+      method: null,
+      filesUploaded: [],
+      bytesTransferred: 0,
+      rows: { conversation: 1 },
+    });
+    expect(delivered).toEqual([]);
+  });
+
+  it('takes no snapshot where nobody asks, and delivers what waits', async () => {
+    const calls: string[] = [];
+    const waiting = [waitingUpload('one'), waitingUpload('two')];
+    await run({
+      agents: {
+        unasked: {
+          readOutbox: () => Promise.resolve({ uploads: waiting, requested: false }),
+          takeSnapshot: ({ uploadId }) => Promise.resolve(snapshotOf(uploadId)),
+          deliverUpload: ({ uploadId }) => {
+            calls.push(uploadId);
+            return Promise.resolve({ uploadId, method: 'cloud', files: [], bytes: 1 });
+          },
+        },
+      },
+    });
+    await temporal.client.resumeUploads('unasked');
+    const handle = temporal.client.connection.temporal.workflow.getHandle('upload/unasked');
+    expect(await handle.result()).toMatchObject({ status: 'delivered', uploadId: 'two' });
+    expect(calls).toEqual(['one', 'two']);
+  });
+
+  it('takes one for a request that only the outbox knows of', async () => {
+    const snapshots: string[] = [];
+    await run({
+      agents: {
+        noted: {
+          readOutbox: () => Promise.resolve({ uploads: [], requested: true }),
+          takeSnapshot: ({ uploadId }) => {
+            snapshots.push(uploadId);
+            return Promise.resolve(snapshotOf(uploadId));
+          },
+        },
+      },
+    });
+    await temporal.client.resumeUploads('noted');
+    await temporal.client.connection.temporal.workflow.getHandle('upload/noted').result();
+    expect(snapshots).toHaveLength(1);
   });
 
   it.each(['takeSnapshot', 'closeUpload'] as const)(
@@ -88,7 +159,7 @@ describe('uploadMemory', () => {
             takeSnapshot: async (ref) => {
               snapshots.push(ref.uploadId);
               if (step === 'takeSnapshot') await holdFirst(ref);
-              return { uploadId: ref.uploadId, files: 1, bytes: 1, rows: {}, omitted: [] };
+              return snapshotOf(ref.uploadId);
             },
             closeUpload: (ref) => (step === 'closeUpload' ? holdFirst(ref) : Promise.resolve()),
           },
@@ -112,13 +183,13 @@ describe('uploadMemory', () => {
     await run({
       agents: {
         patient: {
-          outstandingUploads: async () => {
+          readOutbox: async () => {
             await asked.opened;
-            return [];
+            return { uploads: [], requested: false };
           },
           takeSnapshot: ({ uploadId }) => {
             snapshots.push(uploadId);
-            return Promise.resolve({ uploadId, files: 1, bytes: 1, rows: {}, omitted: [] });
+            return Promise.resolve(snapshotOf(uploadId));
           },
         },
       },
@@ -135,11 +206,11 @@ describe('uploadMemory', () => {
     await run({
       agents: {
         flaky: {
-          commitUpload: ({ uploadId }) => {
+          deliverUpload: ({ uploadId }) => {
             attempts.push(uploadId);
             return attempts.length < 3
-              ? Promise.reject(failure('ObjectStoreUnavailable'))
-              : Promise.resolve();
+              ? Promise.reject(failure('ObjectStoreUnavailable', 'away', { nextRetryDelay: 100 }))
+              : Promise.resolve({ uploadId, method: 'cloud', files: [], bytes: 0 });
           },
         },
       },
@@ -171,27 +242,50 @@ describe('uploadMemory', () => {
     expect(filesUploaded).toHaveLength(1);
   });
 
-  it('drops an outstanding upload whose id is taken, and goes on', async () => {
-    const dropped: string[] = [];
-    await run({
-      agents: {
-        replaced: {
-          outstandingUploads: () => Promise.resolve(['taken']),
-          commitUpload: ({ uploadId }) =>
-            uploadId === 'taken' ? Promise.reject(failure('UploadReplaced')) : Promise.resolve(),
-          dropUpload: ({ uploadId }) => {
-            dropped.push(uploadId);
-            return Promise.resolve();
+  it.each(['of an earlier snapshot', 'of its own snapshot'])(
+    'drops an upload whose id is taken, %s, and whoever asked gets another',
+    async (which) => {
+      const systemId = `replaced-${which.split(' ')[2]}`;
+      const dropped: unknown[] = [];
+      const snapshots: string[] = [];
+      let taken: string | undefined;
+      await run({
+        agents: {
+          [systemId]: {
+            readOutbox: () =>
+              Promise.resolve({
+                uploads: taken === undefined ? [] : [waitingUpload(taken)],
+                requested: false,
+              }),
+            takeSnapshot: ({ uploadId }) => {
+              snapshots.push(uploadId);
+              if (snapshots.length === 1) taken = which === 'of its own snapshot' ? uploadId : 'earlier';
+              return Promise.resolve(snapshotOf(uploadId));
+            },
+            deliverUpload: ({ uploadId }) =>
+              uploadId === taken
+                ? Promise.reject(failure('UploadReplaced', 'it is taken'))
+                : Promise.resolve({ uploadId, method: 'cloud', files: ['a'], bytes: 1 }),
+            dropUpload: (upload) => {
+              dropped.push(upload);
+              taken = undefined;
+              return Promise.resolve();
+            },
           },
         },
-      },
-    });
-    await (await temporal.client.requestSync('replaced')).result();
-    expect(dropped).toEqual(['taken']);
-  });
+      });
+      const { uploadId } = await (await temporal.client.requestSync(systemId)).result();
+      const own = which === 'of its own snapshot';
+      expect(snapshots).toHaveLength(own ? 2 : 1);
+      expect(uploadId).toBe(snapshots.at(-1));
+      expect(dropped).toEqual([
+        { systemId, uploadId: own ? snapshots[0] : 'earlier', reason: 'it is taken' },
+      ]);
+    },
+  );
 
-  it('stops where it is when it is cancelled, and a later request starts it anew', async () => {
-    const after: string[] = [];
+  it('clears up when it is cancelled, and a later request starts it anew', async () => {
+    const calls: string[] = [];
     const reached = gate();
     let stopped = false;
     let hold = true;
@@ -199,14 +293,18 @@ describe('uploadMemory', () => {
       agents: {
         cancelled: {
           // Through the wrapper, because only heartbeats bring the news.
-          uploadFiles: () =>
+          deliverUpload: ({ uploadId }) =>
             runActivity(async ({ signal }) => {
               reached.open();
               if (hold) await sleep(60_000, undefined, { signal }).finally(() => (stopped = true));
-              return { files: [], bytes: 0 };
+              return { uploadId, method: 'cloud', files: [], bytes: 0 };
             }),
-          commitUpload: ({ uploadId }) => {
-            after.push(uploadId);
+          cancelUploads: ({ uploadId }) => {
+            calls.push(`cancel ${uploadId}`);
+            return Promise.resolve();
+          },
+          closeUpload: ({ uploadId }) => {
+            calls.push(`close ${uploadId}`);
             return Promise.resolve();
           },
         },
@@ -214,14 +312,58 @@ describe('uploadMemory', () => {
     });
     const handle = await temporal.client.requestSync('cancelled');
     await reached.opened;
+    const { uploadId: first } = await handle.progress();
     await handle.cancel();
     await expect(handle.result()).rejects.toMatchObject({ type: 'Cancelled' });
     expect(stopped).toBe(true);
-    expect(after).toEqual([]);
+    expect(calls).toEqual([`cancel ${first ?? ''}`]);
 
     hold = false;
     const { uploadId } = await (await temporal.client.requestSync('cancelled')).result();
-    expect(after).toEqual([uploadId]);
+    expect(calls.slice(1)).toEqual([`close ${uploadId}`]);
+  });
+
+  it('counts the bytes that the transfer reports, and no report that comes after its end', async () => {
+    const reached = gate();
+    const shown = gate();
+    await run({
+      agents: {
+        counted: {
+          deliverUpload: async ({ uploadId }) => {
+            reached.open();
+            await shown.opened;
+            return { uploadId, method: 'cloud', files: ['a'], bytes: 10 };
+          },
+        },
+      },
+    });
+    const handle = await temporal.client.requestSync('counted');
+    await reached.opened;
+    const { uploadId, bytes, totalBytes } = await handle.progress();
+    expect({ bytes, totalBytes }).toEqual({ bytes: 0, totalBytes: 10 });
+    const workflow = temporal.client.connection.temporal.workflow.getHandle('upload/counted');
+    const sent = { uploadId, method: 'cloud', files: 0, bytes: 7, totalBytes: 10 };
+    await workflow.signal(SIGNALS.transferProgress, { ...sent, uploadId: 'another', bytes: 9 });
+    await workflow.signal(SIGNALS.transferProgress, sent);
+    expect(await handle.progress()).toMatchObject({ phase: 'transfer', bytes: 7, totalBytes: 10 });
+    shown.open();
+    await handle.result();
+    expect(await workflow.query(QUERIES.progress)).toMatchObject({
+      phase: 'done',
+      bytes: null,
+      done: 1,
+      total: 1,
+    });
+    const metadata = await workflow.query<object>('__temporal_workflow_metadata');
+    expect(metadata).toMatchObject({
+      currentDetails: expect.stringMatching(
+        /^\*\*done\*\*: upload `\w+` delivered by cloud: 1 files, 10 bytes\n/,
+      ),
+    });
+    const { typedSearchAttributes } = await workflow.describe();
+    expect(typedSearchAttributes.getAll()).toContainEqual(
+      expect.objectContaining({ key: expect.objectContaining({ name: 'AkoshaPhase' }), value: 'done' }),
+    );
   });
 
   it('shows where it is: search attributes, summary, details and progress', async () => {
@@ -230,10 +372,10 @@ describe('uploadMemory', () => {
     await run({
       agents: {
         visible: {
-          uploadFiles: async () => {
+          deliverUpload: async ({ uploadId }) => {
             reached.open();
             await shown.opened;
-            return { files: ['a'], bytes: 10 };
+            return { uploadId, method: 'cloud', files: ['a'], bytes: 10 };
           },
         },
       },
@@ -269,7 +411,10 @@ describe('uploadMemory', () => {
         queryDefinitions: expect.arrayContaining([
           { name: 'progress', description: expect.stringContaining('phase') },
         ]),
-        signalDefinitions: [{ name: 'syncRequested', description: expect.stringContaining('upload') }],
+        signalDefinitions: [
+          { name: 'syncRequested', description: expect.stringContaining('upload') },
+          { name: 'transferProgress', description: expect.stringContaining('transfer') },
+        ],
       },
     });
     const listed = await eventually(async () => {
@@ -292,12 +437,12 @@ describe('uploadMemory', () => {
       settings: { maxCachedWorkflows: 0 },
       agents: {
         uncached: {
-          outstandingUploads: () => Promise.resolve(['old']),
+          readOutbox: () => Promise.resolve({ uploads: [waitingUpload('old')], requested: false }),
           takeSnapshot: async ({ uploadId }) => {
             snapshots.push(uploadId);
             reached.open();
             await asked.opened;
-            return { uploadId, files: 1, bytes: 1, rows: {}, omitted: [] };
+            return snapshotOf(uploadId);
           },
         },
       },
