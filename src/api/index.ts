@@ -1,2 +1,3 @@
+export { toBreakerReply } from './circuit-breakers.js';
 export { startApi, type ApiOptions, type RunningApi } from './server.js';
-export type { ApiServices, CircuitBreakerState, Readiness } from './services.js';
+export type { ApiServices, Readiness } from './services.js';

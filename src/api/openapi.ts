@@ -6,6 +6,7 @@ interface Described {
   method: string;
   url: string;
   summary: string;
+  parameters: Record<string, unknown>[];
   body: z.ZodType | undefined;
   replies: [status: string, schema: z.ZodType][];
 }
@@ -17,11 +18,13 @@ export function openApiRoute(app: App, version: string): void {
   const routes: Described[] = [];
   app.addHook('onRoute', ({ method, url, schema }) => {
     if (method === 'HEAD') return;
-    const { summary = '', body, response } = schema ?? {};
+    const { summary = '', body, response, params, querystring } = schema ?? {};
     routes.push({
       method: String(method).toLowerCase(),
-      url,
+      // A parameter of a path, `:name` to Fastify, is `{name}` here.
+      url: url.replaceAll(/:(\w+)/g, '{$1}'),
       summary,
+      parameters: [...parametersIn('path', params), ...parametersIn('query', querystring)],
       body: body instanceof z.ZodType ? body : undefined,
       replies: Object.entries(response ?? {}).flatMap(([status, reply]: [string, unknown]) =>
         reply instanceof z.ZodType ? [[status.toUpperCase(), reply]] : [],
@@ -37,22 +40,43 @@ function document(routes: readonly Described[], version: string): Record<string,
   return {
     openapi: '3.1.0',
     info: { title: 'Akosha', version },
-    components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
-    security: [{ token: [] }, {}],
+    components: {
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer' },
+        login: { type: 'http', scheme: 'basic', description: 'For browsers: the password is the token.' },
+      },
+    },
+    security: [{ token: [] }, { login: [] }, {}],
     paths,
   };
 }
 
-function operation({ summary, body, replies }: Described): Record<string, unknown> {
+function operation({ summary, parameters, body, replies }: Described): Record<string, unknown> {
   const responses = replies.map(([status, schema]) => [
     status,
     { description: description(status), content: jsonContent(schema, 'output') },
   ]);
   return {
     summary,
-    ...(body === undefined ? {} : { requestBody: { required: true, content: jsonContent(body, 'input') } }),
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined ? {} : { requestBody: requestBody(body) }),
     responses: responses.length === 0 ? { 200: { description: 'Success' } } : Object.fromEntries(responses),
   };
+}
+
+function parametersIn(place: 'path' | 'query', schema: unknown): Record<string, unknown>[] {
+  if (!(schema instanceof z.ZodObject)) return [];
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' });
+  return Object.entries(properties).map(([name, property]) => ({
+    name,
+    in: place,
+    required: required.includes(name),
+    schema: property,
+  }));
+}
+
+function requestBody(body: z.ZodType): Record<string, unknown> {
+  return { required: !body.safeParse(null).success, content: jsonContent(body, 'input') };
 }
 
 function jsonContent(schema: z.ZodType, io: 'input' | 'output'): Record<string, unknown> {

@@ -8,7 +8,6 @@ const element = (id) => document.getElementById(id);
 const results = element('results');
 let running;
 
-element('token').value = sessionStorage.getItem('token') ?? '';
 element('search').addEventListener('submit', (event) => {
   event.preventDefault();
   void search();
@@ -29,11 +28,10 @@ async function search() {
 }
 
 async function ask(signal) {
-  const token = element('token').value.trim();
   const response = await fetch('/api/v1/search', {
     method: 'POST',
     signal,
-    headers: { 'content-type': 'application/json', ...(token === '' ? {} : { authorization: 'Bearer ' + token }) },
+    headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
       query: element('query').value,
       tier: element('tier').value || undefined,
@@ -43,13 +41,8 @@ async function ask(signal) {
     }),
   });
   const body = await response.json();
-  if (response.status === 401) {
-    element('token-row').hidden = false;
-    element('token').focus();
-    throw new Error(token === '' ? 'Enter the token and search again.' : 'The server does not know this token.');
-  }
+  if (response.status === 401) throw new Error('The server takes this login no more: reload the page to log in again.');
   if (!response.ok) throw new Error(body.error.message);
-  if (token !== '') sessionStorage.setItem('token', token);
   return body;
 }
 

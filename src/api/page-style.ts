@@ -6,9 +6,9 @@ body { margin: 0; font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 52rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { margin: 0 0 1rem; font-size: 1.4rem; letter-spacing: .02em; }
 .row { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; margin-bottom: .75rem; }
-.filters, #token-row, #summary, .meta { color: var(--soft); font-size: .875rem; }
+.filters, #summary, .meta { color: var(--soft); font-size: .875rem; }
 input, select, button { font: inherit; padding: .4rem .6rem; border: 1px solid var(--line); border-radius: .4rem; }
-.filters input, .filters select, #token { padding: .2rem .4rem; }
+.filters input, .filters select { padding: .2rem .4rem; }
 #query { flex: 1 1 16rem; }
 button { cursor: pointer; }
 #notice { border-left: 4px solid var(--hot); margin: 1rem 0; padding: .5rem .75rem; background: #c2410c18; white-space: pre-line; }

@@ -31,10 +31,6 @@ export const PAGE = `<!doctype html>
 <label>System <input id="system" size="14" pattern="[A-Za-z0-9_\\-]{1,100}" placeholder="all"></label>
 <label>Project <input id="project" size="14" placeholder="all"></label>
 </div>
-<div class="row" id="token-row" hidden>
-<label>Token <input id="token" type="password" autocomplete="off" size="40"></label>
-<span>This server asks for its API token.</span>
-</div>
 </form>
 <p id="notice" role="status" hidden></p>
 <p id="summary" role="status"></p>
@@ -43,6 +39,19 @@ export const PAGE = `<!doctype html>
 <noscript><p>This page needs JavaScript. The same search: <code>akosha search TEXT</code>.</p></noscript>
 <script>${PAGE_SCRIPT}</script>
 </body>
+</html>
+`;
+
+/** What a browser shows whose user closed the login window. */
+export const LOGIN_PAGE = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Akosha: log in</title>
+<link rel="icon" href="data:,">
+<h1>Akosha</h1>
+<p>This server asks for its token: reload the page, and enter the token (<code>AKOSHA_API_TOKEN</code>) as the password. The user name does
+not matter.</p>
 </html>
 `;
 
@@ -64,6 +73,7 @@ export const PAGE_HEADERS = {
     `frame-ancestors 'none'`,
   ].join('; '),
   'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
+  // Not `no-referrer`: with it a browser may hide from us that a request comes from our own page (`Origin: null`).
+  'referrer-policy': 'same-origin',
   'cache-control': 'no-store',
 } as const;

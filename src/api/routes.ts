@@ -3,9 +3,10 @@ import type { SearchAnswer, SearchRequest } from '../search/index.js';
 import { renderMetrics, type Metrics } from '../telemetry/index.js';
 import type { App } from './app.js';
 import { callerGone } from './caller.js';
+import { toBreakerReply } from './circuit-breakers.js';
 import { PAGE, PAGE_HEADERS } from './page.js';
 import * as schema from './schemas.js';
-import type { ApiServices, CircuitBreakerState } from './services.js';
+import type { ApiServices } from './services.js';
 
 /** `POST /api/v1/search`. A client that hangs up ends its search. */
 export function searchRoute(app: App, services: ApiServices, metrics: Metrics): void {
@@ -58,15 +59,15 @@ export function operationRoutes(app: App, services: ApiServices): void {
     '/api/v1/ingestion/trigger',
     {
       schema: {
-        summary: 'Start the daily ingest now',
+        summary: 'Walk object storage for new uploads now, or join the walk that does',
+        querystring: schema.NoQueryString,
+        body: schema.TriggerBody,
         response: { 202: schema.TriggerReply, ...schema.FAILURES },
       },
     },
-    async (_request, reply) => {
-      const { workflowId, runId } = await services.triggerIngest();
-      return reply
-        .code(202)
-        .send({ workflow_id: workflowId, ...(runId === undefined ? {} : { run_id: runId }) });
+    async (request, reply) => {
+      const { workflowId, runId } = await services.triggerIngest(request.body?.system_id);
+      return reply.code(202).send({ workflow_id: workflowId, run_id: runId });
     },
   );
   app.post(
@@ -94,14 +95,6 @@ export function operationRoutes(app: App, services: ApiServices): void {
     },
     () => ({ circuit_breakers: services.circuitBreakers().map(toBreakerReply) }),
   );
-}
-
-function toBreakerReply({ name, state, failures, lastFailureAt, retryAt }: CircuitBreakerState) {
-  return { name, state, failures, last_failure_at: isoTime(lastFailureAt), retry_at: isoTime(retryAt) };
-}
-
-function isoTime(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
 }
 
 /** What tells about the program. */

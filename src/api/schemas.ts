@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { KINDS, TIERS } from '../contract/index.js';
+import { brokenQueryRule, KINDS, MAX_QUERY_CHARACTERS, TIERS } from '../contract/index.js';
 import { DEFAULT_LIMIT, MAX_LIMIT } from '../search/index.js';
+import { CircuitBreakerReply } from './circuit-breakers.js';
 
 const LIMIT_RULE = `must be a whole number from 1 to ${MAX_LIMIT}`;
 const TIER_RULE = `must be ${TIERS.join(', ')}, or a list of these`;
@@ -13,16 +14,26 @@ const Time = z
 
 const TierName = z.enum(TIERS, { error: TIER_RULE });
 
+export const SystemId = z
+  .string({ error: 'must be a text' })
+  .regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be 1 to 100 letters, digits, "-" and "_"');
+
+const Query = z
+  .string({ error: 'must be a text' })
+  .superRefine((text, context) => {
+    const message = brokenQueryRule(text);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  })
+  .meta({
+    description: 'Any text but a blank one: there is no query language.',
+    minLength: 1,
+    maxLength: MAX_QUERY_CHARACTERS,
+  });
+
 export const SearchBody = z.strictObject({
-  query: z
-    .string({ error: 'must be a text' })
-    .min(1, 'must not be empty')
-    .describe('Any text: there is no query language.'),
+  query: Query,
   limit: z.int({ error: LIMIT_RULE }).min(1, LIMIT_RULE).max(MAX_LIMIT, LIMIT_RULE).default(DEFAULT_LIMIT),
-  system_id: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be 1 to 100 letters, digits, "-" and "_"')
-    .optional(),
+  system_id: SystemId.optional(),
   kind: z.enum(KINDS, { error: `must be one of ${KINDS.join(', ')}` }).optional(),
   project: z.string({ error: 'must be a text' }).optional(),
   since: Time.optional().describe('Own times from this one on.'),
@@ -60,25 +71,35 @@ export const SearchReply = z.object({
   took_ms: z.number(),
 });
 
-export const TriggerReply = z.object({ workflow_id: z.string(), run_id: z.string().optional() });
+/** A request may come without a body, which Fastify hands over as null. */
+export const TriggerBody = z
+  .strictObject({ system_id: SystemId.optional().describe('Look at this system alone; by default at all.') })
+  .nullish();
 
-export const CircuitBreakersReply = z.object({
-  circuit_breakers: z.array(
-    z.object({
-      name: z.string(),
-      state: z.enum(['closed', 'open', 'half_open']),
-      failures: Count.describe('Since the last success.'),
-      last_failure_at: z.string().nullable(),
-      retry_at: z.string().nullable(),
-    }),
-  ),
+/** What would be ignored is refused, so that nobody takes a walk over everything for one over a system. */
+export const NoQueryString = z.strictObject({});
+
+export const TriggerReply = z.object({
+  workflow_id: z.string(),
+  run_id: z
+    .string()
+    .describe('The same as in an earlier reply: its walk is still under way, and was joined.'),
 });
+
+export const CircuitBreakersReply = z.object({ circuit_breakers: z.array(CircuitBreakerReply) });
 
 export const ShutdownReply = z.object({ status: z.literal('shutting_down') });
 
 export const StatusReply = z.record(z.string(), z.unknown());
 
-const TierReply = z.object({ rows: Count, bytes: Count, kinds: z.record(z.enum(KINDS), Count) });
+const TierReply = z.object({
+  rows: Count,
+  bytes: Count.describe(
+    'On disk or in object storage. Of hot and warm the size of their database files with their logs: some kilobytes where they ' +
+      'are empty, and what deleted rows freed is used again but not given back. Of cold the objects that hold a row; 0 where there is none.',
+  ),
+  kinds: z.record(z.enum(KINDS), Count),
+});
 
 export const TiersReply = z.object({ tiers: z.record(z.enum(TIERS), TierReply) });
 

@@ -5,6 +5,8 @@ import type { Logger, Metrics } from '../telemetry/index.js';
 import { createApp, type App } from './app.js';
 import { answerErrors } from './errors.js';
 import { guard } from './guard.js';
+import { mcpRoutes } from './mcp.js';
+import { memoryRoutes } from './memories.js';
 import { observe } from './observe.js';
 import { openApiRoute } from './openapi.js';
 import { operationRoutes, pageRoute, probeRoutes, reportRoutes, searchRoute } from './routes.js';
@@ -53,6 +55,8 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   searchRoute(app, services, metrics);
   operationRoutes(app, services);
   reportRoutes(app, services);
+  memoryRoutes(app, services);
+  mcpRoutes(app, services.acceptRows, version);
   probeRoutes(app, services, metrics, version);
   const bound = await listen(app, host, port);
   return {

@@ -1,19 +1,8 @@
 import type { Tier } from '../contract/index.js';
+import type { CircuitBreakerStatus } from '../runtime/index.js';
 import type { SearchAnswer, SearchRequest } from '../search/index.js';
-import type { TierCounts } from '../store/index.js';
-
-/** A remote system behind a circuit breaker, and whether calls to it go through. */
-export interface CircuitBreakerState {
-  /** Of the remote: `object-store`, `temporal`, … */
-  name: string;
-  state: 'closed' | 'open' | 'half_open';
-  /** Failed calls since the last one that succeeded. */
-  failures: number;
-  /** Milliseconds since 1970; null where none failed yet. */
-  lastFailureAt: number | null;
-  /** When an open one lets the next call through; null in other states. */
-  retryAt: number | null;
-}
+import type { MemoryPage, PageRequest, TierCounts } from '../store/index.js';
+import type { AcceptRows } from './mcp-tools.js';
 
 export interface Readiness {
   ready: boolean;
@@ -24,13 +13,20 @@ export interface Readiness {
 /** What the API serves. Errors of `AkoshaError` reach the client with type and message, others as an internal error. */
 export interface ApiServices {
   search(request: SearchRequest, signal: AbortSignal): Promise<SearchAnswer>;
-  /** Starts the daily ingest, or joins the one that runs. */
-  triggerIngest(): Promise<{ workflowId: string; runId?: string | undefined }>;
-  circuitBreakers(): readonly CircuitBreakerState[];
+  /**
+   * Starts a walk over object storage for uploads that nobody announced, of one system or of all, or joins the one that was triggered
+   * before and still runs. Raises `OrchestratorUnavailable`, soon, where Temporal is away.
+   */
+  triggerIngest(systemId?: string): Promise<{ workflowId: string; runId: string }>;
+  /** Stores memories as an upload; returns once they are promised. Raises what `BatchAcceptor.accept` does. */
+  acceptRows: AcceptRows;
+  circuitBreakers(): readonly CircuitBreakerStatus[];
   /** Begins the shutdown and returns at once. Called after the reply is out. */
   shutdown(): void;
   /** What `akosha status` tells, as JSON. */
   status(): Promise<Readonly<Record<string, unknown>>>;
   tiers(): Promise<Record<Tier, TierCounts>>;
+  /** A page of what a system has; see `MemoryStore.listMemories`. */
+  listMemories(systemId: string, page: PageRequest): Promise<MemoryPage>;
   readiness(): Promise<Readiness>;
 }

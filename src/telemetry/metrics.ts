@@ -28,9 +28,15 @@ export function createMetrics() {
       labelNames: ['status'],
       registers,
     }),
+    skippedNames: new Gauge({
+      name: 'akosha_skipped_names_count',
+      help: 'Names that the last look at a prefix of object storage found to be no upload’s; the log names them.',
+      labelNames: ['prefix'],
+      registers,
+    }),
     ingestedRows: new Counter({
       name: 'akosha_ingested_rows_total',
-      help: 'Rows of ingested uploads, by what became of them: new, changed, unchanged, refused, superseded or absent.',
+      help: 'Rows of ingested uploads, by what became of them: new, changed, unchanged, refused, superseded, absent or deleted.',
       labelNames: ['result'],
       registers,
     }),
@@ -50,6 +56,12 @@ export function createMetrics() {
       name: 'akosha_moved_rows_total',
       help: 'Memories moved between tiers.',
       labelNames: ['from', 'to'],
+      registers,
+    }),
+    heldRows: new Counter({
+      name: 'akosha_held_rows_total',
+      help: 'Memories that a move could not take from their tier, by reason, each time they were tried.',
+      labelNames: ['from', 'reason'],
       registers,
     }),
     swept: new Counter({

@@ -18,6 +18,12 @@ const LEVELS = {
   ERROR: 'error',
 } as const satisfies Record<LogLevel, string>;
 
+/**
+ * What the SDK says of every worker that takes only one kind of task, at each start: all of ours do so on purpose. It has no
+ * option against these lines, and a warning that always comes teaches people not to read warnings.
+ */
+const BY_DESIGN = /^No (workflows|activities|Nexus services) registered, not polling for/;
+
 let installed: Promise<void> | undefined;
 
 /**
@@ -58,7 +64,7 @@ async function install({ log, metricsAddress }: TemporalRuntimeOptions): Promise
 function forward(log: Logger, { level, message, timestampNanos, meta }: LogEntry): void {
   const { error, ...fields } = meta ?? {};
   const at = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
-  log[LEVELS[level]](
+  log[BY_DESIGN.test(message) ? 'debug' : LEVELS[level]](
     { part: 'temporal', at, ...fields, ...(error === undefined ? {} : { err: error }) },
     message,
   );

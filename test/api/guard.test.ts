@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { describe, expect, it } from 'vitest';
+import { AkoshaError } from '../../src/contract/index.js';
 import { serve, type TestApi } from './support.js';
 
 const TOKEN = 'a-token-of-enough-letters';
@@ -26,6 +27,8 @@ describe('with a token', () => {
     ['GET', '/api/v1/status'],
     ['GET', '/api/v1/tiers'],
     ['GET', '/api/v1/openapi.json'],
+    ['POST', '/mcp'],
+    ['GET', '/status'],
     ['GET', '/metrics'],
     ['GET', '/no/such/path'],
     ['PUT', '/health'],
@@ -72,12 +75,72 @@ describe('with a token', () => {
     const headers = { authorization: `Bearer ${TOKEN}`, host: 'akosha.example.org' };
     expect(await statusFor(api, '/metrics', headers)).toBe(200);
   });
+});
 
-  it('gives a browser the page that asks for it', async () => {
-    const response = await (await serve({}, { apiToken: TOKEN })).get('/', { accept: 'text/html,*/*' });
+describe('a browser, with a token', () => {
+  const LOOKS = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+  const login = (password: string, user = 'anybody'): string =>
+    `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+  const search = (api: TestApi, headers: Record<string, string>) =>
+    api.post('/api/v1/search', { query: 'zebra' }, { authorization: login(TOKEN), ...headers });
+  const searching = { search: () => Promise.reject(new AkoshaError('StoreClosed', 'was asked')) };
+
+  it.each(['/', '/metrics', '/no/such/path'])(
+    'that comes to %s is offered its own login window',
+    async (path) => {
+      const response = await (await serve({}, { apiToken: TOKEN })).get(path, LOOKS);
+      expect(response.status).toBe(401);
+      expect(response.headers.get('www-authenticate')).toBe('Basic realm="akosha", charset="UTF-8"');
+      expect(response.headers.get('content-type')).toMatch(/^text\/html/);
+      const page = await response.text();
+      expect(page).toContain('AKOSHA_API_TOKEN');
+      expect(page).not.toContain('<script');
+    },
+  );
+
+  it('gets the page with the token as password, whoever the user', async () => {
+    const api = await serve({}, { apiToken: TOKEN });
+    for (const authorization of [login(TOKEN), login(TOKEN, ''), login(TOKEN).replace('Basic', 'basic')]) {
+      const response = await api.get('/', { ...LOOKS, authorization });
+      expect(response.status).toBe(200);
+      expect(await response.text()).toContain('id="search"');
+    }
+  });
+
+  it.each([
+    ['another password', login(`${TOKEN}x`)],
+    ['the token as user', login('', TOKEN)],
+    ['no colon', `Basic ${Buffer.from(TOKEN).toString('base64')}`],
+    ['an empty login', 'Basic '],
+  ])('is asked again for %s', async (_case, authorization) => {
+    const response = await (await serve({}, { apiToken: TOKEN })).get('/', { ...LOOKS, authorization });
     expect(response.status).toBe(401);
-    expect(response.headers.get('content-type')).toMatch(/^text\/html/);
-    expect(await response.text()).toContain('id="token"');
+    expect(response.headers.get('www-authenticate')).toMatch(/^Basic/);
+  });
+
+  it('searches from the page with its login', async () => {
+    const api = await serve(searching, { apiToken: TOKEN });
+    const { error } = (await (await search(api, { origin: api.url })).json()) as { error: { code: string } };
+    expect(error.code).toBe('StoreClosed');
+  });
+
+  it.each([
+    ['another site', { origin: 'https://example.org' }],
+    ['another port', { origin: 'http://127.0.0.1:1' }],
+    ['nowhere', { origin: 'null' }],
+    ['a site that is not named', {}],
+  ])('does nothing for a page from %s, whose requests it adds its login to', async (_who, headers) => {
+    const api = await serve(searching, { apiToken: TOKEN });
+    const response = await search(api, headers);
+    expect(response.status).toBe(403);
+    expect(await response.json()).toMatchObject({ error: { code: 'Forbidden' } });
+  });
+
+  it('is not interrupted by a login window where a script of the page asks', async () => {
+    const api = await serve({}, { apiToken: TOKEN });
+    const response = await api.post('/api/v1/search', {}, { accept: '*/*', authorization: login('old') });
+    expect(response.status).toBe(401);
+    expect(response.headers.get('www-authenticate')).toMatch(/^Bearer/);
   });
 });
 

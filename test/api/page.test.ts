@@ -21,6 +21,8 @@ describe('the page', () => {
     expect(policy).toContain(`default-src 'none'`);
     expect(policy).not.toContain('unsafe');
     expect(html).not.toMatch(/\son[a-z]+=|javascript:|https?:\/\//);
+    // With `no-referrer` a browser may send `Origin: null`, and the guard would take the page for another site's.
+    expect(response.headers.get('referrer-policy')).toBe('same-origin');
   });
 
   it('has a script that parses and makes no markup of texts', async () => {
@@ -28,6 +30,11 @@ describe('the page', () => {
     const [, script = ''] = /<script>([^]*?)<\/script>/.exec(html) ?? [];
     expect(() => new Script(script)).not.toThrow();
     expect(script).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write/);
+  });
+
+  it('leaves tokens to the browser', async () => {
+    const html = await (await (await serve()).get('/')).text();
+    expect(html).not.toMatch(/Bearer|sessionStorage|localStorage|type="password"/);
   });
 
   it('refers to elements that it has', async () => {

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiServices } from '../../src/api/index.js';
+import { MAX_QUERY_CHARACTERS } from '../../src/contract/index.js';
 import { openSearch, type Search } from '../../src/search/index.js';
 import { AGE, NOW, openTestStore, type TestStore } from '../search/support.js';
 import { serve } from './support.js';
@@ -95,7 +96,14 @@ describe('POST /api/v1/search', () => {
 
   it.each([
     ['no query', {}, 'query', /must be a text/],
-    ['an empty query', { query: '' }, 'query', /must not be empty/],
+    ['an empty query', { query: '' }, 'query', /must not be blank/],
+    ['a blank query', { query: ' \n\u3000' }, 'query', /must not be blank/],
+    [
+      'too long a query',
+      { query: 'x'.repeat(MAX_QUERY_CHARACTERS + 1) },
+      'query',
+      /^must not exceed 400000 characters \(MAX_QUERY_CHARACTERS\), and has 400001$/,
+    ],
     ['a number for a query', { query: 5 }, 'query', /must be a text/],
     ['too high a limit', { query: 'x', limit: 1001 }, 'limit', /from 1 to 1000/],
     ['a limit as text', { query: 'x', limit: '10' }, 'limit', /whole number/],
@@ -145,9 +153,13 @@ describe('POST /api/v1/search', () => {
     });
   });
 
-  it('takes a text of nearly 1 MiB, operators and emoji as a query', async () => {
+  it('takes the longest text allowed, operators and emoji as a query', async () => {
     const api = await serve(services);
-    for (const query of [`${'filler '.repeat(140_000)}zebra`, '"; DROP TABLE x; -- NEAR(', '🙂']) {
+    for (const query of [
+      'zebra '.repeat(MAX_QUERY_CHARACTERS).slice(0, MAX_QUERY_CHARACTERS),
+      '"; DROP TABLE x; -- NEAR(',
+      '🙂',
+    ]) {
       expect((await api.post('/api/v1/search', { query })).status).toBe(200);
     }
   });

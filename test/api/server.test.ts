@@ -1,12 +1,17 @@
 import { request } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { AkoshaError } from '../../src/contract/index.js';
+import { CircuitBreaker } from '../../src/runtime/index.js';
 import { serve } from './support.js';
 
 describe('the operating routes', () => {
-  it('start the daily ingest', async () => {
+  it('start the daily ingest, of all systems', async () => {
+    const asked: (string | undefined)[] = [];
     const api = await serve({
-      triggerIngest: () => Promise.resolve({ workflowId: 'daily-ingest/x', runId: 'r' }),
+      triggerIngest: (systemId) => {
+        asked.push(systemId);
+        return Promise.resolve({ workflowId: 'daily-ingest/x', runId: 'r' });
+      },
     });
     for (const response of [
       await api.post('/api/v1/ingestion/trigger'),
@@ -16,6 +21,23 @@ describe('the operating routes', () => {
       expect(response.status).toBe(202);
       expect(await response.json()).toEqual({ workflow_id: 'daily-ingest/x', run_id: 'r' });
     }
+    expect(asked).toEqual([undefined, undefined, undefined]);
+    await api.post('/api/v1/ingestion/trigger', { system_id: 'laptop-7' });
+    expect(asked.at(-1)).toBe('laptop-7');
+  });
+
+  it.each([
+    ['an unknown field', '', { systemId: 'x' }, 'systemId is not known here'],
+    ['a name that is none', '', { system_id: '../x' }, 'system_id must be 1 to 100 letters'],
+    ['a text', '', '"laptop"', 'the body'],
+    ['a list', '', '[]', 'the body'],
+    ['a field of the query string', '?system_id=laptop', undefined, 'system_id is not known here'],
+  ])('start no ingest for %s', async (_case, query, body, message) => {
+    const response = await (await serve()).post(`/api/v1/ingestion/trigger${query}`, body);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      error: { code: 'BadRequest', message: expect.stringContaining(message) },
+    });
   });
 
   it('shut the program down after the answer is out', async () => {
@@ -32,8 +54,18 @@ describe('the operating routes', () => {
     const tier = { rows: 10, bytes: 4096, kinds };
     const api = await serve({
       circuitBreakers: () => [
-        { name: 'object-store', state: 'open', failures: 5, lastFailureAt: 0, retryAt: 60_000 },
-        { name: 'temporal', state: 'closed', failures: 0, lastFailureAt: null, retryAt: null },
+        {
+          name: 'object-store',
+          state: 'open',
+          failures: 5,
+          lastFailureAt: 1000,
+          lastFailure: 'HTTP 503',
+          openedAt: 1000,
+          retryAt: 61_000,
+          calls: { succeeded: 7, failed: 5, refused: 2 },
+          openings: 1,
+        },
+        new CircuitBreaker({ name: 'temporal' }).status(),
       ],
       status: () => Promise.resolve({ mode: 'normal', pid: 1, ports: { api: 2 } }),
       tiers: () => Promise.resolve({ hot: tier, warm: tier, cold: tier }),
@@ -44,10 +76,22 @@ describe('the operating routes', () => {
           name: 'object-store',
           state: 'open',
           failures: 5,
-          last_failure_at: '1970-01-01T00:00:00.000Z',
-          retry_at: '1970-01-01T00:01:00.000Z',
+          last_failure: 'HTTP 503',
+          last_failure_at: '1970-01-01T00:00:01.000Z',
+          opened_at: '1970-01-01T00:00:01.000Z',
+          retry_at: '1970-01-01T00:01:01.000Z',
+          calls: { succeeded: 7, failed: 5, refused: 2 },
         },
-        { name: 'temporal', state: 'closed', failures: 0, last_failure_at: null, retry_at: null },
+        {
+          name: 'temporal',
+          state: 'closed',
+          failures: 0,
+          last_failure: null,
+          last_failure_at: null,
+          opened_at: null,
+          retry_at: null,
+          calls: { succeeded: 0, failed: 0, refused: 0 },
+        },
       ],
     });
     expect(await (await api.get('/api/v1/status')).json()).toEqual({
@@ -104,13 +148,24 @@ describe('the operating routes', () => {
       'get /api/v1/circuit_breakers',
       'get /api/v1/status',
       'get /api/v1/tiers',
+      'get /api/v1/systems/{system_id}/memories',
+      'post /mcp',
+      'post /mcp/v1',
+      'post /mcp/mcp/v1',
+      'post /tools/call',
+      'post /mcp/tools/call',
+      'get /status',
+      'get /mcp/status',
       'get /health',
       'get /ready',
       'get /metrics',
     ]);
+    expect(paths['/api/v1/ingestion/trigger']).toMatchObject({ post: { requestBody: { required: false } } });
+    expect(JSON.stringify(paths['/api/v1/tiers'])).toMatch(/"bytes":\{[^}]*size of their database files/);
     expect(paths['/api/v1/search']).toMatchObject({
       post: {
         requestBody: {
+          required: true,
           content: { 'application/json': { schema: { required: ['query'], additionalProperties: false } } },
         },
       },

@@ -19,10 +19,12 @@ const notAsked = (): never => {
 const NO_SERVICES: ApiServices = {
   search: notAsked,
   triggerIngest: notAsked,
+  acceptRows: notAsked,
   circuitBreakers: notAsked,
   shutdown: notAsked,
   status: notAsked,
   tiers: notAsked,
+  listMemories: notAsked,
   readiness: notAsked,
 };
 

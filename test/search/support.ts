@@ -6,7 +6,7 @@ import { moveToCold, moveToWarm, planTransition, sweep } from '../../src/mainten
 import { openObjectStore } from '../../src/objects/index.js';
 import { ReaderPool } from '../../src/reader/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../../src/store/index.js';
-import { syncDirectly } from '../../src/upload/index.js';
+import { openHost, syncDirectly } from '../../src/upload/index.js';
 import { makeDatabase } from '../support/databases.js';
 
 /** What ingest and transition take for now. */
@@ -59,8 +59,10 @@ export async function openTestStore(): Promise<TestStore> {
     async ingest(systemId, memories) {
       const database = join(folder, `${systemId}-${++uploads}.duckdb`);
       await makeDatabase(database, ...sourceSql(memories));
-      const host = { systemId, dataDir: join(folder, systemId), databases: [database], uploads: objects };
-      await syncDirectly({ ...host, reader, timeZone: 'UTC', now: clock }, { uploadId: `upload-${uploads}` });
+      const place = { systemId, dataDir: join(folder, systemId), databases: [database], uploads: objects };
+      const host = openHost({ ...place, reader, timeZone: 'UTC', now: clock });
+      await syncDirectly(host, { uploadId: `upload-${uploads}` });
+      host.close();
       const context = { store, uploads: objects, reader, scratch, clock };
       const { added } = await walkUploads(context, () => undefined);
       for (const ref of added) await ingestUpload(context, ref);

@@ -4,10 +4,12 @@ import { createMetrics, observeProcess, renderMetrics } from '../../src/telemetr
 const NAMES = [
   'akosha_ingestion_backlog_count',
   'akosha_ingested_uploads_total',
+  'akosha_skipped_names_count',
   'akosha_ingested_rows_total',
   'akosha_ingest_duration_seconds',
   'akosha_tier_rows',
   'akosha_moved_rows_total',
+  'akosha_held_rows_total',
   'akosha_swept_total',
   'akosha_search_duration_seconds',
   'akosha_search_partial_total',

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 
 const DOOR = fileURLToPath(new URL('../../dist/telemetry/index.js', import.meta.url));
 
@@ -40,6 +40,19 @@ describe('installTemporalRuntime', () => {
       }),
     );
     expect(stderr).not.toContain('too quiet');
+  });
+
+  it('does not warn of workers that take one kind of task, which ours do on purpose, and still warns of others', async () => {
+    const { stderr } = await run(`
+      await installTemporalRuntime({ log: createLog({ level: 'info', format: 'json' }) });
+      const { Runtime, NativeConnection, Worker } = await import('@temporalio/worker');
+      const connection = await NativeConnection.connect({ address: ${JSON.stringify(inject('temporal').address)} });
+      const worker = await Worker.create({ connection, taskQueue: 'one-kind', activities: { nothing: async () => {} } });
+      await worker.runUntil(async () => Runtime.instance().logger.warn('No luck today'));
+      await connection.close();`);
+    expect(stderr).toContain('Worker state changed');
+    expect(stderr).toContain('No luck today');
+    expect(stderr).not.toContain('registered');
   });
 
   it('leaves signals to the program', async () => {
