@@ -20,6 +20,22 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'agent', summary: 'run the agent of this host', load: () => import('./commands/agent.js') },
   { name: 'sync', summary: "upload this host's memories", load: () => import('./commands/sync.js') },
+  { name: 'mcp', summary: 'let an MCP client ask for uploads', load: () => import('./commands/mcp.js') },
+  {
+    name: 'restore',
+    summary: 'write the memories of a system back as databases',
+    load: () => import('./commands/restore.js'),
+  },
+  {
+    name: 'session-end',
+    summary: 'note that a session has ended, and return at once',
+    load: () => import('./commands/session-end.js'),
+  },
+  {
+    name: 'hooks',
+    summary: 'have Claude Code call session-end, or not any more',
+    load: () => import('./commands/hooks.js'),
+  },
   {
     name: 'status',
     summary: 'what runs, where, and how it is doing',

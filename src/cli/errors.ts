@@ -11,11 +11,22 @@ export function exitCodeOf(error: unknown): number {
     : EXIT.failed;
 }
 
+export interface ReportOptions {
+  json: boolean;
+  /** The command that tells how it should have been called. */
+  help?: string;
+}
+
 /** Text for people on stderr; with `--json` an object on stdout, so that a caller reads one stream. */
-export function reportError(error: unknown, json: boolean): void {
+export function reportError(error: unknown, { json, help }: ReportOptions): void {
   const code = isAkoshaError(error) ? error.type : 'InternalError';
-  if (json)
-    console.log(JSON.stringify({ success: false, error: { code, message: messageOf(error) } }, null, 2));
-  else console.error(`akosha: ${messageOf(error)}`);
-  if (code === 'InternalError' && error instanceof Error && !json) console.error(error.stack);
+  const message = messageOf(error);
+  if (json) {
+    const body = { code, message, ...(help === undefined ? {} : { help }) };
+    console.log(JSON.stringify({ success: false, error: body }, null, 2));
+    return;
+  }
+  console.error(`akosha: ${message}`);
+  if (help !== undefined) console.error(`see ${help}`);
+  if (code === 'InternalError' && error instanceof Error) console.error(error.stack);
 }

@@ -31,6 +31,31 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
+/** An answer's fields for a table, in words: a line for each, and for each item of a list of objects. */
+export function describeFields(answer: Readonly<Record<string, unknown>>): string[][] {
+  return Object.entries(answer).flatMap(([name, value]) => {
+    const lines = Array.isArray(value) && value.some(isObject) ? value.map(words) : [words(value)];
+    return lines.map((line, i) => [i === 0 ? label(name) : '', line]);
+  });
+}
+
+function words(value: unknown): string {
+  if (value === null || value === undefined || value === '') return '-';
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (Array.isArray(value)) return value.map(words).join(', ') || 'none';
+  if (!isObject(value)) return typeof value === 'string' ? value : JSON.stringify(value);
+  const fields = Object.entries(value).map(([name, field]) => `${label(name)} ${words(field)}`);
+  return fields.join(', ') || 'none';
+}
+
+function label(name: string): string {
+  return name.replaceAll('_', ' ');
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 export function bytes(count: number): string {

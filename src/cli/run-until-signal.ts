@@ -1,9 +1,11 @@
+import { constants } from 'node:os';
 import { AkoshaError } from '../contract/index.js';
 import { runAll } from '../runtime/index.js';
 
 /**
- * Keeps a process running until SIGTERM, SIGINT or `stopNow`, then stops it in order. A second signal ends it at once: whoever sends one
- * does not want to wait, and nothing is lost by it.
+ * Keeps a process running until SIGTERM, SIGINT or `stopNow`, then stops it in order. A second signal ends it without waiting for
+ * that: whoever sends one does not want to wait, and nothing is lost by it. What would outlive the process, `onForce` ends before;
+ * a third signal does not wait for that either.
  */
 export class RunUntilSignal {
   #signals = 0;
@@ -12,12 +14,21 @@ export class RunUntilSignal {
     this.#stop = resolve;
   });
 
-  constructor() {
+  constructor(private readonly onForce: () => Promise<void> = () => Promise.resolve()) {
     for (const name of ['SIGTERM', 'SIGINT'] as const) {
       process.on(name, () => {
-        if (++this.#signals > 1) process.exit(128 + (name === 'SIGINT' ? 2 : 15));
-        this.#stop();
+        this.#signals++;
+        if (this.#signals === 1) this.#stop();
+        else void this.#force(128 + constants.signals[name]);
       });
+    }
+  }
+
+  async #force(exitCode: number): Promise<void> {
+    try {
+      if (this.#signals === 2) await this.onForce();
+    } finally {
+      process.exit(exitCode);
     }
   }
 
@@ -31,7 +42,7 @@ export class RunUntilSignal {
   }
 
   /** Waits, then runs the steps in order, each also where one before it failed. */
-  async thenStop(steps: readonly (() => Promise<void>)[]): Promise<void> {
+  async thenStop(steps: readonly (() => Promise<void> | void)[]): Promise<void> {
     await this.#stopped;
     await runAll(steps);
   }

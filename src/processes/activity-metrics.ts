@@ -1,28 +1,37 @@
 import type { StoreActivities } from '../contract/index.js';
-import type { Logger, Metrics } from '../telemetry/index.js';
+import type { IngestEvents } from '../ingest/index.js';
+import type { Metrics } from '../telemetry/index.js';
 
-/** Counts what the store's activities did, and tells of uploads that wait for a person. Attempts that failed changed nothing and are Temporal's to count. */
-export function withMetrics(activities: StoreActivities, metrics: Metrics, log: Logger): StoreActivities {
+/** Counts what ingest tells of besides results: a quarantine counts once, whoever comes to it and however often it is told. */
+export function ingestEvents(metrics: Metrics): IngestEvents {
+  return {
+    quarantined: () => metrics.ingestedUploads.inc({ status: 'quarantined' }),
+    skipped: (prefix, names) => metrics.skippedNames.set({ prefix }, names),
+  };
+}
+
+/** Counts what the store's activities did. Attempts that failed changed nothing and are Temporal's to count. */
+export function withMetrics(activities: StoreActivities, metrics: Metrics): StoreActivities {
   return {
     ...activities,
     ingestUpload: async (ref) => {
       const stop = metrics.ingestDuration.startTimer();
       const summary = await activities.ingestUpload(ref);
       stop();
-      metrics.ingestedUploads.inc({ status: summary.status });
-      if (summary.status === 'quarantined')
-        log.warn({ ...ref, reason: summary.reason }, 'upload quarantined');
+      if (summary.status === 'ingested') metrics.ingestedUploads.inc({ status: 'ingested' });
       for (const [result, n] of counts(summary.rows)) metrics.ingestedRows.inc({ result }, n);
       return summary;
     },
     moveToWarm: async (input) => {
       const batch = await activities.moveToWarm(input);
       metrics.movedRows.inc({ from: 'hot', to: 'warm' }, batch.moved);
+      for (const { reason, rows } of batch.held ?? []) metrics.heldRows.inc({ from: 'hot', reason }, rows);
       return batch;
     },
     moveToCold: async (input) => {
       const batch = await activities.moveToCold(input);
       metrics.movedRows.inc({ from: 'warm', to: 'cold' }, batch.moved);
+      for (const { reason, rows } of batch.held ?? []) metrics.heldRows.inc({ from: 'warm', reason }, rows);
       return batch;
     },
     sweep: async () => {

@@ -1,43 +1,99 @@
 import type { Settings } from '../config/index.js';
+import type { SystemId } from '../contract/index.js';
 import { openObjectStore } from '../objects/index.js';
 import { ReaderPool } from '../reader/index.js';
-import { resolveSystemId, type HostContext, type UploadLog } from '../upload/index.js';
+import type { CircuitBreakers } from '../runtime/index.js';
+import {
+  openHost,
+  resolveSystemId,
+  type HostContext,
+  type MethodSettings,
+  type UploadLog,
+} from '../upload/index.js';
+import { checkPatterns, readerOptions } from './reader-options.js';
 
 export interface AgentParts {
   host: HostContext;
   close(): Promise<void>;
 }
 
+export interface AgentPartsOptions {
+  /** What a snapshot takes for now. */
+  now: () => number;
+  log?: UploadLog | undefined;
+  /** By default as the settings say. */
+  systemId?: SystemId | undefined;
+  /** Those of the process. */
+  breakers?: CircuitBreakers | undefined;
+}
+
 /** One: a host uploads one database after the other, and its other programs come first. */
 const READERS = 1;
+
+const KIB = 1024;
 
 /** What a host's side works with. Loads nothing that only the server needs. */
 export async function openAgentParts(
   settings: Settings,
-  now: () => number,
-  log?: UploadLog,
+  { now, log, systemId: known, breakers }: AgentPartsOptions,
 ): Promise<AgentParts> {
-  const systemId = await resolveSystemId(settings.systemId, settings.dataDir);
-  const uploads = await openObjectStore(settings.objectStore);
-  const reader = new ReaderPool({
-    size: READERS,
-    memoryLimitMb: settings.readerMemoryMb,
-    jobTimeoutMs: settings.readerTimeoutSeconds * 1000,
+  await checkPatterns(settings);
+  const systemId = known ?? (await resolveSystemId(settings.systemId, settings.dataDir));
+  const uploads = await openObjectStore(settings.objectStore, {
+    name: 'object-store',
+    partSizeMb: settings.chunkSizeMb,
+    ...(breakers === undefined ? {} : { breakers }),
+    ...(settings.uploadKbPerSecond === 0 ? {} : { bytesPerSecond: settings.uploadKbPerSecond * KIB }),
+  });
+  const reader = new ReaderPool({ size: READERS, ...readerOptions(settings) });
+  const host = openHost({
+    systemId,
+    dataDir: settings.dataDir,
+    databases: settings.databases,
+    uploads,
+    reader,
+    snapshot: {
+      exclude: {
+        projects: settings.excludeProjects,
+        kinds: settings.excludeKinds,
+        categories: settings.excludeCategories,
+        patterns: settings.excludePatterns,
+      },
+      compression: settings.enableCompression ? 'gzip' : 'none',
+      compressionLevel: settings.compressionLevel,
+    },
+    timeZone: settings.timeZone,
+    now,
+    deduplicate: settings.enableDeduplication,
+    uploadTimeoutMs: settings.uploadTimeoutSeconds * 1000,
+    outboxDiskBytes: settings.outboxDiskMb * KIB * KIB,
+    methods: { ...methodSettings(settings), breakers },
+    rules: {
+      forceMethod: settings.forceMethod,
+      enableFallback: settings.enableFallback,
+      maxRetries: settings.maxRetries,
+      retryBackoffMs: settings.retryBackoffSeconds * 1000,
+    },
+    ...(log === undefined ? {} : { log }),
   });
   return {
-    host: {
-      systemId,
-      dataDir: settings.dataDir,
-      databases: settings.databases,
-      uploads,
-      reader,
-      timeZone: settings.timeZone,
-      now,
-      ...(log === undefined ? {} : { log }),
-    },
+    host,
     close: async () => {
+      host.close();
       await reader.close();
       await uploads.close();
     },
+  };
+}
+
+/** What the methods of delivery take from the settings. */
+export function methodSettings(settings: Settings): MethodSettings {
+  const { objectStoreGiven, serverUrl, serverToken, uploadTimeoutSeconds } = settings;
+  return {
+    objectStoreGiven,
+    http:
+      serverUrl === undefined
+        ? undefined
+        : { url: serverUrl, token: serverToken, timeoutMs: uploadTimeoutSeconds * 1000 },
   };
 }

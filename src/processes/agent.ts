@@ -1,13 +1,17 @@
-import { createAgentActivities } from '../activities/agent.js';
 import { clockFrom, type Settings } from '../config/index.js';
 import type { Logger } from '../telemetry/index.js';
-import { createAgentWorker } from '../workers/agent.js';
-import { openAgentParts } from './agent-parts.js';
-import { keepWorking, type KeepWorkingOptions } from '../workers/index.js';
+import { runAll, takeLock, type CircuitBreakers } from '../runtime/index.js';
+import { agentLockFile, detachedAgentLockFile } from '../runtime/lock-owner.js';
+import { keepFlushing, type Orchestrator } from '../upload/index.js';
+import type { KeepWorkingOptions } from '../workers/index.js';
+import { createBreakers } from './breakers.js';
+import { openAgentParts, type AgentParts } from './agent-parts.js';
+
+export { createBreakers };
 
 export interface AgentProcess {
   readonly systemId: string;
-  /** Whether it takes work from Temporal. */
+  /** Whether it does what it is for: takes work from Temporal, or, where it is set to do without, uploads by itself. */
   readonly working: boolean;
   /** Finishes what is under way or hands it back, and closes everything. */
   stop(): Promise<void>;
@@ -18,18 +22,78 @@ export interface ProcessOptions {
   log: Logger;
   connectionOptions: KeepWorkingOptions['connectionOptions'];
   namespace: string;
+  /** Of the whole process, where it is more than an agent or a server alone. */
+  breakers?: CircuitBreakers | undefined;
 }
 
-/** The agent of this host: takes its system's uploads from Temporal. */
-export async function startAgent({
-  settings,
-  log,
-  connectionOptions,
-  namespace,
-}: ProcessOptions): Promise<AgentProcess> {
-  const parts = await openAgentParts(settings, clockFrom(settings), log);
-  const { systemId } = parts.host;
+export interface AgentOptions extends ProcessOptions {
+  /** Started by a session's end: it makes way for one that lasts. */
+  detached?: boolean;
+}
+
+/**
+ * The agent of this host: carries out what is asked of its outbox, through Temporal while that is at hand, and takes its system's upload
+ * steps from there. With `temporal` set to off it does all by itself, and does not even load what that needs.
+ * Raises `StoreLocked` where another one runs on the same data folder.
+ */
+export async function startAgent(options: AgentOptions): Promise<AgentProcess> {
+  const { dataDir } = options.settings;
+  const unlock = await takeLock(
+    options.detached === true ? detachedAgentLockFile(dataDir) : agentLockFile(dataDir),
+  );
+  try {
+    return await startLocked(options, unlock);
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}
+
+async function startLocked(options: ProcessOptions, unlock: () => Promise<void>): Promise<AgentProcess> {
+  const { settings, log, breakers = createBreakers(log) } = options;
+  const parts = await openAgentParts(settings, { now: clockFrom(settings), log, breakers });
+  const { host } = parts;
   const stopping = new AbortController();
+  const temporal =
+    settings.temporal === 'off' ? undefined : await joinTemporal(parts, options, stopping.signal);
+  const flushing = keepFlushing({ host, orchestrator: temporal?.orchestrator }, stopping.signal);
+  return {
+    systemId: host.systemId,
+    get working() {
+      return temporal?.orchestrator.working ?? true;
+    },
+    stop: async () => {
+      stopping.abort();
+      await runAll([
+        () => Promise.all([flushing, temporal?.ended()]).then(() => undefined),
+        () => parts.close(),
+        unlock,
+      ]);
+    },
+  };
+}
+
+interface TemporalSide {
+  orchestrator: Orchestrator;
+  /** After the signal: when the worker has drained. Raises where it did not. */
+  ended(): Promise<void>;
+}
+
+async function joinTemporal(
+  { host }: AgentParts,
+  { settings, log, connectionOptions, namespace }: ProcessOptions,
+  signal: AbortSignal,
+): Promise<TemporalSide> {
+  const { systemId } = host;
+  const [{ createAgentActivities }, { createAgentWorker }, { keepWorking }, { createAkoshaClient }] =
+    await Promise.all([
+      import('../activities/agent.js'),
+      import('../workers/agent.js'),
+      import('../workers/index.js'),
+      import('../client/index.js'),
+    ]);
+  const identity = `akosha-agent-${systemId}@${process.pid}`;
+  const client = createAkoshaClient({ connectionOptions, namespace, identity });
   let working = false;
   const work = keepWorking(
     {
@@ -40,28 +104,30 @@ export async function startAgent({
         await createAgentWorker({
           connection,
           namespace,
-          identity: `akosha-agent-${systemId}@${process.pid}`,
+          identity,
           systemId,
-          activities: createAgentActivities({ host: parts.host }),
+          activities: createAgentActivities({ host }),
           shutdownGraceMs: settings.shutdownGraceSeconds * 1000,
           shutdownForceMs: settings.shutdownForceSeconds * 1000,
         }),
       ],
       onWorking: (now) => (working = now),
     },
-    stopping.signal,
+    signal,
   );
   return {
-    systemId,
-    get working() {
-      return working;
+    orchestrator: {
+      get working() {
+        return working;
+      },
+      requestSync: async () => void (await client.requestSync(systemId)),
+      resumeUploads: () => client.resumeUploads(systemId),
     },
-    stop: async () => {
-      stopping.abort();
+    ended: async () => {
       try {
         await work;
       } finally {
-        await parts.close();
+        await client.close();
       }
     },
   };

@@ -1,8 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { temporalConnection, type Settings } from '../config/index.js';
 import { AkoshaError } from '../contract/index.js';
-import { findRunning } from '../runtime/index.js';
-import { ensureS3, ensureTemporal, type RunningServer } from '../servers/index.js';
+import { endProcess, findRunning, isRunning } from '../runtime/index.js';
+import {
+  ensureS3,
+  ensureTemporal,
+  recordedServers,
+  type RunningServer,
+  type ServerRecord,
+} from '../servers/index.js';
 import type { Logger } from '../telemetry/index.js';
 import { localS3Access, localS3Url, useLocalS3Credentials } from './local-s3.js';
 
@@ -16,6 +22,13 @@ export interface LocalServers {
   stop(): Promise<void>;
 }
 
+export interface LocalServerOptions {
+  s3: boolean;
+  log: Logger;
+  /** From when on a server that dies stays dead. */
+  signal: AbortSignal;
+}
+
 /** A dead server is noticed within this time; looking costs one system call. */
 const WATCH_MS = 500;
 
@@ -25,7 +38,7 @@ const WATCH_MS = 500;
  */
 export async function startLocalServers(
   settings: Settings,
-  { s3, log }: { s3: boolean; log: Logger },
+  { s3, log, signal }: LocalServerOptions,
 ): Promise<LocalServers> {
   const running = await findRunning(settings.dataDir);
   if (running !== undefined) {
@@ -34,7 +47,7 @@ export async function startLocalServers(
       `process ${running.pid} runs on ${settings.dataDir} already: stop it, or set AKOSHA_DATA_DIR to another folder`,
     );
   }
-  const watch = new Watch(log);
+  const watch = new Watch(log, signal);
   try {
     const temporal = temporalConnection(settings).configured
       ? undefined
@@ -51,6 +64,34 @@ export async function startLocalServers(
   } catch (error) {
     await watch.stop();
     throw error;
+  }
+}
+
+/**
+ * For a forced end, which is not to take the 15 s of an orderly one. A killed server loses nothing that it acknowledged, as after
+ * every sudden end of the program.
+ */
+const FORCED_GRACE_MS = 2_000;
+
+/** After a kill a process is gone in milliseconds, unless the system holds it. */
+const FORCED_LIMIT_MS = 5_000;
+
+/** The servers that run for this folder, those that are just being started among them. */
+export function runningLocalServers(dataDir: string): ServerRecord[] {
+  return recordedServers(dataDir).filter(isRunning);
+}
+
+/**
+ * Ends them within 5 s and returns those that the system does not let go. Only for the
+ * holder of the folder's lock, after its `signal` was raised.
+ */
+export async function endLocalServers(dataDir: string): Promise<ServerRecord[]> {
+  const limit = Date.now() + FORCED_LIMIT_MS;
+  for (;;) {
+    const running = runningLocalServers(dataDir);
+    if (running.length === 0 || Date.now() >= limit) return running;
+    const ended = Promise.all(running.map((server) => endProcess(server, FORCED_GRACE_MS)));
+    await Promise.race([ended, sleep(limit - Date.now())]);
   }
 }
 
@@ -81,7 +122,12 @@ class Watch {
   readonly #stopping = new AbortController();
   readonly #watched: { current: RunningServer; done: Promise<void> }[] = [];
 
-  constructor(private readonly log: Logger) {}
+  constructor(
+    private readonly log: Logger,
+    signal: AbortSignal,
+  ) {
+    signal.addEventListener('abort', () => this.#stopping.abort(), { once: true });
+  }
 
   async add(start: Start): Promise<RunningServer> {
     const entry = { current: await start(undefined), done: Promise.resolve() };

@@ -2,39 +2,16 @@ import { isAkoshaError } from '../contract/index.js';
 import type { ObjectStore } from '../objects/index.js';
 import type { Metrics } from '../telemetry/index.js';
 
-/** How calls to a remote have gone lately. */
-export class RemoteHealth {
-  failures = 0;
-  lastFailureAt: number | null = null;
-
-  constructor(readonly name: string) {}
-
-  succeeded(): void {
-    this.failures = 0;
-  }
-
-  failed(): void {
-    this.failures++;
-    this.lastFailureAt = Date.now();
-  }
-}
-
-/** The same store, with its calls counted: errors by type, listings by page, and failures in a row that are the store's own. */
-export function observed(store: ObjectStore, health: RemoteHealth, metrics: Metrics): ObjectStore {
-  const settle = (error?: unknown): void => {
+/** The same store, with its calls counted: errors by type, and listings by page. */
+export function observed(store: ObjectStore, metrics: Metrics): ObjectStore {
+  const count = (error: unknown): void => {
     if (isAkoshaError(error)) metrics.objectErrors.inc({ type: error.type });
-    // A missing key is an answer; only silence and refusal say something of the store.
-    if (isAkoshaError(error, 'ObjectStoreUnavailable') || isAkoshaError(error, 'ObjectStoreRefused'))
-      health.failed();
-    else if (!isAkoshaError(error, 'Cancelled')) health.succeeded();
   };
   const call = async <T>(run: () => Promise<T>): Promise<T> => {
     try {
-      const result = await run();
-      settle();
-      return result;
+      return await run();
     } catch (error) {
-      settle(error);
+      count(error);
       throw error;
     }
   };
@@ -44,9 +21,8 @@ export function observed(store: ObjectStore, health: RemoteHealth, metrics: Metr
         metrics.objectListRequests.inc();
         yield page;
       }
-      settle();
     } catch (error) {
-      settle(error);
+      count(error);
       throw error;
     }
   };
@@ -54,6 +30,7 @@ export function observed(store: ObjectStore, health: RemoteHealth, metrics: Metr
     url: store.url,
     put: (...args) => call(() => store.put(...args)),
     putFile: (...args) => call(() => store.putFile(...args)),
+    abortStaleUploads: (...args) => call(() => store.abortStaleUploads(...args)),
     get: (...args) => call(() => store.get(...args)),
     getFile: (...args) => call(() => store.getFile(...args)),
     head: (...args) => call(() => store.head(...args)),

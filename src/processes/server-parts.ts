@@ -5,12 +5,15 @@ import type { IngestContext } from '../ingest/index.js';
 import type { MaintenanceContext } from '../maintenance/index.js';
 import { openObjectStore, type ObjectStore } from '../objects/index.js';
 import { ReaderPool } from '../reader/index.js';
-import { runAll } from '../runtime/index.js';
+import { runAll, type CircuitBreakers } from '../runtime/index.js';
 import { openSearch, type Search } from '../search/index.js';
 import { findModel } from '../servers/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../store/index.js';
-import type { Logger, Metrics } from '../telemetry/index.js';
-import { observed, RemoteHealth } from './observed-store.js';
+import { observeCircuitBreakers, type Logger, type Metrics } from '../telemetry/index.js';
+import { ingestEvents } from './activity-metrics.js';
+import { createBreakers } from './breakers.js';
+import { observed } from './observed-store.js';
+import { readerOptions } from './reader-options.js';
 
 /** Everything of a server that does not need Temporal. */
 export interface ServerParts {
@@ -21,8 +24,8 @@ export interface ServerParts {
   search: Search;
   ingest: IngestContext;
   maintenance: MaintenanceContext;
-  /** Of the object stores: one, or two where the archive is a place of its own. */
-  health: RemoteHealth[];
+  /** Of every remote that is called, as soon as it is known: a store that is a folder is none. */
+  breakers: CircuitBreakers;
   /** The setting's clock. */
   clock: () => number;
   /** In the reverse order of opening; the store is checkpointed first. A closer that fails holds up none after it. */
@@ -36,13 +39,11 @@ export async function openServerParts(
   settings: Settings,
   log: Logger,
   metrics: Metrics,
+  breakers = createBreakers(log),
 ): Promise<ServerParts> {
-  const health: RemoteHealth[] = [];
-  const openRemote = async (name: string, url: string): Promise<ObjectStore> => {
-    const remote = new RemoteHealth(name);
-    health.push(remote);
-    return observed(await openObjectStore(url), remote, metrics);
-  };
+  observeCircuitBreakers(metrics, () => breakers.statuses());
+  const openRemote = async (name: string, url: string): Promise<ObjectStore> =>
+    observed(await openObjectStore(url, { name, breakers }), metrics);
   const closers: (() => Promise<void>)[] = [];
   const opened = <T extends { close: () => Promise<void> }>(part: T): T => {
     closers.unshift(() => part.close());
@@ -54,13 +55,7 @@ export async function openServerParts(
       settings.archiveStore === settings.objectStore
         ? uploads
         : opened(await openRemote('archive-store', settings.archiveStore));
-    const reader = opened(
-      new ReaderPool({
-        size: settings.readerProcesses,
-        memoryLimitMb: settings.readerMemoryMb,
-        jobTimeoutMs: settings.readerTimeoutSeconds * 1000,
-      }),
-    );
+    const reader = opened(new ReaderPool({ size: settings.readerProcesses, ...readerOptions(settings) }));
     const openedAt = Date.now();
     const store = opened(await openStore(settings, archive, reader));
     const scratch = await emptyScratch(settings.dataDir, openedAt);
@@ -81,9 +76,18 @@ export async function openServerParts(
       archive,
       reader,
       search,
-      health,
+      breakers,
       clock,
-      ingest: { store, uploads, reader, scratch, clock, log },
+      ingest: {
+        store,
+        uploads,
+        reader,
+        scratch,
+        clock,
+        mirrorSystems: settings.mirrorSystems,
+        log,
+        events: ingestEvents(metrics),
+      },
       maintenance: {
         store,
         archive,
@@ -91,6 +95,7 @@ export async function openServerParts(
         batchRows: settings.moveBatchRows,
         longestMs: (settings.longestRequestSeconds + settings.longestSearchSeconds) * 1000,
         now: Date.now,
+        log,
       },
       close: () => runAll([() => store.checkpoint(), ...closers]),
     };
@@ -114,7 +119,7 @@ function openStore(settings: Settings, archive: ObjectStore, reader: ReaderPool)
     memoryMb: settings.storeMemoryMb,
     coldCacheBytes: settings.coldCacheMb * MIB,
     leaseMs: settings.operationLeaseSeconds * 1000,
-    hashFile: (file) => reader.hashFile(file),
+    hashFile: (file, options) => reader.hashFile(file, options),
     now: Date.now,
   });
 }

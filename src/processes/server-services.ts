@@ -1,7 +1,9 @@
-import type { ApiServices, CircuitBreakerState } from '../api/index.js';
+import { toBreakerReply, type ApiServices } from '../api/index.js';
 import type { AkoshaClient } from '../client/index.js';
 import type { Settings } from '../config/index.js';
-import { TIERS } from '../contract/index.js';
+import { AkoshaError, isAkoshaError, TIERS } from '../contract/index.js';
+import { ingestStatus } from './ingest-status.js';
+import type { BatchAcceptor } from '../ingest/index.js';
 import type { ServerParts } from './server-parts.js';
 
 export interface ServerState {
@@ -15,6 +17,7 @@ export interface ServiceInputs {
   version: string;
   parts: ServerParts;
   client: AkoshaClient;
+  acceptor: BatchAcceptor;
   state: ServerState;
   onShutdown: () => void;
   describe: () => Record<string, unknown>;
@@ -22,14 +25,16 @@ export interface ServiceInputs {
 
 /** What the API serves, over the parts of a running server. */
 export function serverServices(inputs: ServiceInputs): ApiServices {
-  const { parts, client, state } = inputs;
+  const { parts, state } = inputs;
   return {
     search: (request, signal) => parts.search.search(request, signal),
-    triggerIngest: () => client.runDailyIngest({ wait: false }),
-    circuitBreakers: () => parts.health.map(breakerOf),
+    triggerIngest: (systemId) => triggerIngest(inputs, systemId),
+    acceptRows: (source, rows) => inputs.acceptor.accept(source, rows),
+    circuitBreakers: () => parts.breakers.statuses(),
     shutdown: inputs.onShutdown,
     status: () => describeServer(inputs),
     tiers: () => parts.store.countTiers(),
+    listMemories: (systemId, page) => parts.store.listMemories(systemId, page),
     readiness: () =>
       Promise.resolve({
         ready: isReady(inputs),
@@ -42,14 +47,34 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
   };
 }
 
+/** A Temporal at hand answers in milliseconds; whoever triggers an ingest is to learn at once that there is none. */
+const REACHABLE_MS = 1_000;
+
+/**
+ * Asks first whether Temporal is there: a start would be tried again for 10 s. Workers that are not connected say that it is
+ * away; workers that are do not say the opposite, because they keep polling one that went silent.
+ */
+async function triggerIngest({ client, state }: ServiceInputs, systemId: string | undefined) {
+  if (!state.working || !(await client.isReachable(REACHABLE_MS))) throw temporalAway(client);
+  try {
+    return await client.triggerIngest(systemId);
+  } catch (error) {
+    throw isAkoshaError(error, 'OrchestratorUnavailable') ? temporalAway(client, error) : error;
+  }
+}
+
+/** In words for whoever operates this server; what Temporal's client has to say is its cause. */
+function temporalAway({ connection: { address, namespace } }: AkoshaClient, cause?: unknown): AkoshaError {
+  return new AkoshaError(
+    'OrchestratorUnavailable',
+    `this server is not connected to Temporal (${address}, namespace ${namespace}): start it, or set TEMPORAL_ADDRESS to where it is`,
+    { cause, details: { address, namespace } },
+  );
+}
+
 /** A store that lost a part does not mend itself: whoever watches readiness is to restart the process. */
 function isReady({ parts, state }: ServiceInputs): boolean {
   return state.working && !state.stopping && parts.store.failure() === undefined;
-}
-
-/** No call is held back: the state tells that calls go through, the counts how they have gone. */
-function breakerOf({ name, failures, lastFailureAt }: ServerParts['health'][number]): CircuitBreakerState {
-  return { name, state: 'closed', failures, lastFailureAt, retryAt: null };
 }
 
 async function describeServer(inputs: ServiceInputs): Promise<Record<string, unknown>> {
@@ -67,7 +92,9 @@ async function describeServer(inputs: ServiceInputs): Promise<Record<string, unk
     archive_store: parts.archive.url,
     clock: settings.clock,
     uploads: await parts.store.countUploads(),
+    ...(await ingestStatus(parts.store)),
     rows: Object.fromEntries(TIERS.map((tier) => [tier, tiers[tier].rows])),
+    circuit_breakers: parts.breakers.statuses().map(toBreakerReply),
     ...describe(),
   };
 }

@@ -3,11 +3,13 @@ import { startApi, type RunningApi } from '../api/index.js';
 import { createAkoshaClient, type AkoshaClient } from '../client/index.js';
 import { requireServable } from '../config/index.js';
 import { TIERS } from '../contract/index.js';
+import type { BatchAcceptor } from '../ingest/index.js';
 import { runAll } from '../runtime/index.js';
 import { reconcileSchedules } from '../schedules/index.js';
 import { observeProcess, type Metrics } from '../telemetry/index.js';
 import { withMetrics } from './activity-metrics.js';
 import type { ProcessOptions } from './agent.js';
+import { createBatchAcceptor } from './batch-acceptor.js';
 import { runInboxPoll } from './inbox-poll.js';
 import { keepWorking } from '../workers/index.js';
 import { createServerWorkers } from '../workers/server.js';
@@ -36,13 +38,14 @@ export interface ServerProcessOptions extends ProcessOptions {
 export async function startServer(options: ServerProcessOptions): Promise<ServerProcess> {
   const { settings, log, metrics, namespace, connectionOptions } = options;
   requireServable(settings);
-  const parts = await openServerParts(settings, log, metrics);
+  const parts = await openServerParts(settings, log, metrics, options.breakers);
   observeProcess(metrics);
   const client = createAkoshaClient({
     connectionOptions,
     namespace,
     identity: `akosha-server@${process.pid}`,
   });
+  const acceptor = createBatchAcceptor(parts, client, options);
   const state: ServerState = { working: false, stopping: false };
   const stopping = new AbortController();
   const work = runServerWorkers(options, parts, client, state, stopping.signal);
@@ -56,7 +59,7 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
       version: options.version,
       log,
       metrics,
-      services: serverServices({ ...options, parts, client, state }),
+      services: serverServices({ ...options, parts, client, acceptor, state }),
     });
   } catch (error) {
     stopping.abort();
@@ -67,22 +70,33 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
     );
     throw error;
   }
-  return { api, stop: () => stop(api, { parts, client, state, stopping, running: [work, poll] }) };
+  return { api, stop: () => stop(api, { parts, client, acceptor, state, stopping, running: [work, poll] }) };
 }
 
 interface Running {
   parts: ServerParts;
   client: AkoshaClient;
+  acceptor: BatchAcceptor;
   state: ServerState;
   stopping: AbortController;
   running: Promise<void>[];
 }
 
 /** Not ready first, so that nobody sends more; the store last, since everything else uses it. */
-async function stop(api: RunningApi, { parts, client, state, stopping, running }: Running): Promise<void> {
+async function stop(
+  api: RunningApi,
+  { parts, client, acceptor, state, stopping, running }: Running,
+): Promise<void> {
   state.stopping = true;
   stopping.abort();
-  await runAll([() => drained(running), () => api.close(), () => client.close(), () => parts.close()]);
+  await runAll([
+    () => drained(running),
+    () => api.close(),
+    // A client that was hung up on will ask again; what it sent is stored whole or not at all.
+    () => acceptor.close(),
+    () => client.close(),
+    () => parts.close(),
+  ]);
 }
 
 /** Waits for all of them, also where one fails: each uses the store, which is closed next. */
@@ -120,7 +134,7 @@ function runServerWorkers(
           connection,
           namespace,
           identity: `akosha-server@${process.pid}`,
-          activities: withMetrics(activities, metrics, log),
+          activities: withMetrics(activities, metrics),
           ingestConcurrency: settings.ingestConcurrency,
           shutdownGraceMs: settings.shutdownGraceSeconds * 1000,
           shutdownForceMs: settings.shutdownForceSeconds * 1000,

@@ -1,14 +1,30 @@
-import { mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { runningServer, type OnServerStart, type RunningServer } from './launch.js';
 import type { ServerName } from './packages.js';
-import { adoptOrEnd, folderIdentity, removeRecord, writeRecord, type ServerRecord } from './record.js';
+import {
+  adoptOrEnd,
+  folderIdentity,
+  readRecords,
+  removeRecord,
+  writeRecord,
+  type ServerRecord,
+} from './record.js';
 import { checkS3, removeSockets, startS3Server, type S3ServerOptions } from './s3-server.js';
 import { checkTemporal, startTemporalServer, type TemporalServerOptions } from './temporal-server.js';
 
 /** The file in the data folder that says which servers the program started. */
 export function serverRecordFile(dataFolder: string): string {
   return join(dataFolder, 'run', 'servers.json');
+}
+
+/** The servers that were started for this data folder, running or not. A copy of a folder brings the records of that one along. */
+export function recordedServers(dataFolder: string): ServerRecord[] {
+  if (!existsSync(dataFolder)) return [];
+  const here = folderIdentity(realpathSync(dataFolder));
+  return readRecords(serverRecordFile(here.path)).filter(
+    ({ folder }) => folder.path === here.path || folder.id === here.id,
+  );
 }
 
 export type EnsureTemporalOptions = Omit<TemporalServerOptions, 'detached' | 'onStart'>;

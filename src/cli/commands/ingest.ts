@@ -30,7 +30,7 @@ async function run({ wait, json, ...options }: Options): Promise<void> {
   const settings = settingsOf(options);
   const client = await openClient(settings);
   try {
-    const started = await client.runDailyIngest({ wait: wait === true });
+    const started = await (wait === true ? client.runDailyIngest({ wait }) : client.triggerIngest());
     if (wait !== true) {
       print(
         { workflow_id: started.workflowId, status: 'started' },
@@ -74,7 +74,7 @@ function render(answer: {
     `looked at ${answer.uploads_seen} uploads; ${answer.uploads_found} were new, and nothing waits in the queue`,
   ];
   if (answer.uploads_quarantined !== null && answer.uploads_quarantined > 0) {
-    lines.push(`${answer.uploads_quarantined} in quarantine: each receipt.json says why`);
+    lines.push(`${answer.uploads_quarantined} in quarantine: \`akosha status\` says why`);
   }
   return lines.join('\n');
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { KINDS, TIERS } from '../../contract/index.js';
+import { AkoshaError, brokenQueryRule, KINDS, TIERS } from '../../contract/index.js';
 import { ApiClient } from '../api-client.js';
 import { positiveNumber, print, withJson } from '../output.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
@@ -54,11 +54,15 @@ Examples:
 }
 
 async function run(words: readonly string[], options: Options): Promise<void> {
+  const query = words.join(' ');
+  // As the server would; but what is wrong with the call must not wait for one to run.
+  const rule = brokenQueryRule(query);
+  if (rule !== undefined) throw new AkoshaError('BadRequest', `query ${rule}`);
   const api = await ApiClient.open(settingsOf(options));
   const answer = await api.post(
     '/api/v1/search',
     {
-      query: words.join(' '),
+      query,
       limit: options.limit,
       system_id: options.system,
       kind: options.kind,

@@ -26,6 +26,9 @@ export function define(command: Command): void {
   withJson(withSettings(command)).addHelpText(
     'after',
     `
+Size is what a tier takes: of hot and warm their database files, which take some kilobytes where they are empty and keep what deleted rows
+freed for new ones; of cold its objects.
+
 Examples:
   akosha tiers                                     what each tier holds
   akosha tiers run --wait                          move everything that is due, now

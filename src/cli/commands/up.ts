@@ -4,9 +4,15 @@ import { removeRunRecord, runAll, takeLock, writeRunRecord } from '../../runtime
 import { createMetrics, type Logger } from '../../telemetry/index.js';
 import { requireServable, type Settings } from '../../config/index.js';
 import { messageOf } from '../../contract/index.js';
-import { startAgent, type AgentProcess } from '../../processes/agent.js';
-import { startLocalServers, type LocalServers } from '../../processes/local.js';
+import { createBreakers, startAgent, type AgentProcess } from '../../processes/agent.js';
+import {
+  endLocalServers,
+  runningLocalServers,
+  startLocalServers,
+  type LocalServers,
+} from '../../processes/local.js';
 import { startServer, type ServerProcess } from '../../processes/server.js';
+import { SERVER_PROGRAMS, type ServerRecord } from '../../servers/index.js';
 import { beginProcess, processOptions } from '../processes.js';
 import { RunUntilSignal } from '../run-until-signal.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
@@ -39,10 +45,15 @@ async function run(options: Options): Promise<void> {
   requireServable(given);
   // Before anything is started: of two starts on one folder the second must not touch what the first runs.
   const steps: (() => Promise<void>)[] = [await takeLock(path.join(given.dataDir, 'run', 'up.lock'))];
-  const until = new RunUntilSignal();
+  const forced = new AbortController();
+  const until = new RunUntilSignal(() => endNow(given.dataDir, forced));
   try {
     const log = await beginProcess(given);
-    const servers = await startLocalServers(given, { s3: options.s3 === true, log });
+    const servers = await startLocalServers(given, {
+      s3: options.s3 === true,
+      log,
+      signal: forced.signal,
+    });
     steps.unshift(() => servers.stop());
     until.throwIfStopped();
     await startAll({ ...given, ...servers.settings }, servers, {
@@ -60,6 +71,20 @@ async function run(options: Options): Promise<void> {
   await until.thenStop(steps);
 }
 
+/** The servers run on in process groups of their own when this process ends, so they are ended first. */
+async function endNow(dataDir: string, forced: AbortController): Promise<void> {
+  forced.abort();
+  const names = runningLocalServers(dataDir).map(nameOf);
+  if (names.length > 0)
+    console.error(`akosha: ending ${names.join(' and ')} first; with a third signal they are left running`);
+  for (const server of await endLocalServers(dataDir))
+    console.error(`akosha: ${nameOf(server)} does not end: \`kill -9 ${server.pid}\` may`);
+}
+
+function nameOf({ name, pid }: ServerRecord): string {
+  return `${SERVER_PROGRAMS[name].title} (process ${pid})`;
+}
+
 interface Running {
   log: Logger;
   until: RunUntilSignal;
@@ -73,7 +98,8 @@ async function startAll(
   servers: LocalServers,
   { log, until, steps, json }: Running,
 ): Promise<void> {
-  const where = processOptions(settings, log, servers.temporalAddress);
+  const breakers = createBreakers(log);
+  const where = { ...processOptions(settings, log, servers.temporalAddress), breakers };
   const agent = await startAgent(where);
   steps.unshift(() => agent.stop());
   until.throwIfStopped();

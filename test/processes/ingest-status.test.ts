@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NO_ROWS, type UploadRef } from '../../src/contract/index.js';
+import { ingestUpload, pollInbox, walkUploads, type IngestContext } from '../../src/ingest/index.js';
+import { ingestEvents, withMetrics } from '../../src/processes/activity-metrics.js';
+import { ingestStatus } from '../../src/processes/ingest-status.js';
+import { createMetrics, renderMetrics } from '../../src/telemetry/index.js';
+import { openIngestWorld, originalId, putOriginal, type IngestWorld } from '../ingest/support.js';
+import { IDLE_STORE } from '../support/temporal.js';
+
+let world: IngestWorld;
+
+beforeAll(async () => {
+  world = await openIngestWorld();
+});
+afterAll(() => world.close());
+
+const broken = { 'notes.duckdb': Buffer.from('no database') };
+
+/** Walks, and ingests what was found through the activity as the server runs it. */
+async function ingestAll(context: IngestContext, metrics = createMetrics()): Promise<UploadRef[]> {
+  const { added } = await walkUploads(context, () => undefined);
+  const { ingestUpload: activity } = withMetrics(
+    { ...IDLE_STORE, ingestUpload: (ref) => ingestUpload(context, ref) },
+    metrics,
+  );
+  for (const ref of added) await activity(ref);
+  return added;
+}
+
+describe('what a server tells of its ingest', () => {
+  it('is nothing at first', async () => {
+    expect(await ingestStatus(world.store)).toEqual({ quarantined: [], renamed_systems: [] });
+  });
+
+  it('is what waits for a person, and the names of systems that are not their ids', async () => {
+    for (const systemId of ['laptop', 'laptop.local']) {
+      await putOriginal(world.uploads, { systemId, uploadId: originalId() }, broken);
+      await ingestAll(world.context);
+    }
+    const entry = {
+      upload_id: expect.stringMatching(/^20261122_/),
+      reason: expect.stringContaining('notes.duckdb is not a DuckDB file'),
+      since: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+    };
+    const status = await ingestStatus(world.store);
+    expect(status).toEqual({
+      quarantined: expect.arrayContaining([
+        { system_id: 'x--laptop_2Elocal', label: 'laptop.local', ...entry },
+        { system_id: 'laptop', ...entry },
+      ]),
+      renamed_systems: [{ system_id: 'x--laptop_2Elocal', label: 'laptop.local' }],
+    });
+    expect(JSON.parse(JSON.stringify(status))).toEqual(status);
+  });
+});
+
+describe('the metrics of ingest', () => {
+  it('count each quarantine once, a bad manifest like a bad file, and names that are skipped', async () => {
+    const metrics = createMetrics();
+    const context = { ...world.context, events: ingestEvents(metrics) };
+    const bad = { systemId: 'counted', uploadId: originalId() };
+    await putOriginal(world.uploads, bad, broken);
+    await world.uploads.put('systems/counted/uploads/20261122_120000_x/manifest.json', '{"files": 7}');
+    await world.uploads.put('inbox/stray', '');
+    const refs = await ingestAll(context, metrics);
+    expect(refs).toHaveLength(2);
+    // Told again, as an attempt whose answer was lost.
+    expect(await ingestUpload(context, bad)).toMatchObject({ status: 'quarantined', rows: NO_ROWS });
+    await pollInbox(context);
+    const { body } = await renderMetrics(metrics);
+    expect(body).toContain('akosha_ingested_uploads_total{status="quarantined"} 2\n');
+    expect(body).not.toContain('status="ingested"');
+    expect(body).toContain('akosha_skipped_names_count{prefix="inbox/"} 1\n');
+    expect(body).toContain('akosha_skipped_names_count{prefix="systems/"} 0\n');
+  });
+});
