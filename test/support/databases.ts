@@ -7,6 +7,11 @@ export const SAMPLES = fileURLToPath(new URL('../../samples/session-buddy', impo
   '',
 );
 
+/** The same, written by DuckDB 2.0.0. */
+export const SAMPLES_OF_DUCKDB_2 = fileURLToPath(
+  new URL('../../samples/session-buddy-duckdb-2', import.meta.url),
+).replace(/\/$/, '');
+
 /** Runs `work` on a DuckDB, by default one in memory, and closes it: a file is checkpointed then. */
 export async function withDuckDB<T>(
   work: (connection: DuckDBConnection) => Promise<T>,

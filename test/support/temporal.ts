@@ -8,12 +8,14 @@ import {
   ERROR_TYPES,
   NO_ROWS,
   type AgentActivities,
+  type SnapshotSummary,
   type ErrorType,
   type StoreActivities,
 } from '../../src/contract/index.js';
 import { createAgentWorker } from '../../src/workers/agent.js';
 import { connectWorkers, runWorkers } from '../../src/workers/index.js';
 import { createServerWorkers, type ServerWorkerSettings } from '../../src/workers/server.js';
+import { eventually } from './eventually.js';
 
 // Faults that tests inject would fill the report.
 Runtime.install({ logger: new DefaultLogger('ERROR') });
@@ -24,6 +26,10 @@ export interface TestNamespace {
   namespace: string;
   client: AkoshaClient;
   connection: NativeConnection;
+  /** Of a workflow's last run, or the given one. */
+  searchAttributes(workflowId: string, runId?: string): Promise<Record<string, unknown>>;
+  /** What the workflow's page shows. Answered by a worker, also once it is closed. */
+  details(workflowId: string): Promise<string | undefined>;
   /** Starts the server's workers, and those of the named agents. */
   runWorkers(options: TestWorkers): Promise<RunningWorkers>;
   close(): Promise<void>;
@@ -65,6 +71,18 @@ export async function createNamespace(address: string): Promise<TestNamespace> {
     namespace,
     client,
     connection,
+    searchAttributes: async (workflowId, runId) => {
+      const run = await client.connection.temporal.workflow.getHandle(workflowId, runId).describe();
+      const ours = run.typedSearchAttributes.getAll().filter(({ key }) => key.name.startsWith('Akosha'));
+      return Object.fromEntries(ours.map(({ key, value }): [string, unknown] => [key.name, value]));
+    },
+    details: async (workflowId) => {
+      const { workflow } = client.connection.temporal;
+      const metadata = await workflow
+        .getHandle(workflowId)
+        .query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+      return metadata.currentDetails;
+    },
     runWorkers: (options) => runTestWorkers(connection, namespace, options),
     close: async () => {
       await connection.close();
@@ -116,28 +134,29 @@ export const IDLE_STORE: StoreActivities = {
 
 /** A double that uploads one file at once and has nothing outstanding. */
 export const WILLING_AGENT: AgentActivities = {
-  outstandingUploads: () => Promise.resolve([]),
-  takeSnapshot: ({ uploadId }) =>
-    Promise.resolve({ uploadId, files: 1, bytes: 10, rows: { conversation: 1 }, omitted: [] }),
-  uploadFiles: ({ uploadId }) => Promise.resolve({ files: [`${uploadId}/a.duckdb.gz`], bytes: 10 }),
-  commitUpload: () => Promise.resolve(),
-  announceUpload: () => Promise.resolve(),
+  readOutbox: () => Promise.resolve({ uploads: [], requested: false }),
+  takeSnapshot: ({ uploadId }) => Promise.resolve(snapshotOf(uploadId)),
+  deliverUpload: ({ uploadId }) =>
+    Promise.resolve({ uploadId, method: 'cloud', files: ['a.duckdb'], bytes: 10 }),
   closeUpload: () => Promise.resolve(),
   dropUpload: () => Promise.resolve(),
+  cancelUploads: () => Promise.resolve(),
 };
 
-/** Tries again until it succeeds; raises the last error once the time is up. */
-export async function eventually<T>(work: () => Promise<T>, withinMs = 10_000): Promise<T> {
-  const deadline = Date.now() + withinMs;
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await sleep(100);
-    }
-  }
+/** What a snapshot of one small database comes to. */
+export function snapshotOf(uploadId: string, changes: Partial<SnapshotSummary> = {}): SnapshotSummary {
+  return {
+    status: 'prepared',
+    uploadId,
+    files: 1,
+    bytes: 10,
+    rows: { conversation: 1 },
+    omitted: [],
+    ...changes,
+  };
 }
+
+export { eventually };
 
 /** A promise that the test settles. */
 export function gate(): { opened: Promise<void>; open: () => void } {
@@ -147,8 +166,13 @@ export function gate(): { opened: Promise<void>; open: () => void } {
 }
 
 /** An error as an activity of ours raises it. */
-export function failure(type: ErrorType, message = 'injected'): ApplicationFailure {
+export function failure(
+  type: ErrorType,
+  message = 'injected',
+  more: { nextRetryDelay?: number } = {},
+): ApplicationFailure {
   return ApplicationFailure.create({
+    ...more,
     type,
     message,
     nonRetryable: ERROR_TYPES[type].permanent,
