@@ -1,6 +1,11 @@
 import type { ObjectStore } from '../objects/index.js';
 import type { MemoryStore } from '../store/index.js';
 
+/** A pino logger fits. */
+export interface MaintenanceLog {
+  warn(details: Record<string, unknown>, message: string): void;
+}
+
 /** What maintenance works with. */
 export interface MaintenanceContext {
   store: MemoryStore;
@@ -14,4 +19,6 @@ export interface MaintenanceContext {
   longestMs: number;
   /** The system's clock, milliseconds since 1970. */
   now: () => number;
+  /** Told of rows that cannot be moved. */
+  log?: MaintenanceLog;
 }

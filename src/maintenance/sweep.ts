@@ -1,5 +1,6 @@
 import { COLD_PREFIX, JOURNAL_PREFIX } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
+import { throwIfAborted } from '../objects/index.js';
 import type { SweptCounts } from '../store/index.js';
 import type { MaintenanceContext } from './context.js';
 
@@ -11,25 +12,30 @@ import type { MaintenanceContext } from './context.js';
 export async function sweep(context: MaintenanceContext, signal?: AbortSignal): Promise<SweptCounts> {
   await context.store.closeExpiredOperations();
   const unnamedBefore = context.now() - context.longestMs;
-  const swept = await context.store.sweepRows({ unnamedBefore });
+  const swept = await context.store.sweepRows({ unnamedBefore }, signal);
   for (const prefix of [JOURNAL_PREFIX, COLD_PREFIX]) {
     for await (const page of context.archive.list(prefix, signal === undefined ? {} : { signal })) {
       const names = page.objects.map(({ key }) => key);
       const chosen = await context.store.chooseObjects(names, { unnamedBefore });
       if (chosen.length === 0) continue;
+      throwIfAborted(signal, 'sweep of objects');
       await context.archive.delete(chosen);
       failPoint('sweep.after-objects');
       await context.store.forgetObjects(chosen);
       swept.objects += chosen.length;
     }
   }
-  await forgetVanished(context);
+  await forgetVanished(context, signal);
   return swept;
 }
 
 /** A sweep that died between deleting an object and saying so left it on record; no listing shows it any more. */
-async function forgetVanished({ store, archive }: MaintenanceContext): Promise<void> {
+async function forgetVanished(
+  { store, archive }: MaintenanceContext,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   for (const name of await store.unnamedObjects()) {
+    throwIfAborted(signal, 'sweep of objects');
     if ((await archive.head(name)) === undefined) await store.forgetObjects([name]);
   }
 }

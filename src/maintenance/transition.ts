@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { coldKey } from '../contract/index.js';
+import { coldKey, type BatchSummary } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
-import type { ColdOperation, ColdPartitionDue, WrittenObject } from '../store/index.js';
+import type { ColdOperation, ColdPartitionDue, MoveOutcome, WrittenObject } from '../store/index.js';
 import type { MaintenanceContext } from './context.js';
 
 export interface TransitionPlan {
@@ -25,12 +25,16 @@ export async function planTransition(
   return { ...due, partitions: await context.store.coldPartitionsDue(input.asOf, input.all) };
 }
 
-/** Moves one batch from hot to warm: copy, verify, commit. Returns the rows moved; 0 where none is due. */
+/**
+ * Moves one batch from hot to warm: copy, verify, commit. Returns the rows moved; 0 where none is due. Raises `Cancelled` once
+ * the signal is raised: nothing has moved then, and what was copied is swept.
+ */
 export async function moveToWarm(
   context: MaintenanceContext,
   asOf: number,
-): Promise<{ due: number; moved: number }> {
-  const operation = await context.store.openMove(asOf, context.batchRows);
+  signal?: AbortSignal,
+): Promise<BatchSummary> {
+  const operation = await context.store.openMove(asOf, context.batchRows, signal);
   if (operation === undefined) return { due: 0, moved: 0 };
   try {
     failPoint('move.after-open');
@@ -38,46 +42,57 @@ export async function moveToWarm(
     failPoint('move.after-insert');
     await operation.verifyCopies();
     failPoint('move.before-commit');
-    const moved = await operation.commit();
+    const outcome = await operation.commit();
     failPoint('move.after-commit');
-    return { due: operation.rows, moved };
+    return summarize(context, operation.rows, outcome);
   } finally {
     await operation.close();
   }
 }
 
-/** Moves one batch of a system and month from warm to a cold object: write, read back and verify, commit. */
+/** The same with one batch of a system and month, from warm to a cold object: write, read back and verify, commit. */
 export async function moveToCold(
   context: MaintenanceContext,
   asOf: number,
   partition: ColdPartitionDue,
-): Promise<{ due: number; moved: number }> {
+  signal?: AbortSignal,
+): Promise<BatchSummary> {
   const scratch = await mkdtemp(path.join(context.scratch, 'cold-'));
   try {
-    const operation = await context.store.openCold(asOf, partition, context.batchRows);
+    const operation = await context.store.openCold(asOf, partition, context.batchRows, signal);
     return operation === undefined
       ? { due: 0, moved: 0 }
-      : await moveBatchToCold(operation, partition, scratch);
+      : await moveBatchToCold(context, operation, partition, scratch);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
 async function moveBatchToCold(
+  context: MaintenanceContext,
   operation: ColdOperation,
   partition: ColdPartitionDue,
   scratch: string,
-): Promise<{ due: number; moved: number }> {
+): Promise<BatchSummary> {
   try {
     failPoint('cold.after-open');
-    const object = await writeColdObject(operation, partition, scratch);
+    const object = operation.found === 0 ? undefined : await writeColdObject(operation, partition, scratch);
     failPoint('cold.before-commit');
-    const moved = await operation.commit(object);
+    const outcome = await operation.commit(object);
     failPoint('cold.after-commit');
-    return { due: operation.rows, moved };
+    return summarize(context, operation.rows, outcome);
   } finally {
     await operation.close();
   }
+}
+
+function summarize({ log }: MaintenanceContext, due: number, { moved, held }: MoveOutcome): BatchSummary {
+  if (held.length === 0) return { due, moved };
+  log?.warn(
+    { due, moved, held },
+    'rows that cannot be moved stay where they are; they are tried again in a day',
+  );
+  return { due, moved, held };
 }
 
 async function writeColdObject(

@@ -133,6 +133,19 @@ describe('the cache of cold objects', () => {
     expect(fixture.downloads).toEqual([second.name]);
   });
 
+  it('leaves the modification time of what it hands out alone, by which DuckDB knows that a file is the same', async () => {
+    const fixture = await Fixture.create(10 * BYTES);
+    const [object] = await fixture.objects(1);
+    if (object === undefined) expect.fail();
+    const modified = (): Promise<number> =>
+      fixture.cache.use([object], async ([file = '']) => (await stat(file)).mtimeMs);
+    // The first use downloads it.
+    await modified();
+    const first = await modified();
+    await sleep(10);
+    expect(await modified()).toBe(first);
+  });
+
   it('without room keeps nothing but what is in use', async () => {
     const fixture = await Fixture.create(0);
     const [object, other] = await fixture.objects(2);

@@ -83,8 +83,8 @@ export class ColdCache {
     const found: { file: string; bytes: number; usedAt: number }[] = [];
     for (const name of await readdir(this.#options.folder)) {
       const file = path.join(this.#options.folder, name);
-      const { size, mtimeMs } = await stat(file);
-      if (CACHED.test(name)) found.push({ file, bytes: size, usedAt: mtimeMs });
+      const { size, atimeMs } = await stat(file);
+      if (CACHED.test(name)) found.push({ file, bytes: size, usedAt: atimeMs });
       else await rm(file, { recursive: true, force: true });
     }
     for (const { file, bytes } of found.sort((a, b) => a.usedAt - b.usedAt)) this.#touch(file, bytes);
@@ -104,9 +104,8 @@ export class ColdCache {
     await this.#removing.get(file);
     const found = await stat(file).catch(() => undefined);
     if (found?.size === object.bytes) {
-      // The order of use survives a restart.
-      const now = new Date();
-      await utimes(file, now, now);
+      // The order of use survives a restart. Only the time of access: DuckDB forgets what it keeps of a file that was modified.
+      await utimes(file, new Date(), found.mtime);
     } else {
       await this.#inTurn(() => this.#download(object, file));
     }

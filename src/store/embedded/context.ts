@@ -6,6 +6,12 @@ import type { ColdCache } from './cold-cache.js';
 import { OperationLatch } from './latch.js';
 import type { TierDatabase } from './tiers/tier-database.js';
 
+/** SHA-256 of a file, taken off the main thread. */
+export type HashFile = (
+  path: string,
+  options?: { signal: AbortSignal },
+) => Promise<{ bytes: number; sha256: string }>;
+
 /** What the parts of the embedded engine share. */
 export class EngineContext {
   readonly latch = new OperationLatch();
@@ -17,7 +23,7 @@ export class EngineContext {
     readonly cold: ColdCache,
     readonly archive: ObjectStore,
     readonly policy: TierPolicy,
-    readonly hashFile: (path: string) => Promise<{ bytes: number; sha256: string }>,
+    readonly hashFile: HashFile,
     readonly leaseMs: number,
     /** The system's clock, never the fixed one: leases and grace are about real time. */
     readonly now: () => number,

@@ -7,8 +7,9 @@ import type { MemoryStore, TierCounts, TierPolicy } from '../store.js';
 import { Catalog } from './catalog/catalog.js';
 import { IDS_PER_EPOCH } from './catalog/schema.js';
 import { ColdCache } from './cold-cache.js';
-import { EngineContext } from './context.js';
+import { EngineContext, type HashFile } from './context.js';
 import { openIngest } from './ingest-operation.js';
+import { listMemories } from './list-memories.js';
 import { openCold, openMove } from './move-operations.js';
 import { fetchMemories, searchVectors, searchWords } from './search.js';
 import { closeExpired, sweepRows } from './sweep.js';
@@ -24,8 +25,7 @@ export interface EmbeddedStoreOptions {
   coldCacheBytes: number;
   /** How long an operation may take before it counts as dead, in milliseconds. */
   leaseMs: number;
-  /** SHA-256 of a file, taken off the main thread. */
-  hashFile: (path: string) => Promise<{ bytes: number; sha256: string }>;
+  hashFile: HashFile;
   /** The system's clock, milliseconds since 1970. */
   now: () => number;
 }
@@ -92,31 +92,43 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
   const { catalog, policy } = context;
   return {
     registerUploads: (found) => catalog.write.registerUploads(found, context.now()),
-    knownUploads: (refs) => catalog.read.knownUploads(refs),
+    knownUploads: (places) => catalog.read.knownUploads(places),
     nextUpload: (systemId) => catalog.read.nextUpload(systemId),
     getUpload: (ref) => catalog.read.getUpload(ref),
+    greatestOrder: (systemId) => catalog.read.greatestOrder(systemId),
     unfinishedSystems: (limit) => catalog.read.unfinishedSystems(limit),
     countUnfinished: (registeredBefore) => catalog.read.countUnfinished(registeredBefore),
     countUploads: () => catalog.read.countStates(),
     markReceipted: (ref) => catalog.write.advanceUpload(ref, 'committed', 'receipted'),
     markDone: (ref) => catalog.write.advanceUpload(ref, 'receipted', 'done'),
-    quarantine: (ref, reason) => catalog.write.quarantineUpload(ref, reason),
+    beginRead: (ref) => catalog.write.beginRead(ref),
+    recordReadFailure: (ref, reason) => catalog.write.recordReadFailure(ref, reason),
+    withdrawRead: (ref) => catalog.write.withdrawRead(ref),
+    clearReads: (ref) => catalog.write.clearReads(ref),
+    quarantine: (ref, reason) => catalog.write.quarantineUpload(ref, reason, context.now()),
+    quarantinedUploads: (limit) => catalog.read.quarantinedUploads(limit),
+    renamedSystems: (limit, systemId) => catalog.read.renamedSystems(limit, systemId),
 
-    openIngest: (batch) => openIngest(context, batch),
+    openIngest: (batch, signal) => openIngest(context, batch, signal),
 
     countDue: (asOf) =>
-      catalog.read.countDue({ hotCutoff: context.hotCutoff(asOf), warmCutoff: context.warmCutoff(asOf) }),
-    openMove: (asOf, limit) => openMove(context, asOf, limit),
+      catalog.read.countDue({
+        hotCutoff: context.hotCutoff(asOf),
+        warmCutoff: context.warmCutoff(asOf),
+        now: context.now(),
+      }),
+    openMove: (asOf, limit, signal) => openMove(context, asOf, limit, signal),
     coldPartitionsDue: (asOf, all) =>
       catalog.read.coldPartitionsDue({
         cutoff: context.warmCutoff(asOf),
         minRows: all ? 1 : policy.coldBatchRows,
         overdueCutoff: context.warmCutoff(asOf) - policy.coldOverdueDays * DAY_MS,
+        now: context.now(),
       }),
-    openCold: (asOf, partition, limit) => openCold(context, asOf, partition, limit),
+    openCold: (asOf, partition, limit, signal) => openCold(context, asOf, partition, limit, signal),
     countTiers: () => countTiers(context),
     closeExpiredOperations: () => closeExpired(context),
-    sweepRows: (options) => sweepRows(context, options),
+    sweepRows: (options, signal) => sweepRows(context, options, signal),
     chooseObjects: (names, options) => catalog.write.chooseObjects(names, { ...options, now: context.now() }),
     unnamedObjects: () => catalog.read.unnamedObjects(),
     forgetObjects: async (names) => {
@@ -127,6 +139,7 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     searchVectors: (...query) => searchVectors(context, ...query),
     searchWords: (...query) => searchWords(context, ...query),
     fetch: (keys, tiers) => fetchMemories(context, keys, tiers),
+    listMemories: (systemId, page) => listMemories(context, systemId, page),
 
     failure: () => catalog.failure(),
     checkpoint: async () => {

@@ -1,30 +1,37 @@
 import { AkoshaError, type RowCounts } from '../../contract/index.js';
+import { throwIfAborted } from '../../objects/index.js';
 import type { IngestBatch, IngestOperation, WrittenObject } from '../store.js';
 import type { EngineContext } from './context.js';
 import { OpenOperation, openExclusively } from './open-operation.js';
 import { IngestStaging, readKeys } from './tiers/staging.js';
-import type { RowToWrite } from './catalog/ingest.js';
+import type { DeletionToWrite, RowToWrite } from './catalog/classify.js';
+import type { OpenedIngest } from './catalog/ingest.js';
 
 /** Step 1 of the protocol's ingest: stages the keys, closes dead attempts at the same upload, opens the operation. */
-export async function openIngest(context: EngineContext, batch: IngestBatch): Promise<IngestOperation> {
+export async function openIngest(
+  context: EngineContext,
+  batch: IngestBatch,
+  caller?: AbortSignal,
+): Promise<IngestOperation> {
   const { catalog, tiers } = context;
   const stage = `${batch.upload.systemId}/${batch.upload.uploadId}/${context.nextStage()}`;
   try {
-    for await (const rows of readKeys(tiers, batch.rowsFile)) await catalog.write.stageRows(stage, rows);
+    for await (const rows of readKeys(tiers, batch.rowsFile)) {
+      throwIfAborted(caller, `ingest of ${batch.upload.uploadId}`);
+      await catalog.write.stageRows(stage, rows);
+    }
     const order = await requireOrder(context, batch);
-    const { opId, writes } = await openExclusively(
-      context,
-      `${batch.upload.systemId}/${batch.upload.uploadId}`,
-      () =>
-        catalog.write.openIngest({
-          stage,
-          upload: batch.upload,
-          hotCutoff: context.hotCutoff(batch.asOf),
-          ...context.lease(),
-        }),
+    const opened = await openExclusively(context, `${batch.upload.systemId}/${batch.upload.uploadId}`, () =>
+      catalog.write.openIngest({
+        stage,
+        upload: batch.upload,
+        mirrors: batch.mirrors,
+        hotCutoff: context.hotCutoff(batch.asOf),
+        ...context.lease(),
+      }),
     );
-    context.latch.open(opId);
-    return new EmbeddedIngest(context, batch, { opId, stage, order, writes });
+    const signal = context.latch.open(opened.opId, caller);
+    return new EmbeddedIngest(context, batch, { ...opened, stage, order, signal });
   } catch (error) {
     await catalog.write.dropStage(stage);
     throw error;
@@ -46,19 +53,21 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
   readonly #stage: string;
   readonly #order: number;
   readonly #rows: readonly RowToWrite[];
+  readonly #deletions: readonly DeletionToWrite[];
   #staging: IngestStaging | undefined;
 
   constructor(
     context: EngineContext,
     batch: IngestBatch,
-    opened: { opId: number; stage: string; order: number; writes: readonly RowToWrite[] },
+    opened: OpenedIngest & { stage: string; order: number; signal: AbortSignal },
   ) {
-    super(context, opened.opId);
+    super(context, opened.opId, opened.signal);
     this.#batch = batch;
     this.#stage = opened.stage;
     this.#order = opened.order;
-    this.#rows = opened.writes;
-    this.writes = opened.writes.length;
+    this.#rows = opened.rows;
+    this.#deletions = opened.deletions;
+    this.writes = opened.rows.length + opened.deletions.length;
   }
 
   insertRows(): Promise<void> {
@@ -75,12 +84,14 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
   }
 
   async commit(journal: WrittenObject | undefined): Promise<RowCounts> {
-    const { upload, covers, files, reader } = this.#batch;
+    this.signal.throwIfAborted();
+    const { upload, covers, mirrors, files, reader } = this.#batch;
     const counts = await this.context.catalog.write.commitIngest({
       stage: this.#stage,
       opId: this.opId,
       upload,
       covers,
+      mirrors,
       files,
       reader,
       journal,
@@ -97,7 +108,9 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
       systemId: this.#batch.upload.systemId,
       uploadId: this.#batch.upload.uploadId,
       order: this.#order,
-      writes: this.#rows,
+      rows: this.#rows,
+      deletions: this.#deletions,
+      signal: this.signal,
     });
     return this.#staging;
   }

@@ -3,6 +3,8 @@ import { AkoshaError } from '../../contract/index.js';
 interface Entry {
   controller: AbortController;
   writes: Set<Promise<unknown>>;
+  /** Stops listening to the caller. */
+  leave: () => void;
 }
 
 /**
@@ -13,20 +15,36 @@ interface Entry {
 export class OperationLatch {
   readonly #open = new Map<number, Entry>();
 
-  open(opId: number): void {
-    this.#open.set(opId, { controller: new AbortController(), writes: new Set() });
+  /**
+   * Returns the operation's signal. It is raised where the operation is closed, with `OperationClosed` for a reason, or where
+   * its caller gives up, with `Cancelled`: it stays open then, and does nothing more.
+   */
+  open(opId: number, caller?: AbortSignal): AbortSignal {
+    const controller = new AbortController();
+    const giveUp = (): void => controller.abort(givenUp(opId, caller?.reason));
+    caller?.addEventListener('abort', giveUp, { once: true });
+    if (caller?.aborted === true) giveUp();
+    const leave = (): void => caller?.removeEventListener('abort', giveUp);
+    this.#open.set(opId, { controller, writes: new Set(), leave });
+    return controller.signal;
   }
 
   async write<T>(opId: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const entry = this.#open.get(opId);
     if (entry === undefined) throw closed(opId);
-    const write = work(entry.controller.signal);
+    const { signal } = entry.controller;
+    signal.throwIfAborted();
+    const write = work(signal);
     entry.writes.add(write);
     try {
       const result = await write;
-      // Closed meanwhile: what was written is garbage already, and the attempt must not go on.
-      if (!this.#open.has(opId)) throw closed(opId);
+      // Told to stop meanwhile: what was written is garbage already, and the attempt must not go on.
+      signal.throwIfAborted();
       return result;
+    } catch (error) {
+      // Whatever it threw when it was told to stop, it stopped.
+      signal.throwIfAborted();
+      throw error;
     } finally {
       entry.writes.delete(write);
     }
@@ -36,6 +54,7 @@ export class OperationLatch {
     const entry = this.#open.get(opId);
     if (entry === undefined) return;
     this.#open.delete(opId);
+    entry.leave();
     entry.controller.abort(closed(opId));
     await Promise.allSettled([...entry.writes]);
   }
@@ -47,4 +66,8 @@ export class OperationLatch {
 
 function closed(opId: number): AkoshaError {
   return new AkoshaError('OperationClosed', `operation ${opId} was closed`);
+}
+
+function givenUp(opId: number, cause: unknown): AkoshaError {
+  return new AkoshaError('Cancelled', `operation ${opId}: the caller gave up`, { cause });
 }

@@ -1,5 +1,5 @@
 import { AkoshaError } from '../../contract/index.js';
-import type { ColdOperation, ColdPartitionDue, MoveOperation, WrittenObject } from '../store.js';
+import type { ColdOperation, ColdPartitionDue, MoveOperation, MoveOutcome, WrittenObject } from '../store.js';
 import type { MovingRow, OpenedMove } from './catalog/moves.js';
 import type { EngineContext } from './context.js';
 import { abandon, OpenOperation } from './open-operation.js';
@@ -10,13 +10,17 @@ export async function openMove(
   context: EngineContext,
   asOf: number,
   limit: number,
+  signal?: AbortSignal,
 ): Promise<MoveOperation | undefined> {
   const opened = await context.catalog.write.openMove({
     cutoff: context.hotCutoff(asOf),
     limit,
     ...context.lease(),
   });
-  return opened && start(context, opened, 'hot', (staging) => new EmbeddedMove(context, opened, staging));
+  return (
+    opened &&
+    start(context, opened, 'hot', signal, (...opening) => new EmbeddedMove(context, opened, ...opening))
+  );
 }
 
 /** Warm to cold: the oldest rows due of one system and month. */
@@ -25,6 +29,7 @@ export async function openCold(
   asOf: number,
   partition: ColdPartitionDue,
   limit: number,
+  signal?: AbortSignal,
 ): Promise<ColdOperation | undefined> {
   const opened = await context.catalog.write.openCold({
     cutoff: context.warmCutoff(asOf),
@@ -40,7 +45,8 @@ export async function openCold(
       context,
       opened,
       'warm',
-      (staging) => new EmbeddedCold(context, opened, staging, partition.systemId),
+      signal,
+      (...opening) => new EmbeddedCold(context, opened, ...opening, partition.systemId),
     )
   );
 }
@@ -49,11 +55,12 @@ async function start<T>(
   context: EngineContext,
   { opId, rows }: OpenedMove,
   from: 'hot' | 'warm',
-  make: (staging: MoveStaging) => T,
+  caller: AbortSignal | undefined,
+  make: (signal: AbortSignal, staging: MoveStaging) => T,
 ): Promise<T> {
-  context.latch.open(opId);
+  const signal = context.latch.open(opId, caller);
   try {
-    return make(await MoveStaging.load(context.tiers, from, opId, rows));
+    return make(signal, await MoveStaging.load(context.tiers, { from, opId, rows, signal }));
   } catch (error) {
     await abandon(context, opId);
     throw error;
@@ -64,8 +71,8 @@ class EmbeddedMove extends OpenOperation implements MoveOperation {
   readonly rows: number;
   readonly #staging: MoveStaging;
 
-  constructor(context: EngineContext, opened: OpenedMove, staging: MoveStaging) {
-    super(context, opened.opId);
+  constructor(context: EngineContext, opened: OpenedMove, signal: AbortSignal, staging: MoveStaging) {
+    super(context, opened.opId, signal);
     this.rows = opened.rows.length;
     this.#staging = staging;
   }
@@ -78,10 +85,15 @@ class EmbeddedMove extends OpenOperation implements MoveOperation {
     return this.#staging.verifyWarm();
   }
 
-  async commit(): Promise<number> {
-    const moved = await this.context.catalog.write.commitMove({ opId: this.opId, now: this.context.now() });
+  async commit(): Promise<MoveOutcome> {
+    this.signal.throwIfAborted();
+    const outcome = await this.context.catalog.write.commitMove({
+      opId: this.opId,
+      faulty: this.#staging.faulty,
+      now: this.context.now(),
+    });
     this.committed = true;
-    return moved;
+    return outcome;
   }
 
   protected override release(): Promise<void> {
@@ -92,13 +104,21 @@ class EmbeddedMove extends OpenOperation implements MoveOperation {
 
 class EmbeddedCold extends OpenOperation implements ColdOperation {
   readonly rows: number;
+  readonly found: number;
   readonly batchId: number;
   readonly #staging: MoveStaging;
   readonly #systemId: string;
 
-  constructor(context: EngineContext, opened: OpenedMove, staging: MoveStaging, systemId: string) {
-    super(context, opened.opId);
+  constructor(
+    context: EngineContext,
+    opened: OpenedMove,
+    signal: AbortSignal,
+    staging: MoveStaging,
+    systemId: string,
+  ) {
+    super(context, opened.opId, signal);
     this.rows = opened.rows.length;
+    this.found = staging.found;
     this.batchId = firstOf(opened.rows).newRowId;
     this.#staging = staging;
     this.#systemId = systemId;
@@ -113,16 +133,17 @@ class EmbeddedCold extends OpenOperation implements ColdOperation {
     await this.context.cold.adopt(object, path);
   }
 
-  async commit(object: WrittenObject): Promise<number> {
-    const moved = await this.context.catalog.write.commitCold({
+  async commit(object: WrittenObject | undefined): Promise<MoveOutcome> {
+    this.signal.throwIfAborted();
+    const outcome = await this.context.catalog.write.commitCold({
       opId: this.opId,
+      faulty: this.#staging.faulty,
       now: this.context.now(),
       systemId: this.#systemId,
-      rows: this.rows,
       object,
     });
     this.committed = true;
-    return moved;
+    return outcome;
   }
 
   protected override release(): Promise<void> {

@@ -10,6 +10,8 @@ export abstract class OpenOperation implements Operation {
   constructor(
     protected readonly context: EngineContext,
     readonly opId: number,
+    /** The latch's: raised where the operation is closed or its caller gives up. */
+    protected readonly signal: AbortSignal,
   ) {}
 
   write<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -18,18 +20,17 @@ export abstract class OpenOperation implements Operation {
 
   async putObject(put: ObjectPut): Promise<WrittenObject> {
     const { archive, hashFile } = this.context;
-    const { bytes, sha256 } = await hashFile(put.file);
+    const { signal } = this;
+    const { bytes, sha256 } = await hashFile(put.file, { signal });
     const name = put.name(sha256);
-    await this.write((signal) =>
-      archive.putFile(name, put.file, { createOnly: true, signal }).catch(ignoreOwnPut),
-    );
+    await this.write(() => archive.putFile(name, put.file, { createOnly: true, signal }).catch(ignoreOwnPut));
     failPoint(put.failPoint);
-    await archive.getFile(name, put.back).catch((error: unknown) => {
+    await archive.getFile(name, put.back, { signal }).catch((error: unknown) => {
       // Missing is like different: the attempt is over, and the next one writes anew.
       if (!isAkoshaError(error, 'ObjectNotFound')) throw error;
       throw new AkoshaError('ObjectCorrupt', `${name} was put and is not there`, { cause: error });
     });
-    const found = await hashFile(put.back);
+    const found = await hashFile(put.back, { signal });
     if (found.sha256 !== sha256) {
       throw new AkoshaError(
         'ObjectCorrupt',

@@ -1,4 +1,5 @@
 import { failPoint } from '../../faults/index.js';
+import { throwIfAborted } from '../../objects/index.js';
 import type { SweepOptions, SweptCounts } from '../store.js';
 import type { EngineContext } from './context.js';
 import { abandon } from './open-operation.js';
@@ -9,12 +10,19 @@ import type { PeriodTable } from './tiers/tables.js';
 const CHUNK = 10_000;
 
 /** Deletes rows that no placement names, table by table, and drops the tables that this empties. */
-export async function sweepRows(context: EngineContext, options: SweepOptions): Promise<SweptCounts> {
+export async function sweepRows(
+  context: EngineContext,
+  options: SweepOptions,
+  signal?: AbortSignal,
+): Promise<SweptCounts> {
   const swept: SweptCounts = { rows: 0, tables: 0, objects: 0 };
   for (const tier of TABLE_TIERS) {
     for (const table of await context.tiers.tables(tier)) {
-      swept.rows += await sweepTable(context, table, options);
-      if (!(await dropIfEmpty(context.tiers, table))) continue;
+      throwIfAborted(signal, `sweep of ${tier}`);
+      const placed = await context.catalog.read.countPlaced(table.from, table.until, tier);
+      swept.rows += await sweepTable(context, { table, placed }, options, signal);
+      // What is placed stands in it, and to look again would hold up its writers.
+      if (placed > 0 || !(await dropIfEmpty(context.tiers, table))) continue;
       swept.tables++;
       failPoint('sweep.after-drop');
     }
@@ -25,17 +33,17 @@ export async function sweepRows(context: EngineContext, options: SweepOptions): 
 
 async function sweepTable(
   context: EngineContext,
-  table: PeriodTable,
+  { table, placed }: { table: PeriodTable; placed: number },
   { unnamedBefore }: SweepOptions,
+  signal: AbortSignal | undefined,
 ): Promise<number> {
   const { catalog, tiers } = context;
-  const placed = await catalog.read.countPlaced(table.from, table.until, table.tier);
   if ((await countRows(tiers, table)) <= placed) return 0;
-  const standing = await standingRows(tiers, table);
   let deleted = 0;
-  for (let i = 0; i < standing.length; i += CHUNK) {
+  for await (const standing of standingRows(tiers, table, CHUNK)) {
+    throwIfAborted(signal, `sweep of ${table.tier}`);
     const clock = { now: context.now(), unnamedBefore };
-    const chosen = await catalog.write.chooseRows(standing.slice(i, i + CHUNK), clock);
+    const chosen = await catalog.write.chooseRows(standing, clock);
     if (chosen.length === 0) continue;
     failPoint('sweep.after-choice');
     await deleteRows(tiers, table, chosen);

@@ -1,27 +1,33 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GUARDS } from './guards.js';
-import { SWEEP_GUARDS } from './sweep-guards.js';
+import { INGEST_GUARDS } from './ingest-guards.js';
 import { loadPatched, loadProgram, type Library } from './library.js';
+import { MIRROR_GUARDS } from './mirror-guards.js';
+import { MOVE_GUARDS } from './move-guards.js';
+import { OPERATION_GUARDS } from './operation-guards.js';
+import { SWEEP_GUARDS } from './sweep-guards.js';
 import { World } from './world.js';
+
+/** Those of the protocol's table that concern ingest, moves and the sweep. */
+const GUARDS = [...INGEST_GUARDS, ...MIRROR_GUARDS, ...OPERATION_GUARDS, ...MOVE_GUARDS, ...SWEEP_GUARDS];
 
 /**
  * Each guard's scenario holds on the program, and fails on a copy of the program with just that guard taken out: a test that
  * could not notice the guard's absence would prove nothing.
  */
-describe.each([...GUARDS, ...SWEEP_GUARDS])('guard $name', ({ name, slow = [], without, scenario }) => {
+describe.each(GUARDS)('guard $name', ({ name, prevents, conditions = [], without, scenario }) => {
   let program: Library;
   const removals: (() => Promise<void>)[] = [];
 
   beforeAll(async () => {
-    if (slow.length === 0) program = await loadProgram();
-    else program = await patched(`${name}-slow`, slow);
+    if (conditions.length === 0) program = await loadProgram();
+    else program = await patched(`${name}-conditions`, conditions);
   });
 
   afterAll(async () => {
     for (const remove of removals) await remove();
   });
 
-  async function patched(as: string, patches: typeof slow): Promise<Library> {
+  async function patched(as: string, patches: typeof without): Promise<Library> {
     const { library, remove } = await loadPatched(as, patches);
     removals.push(remove);
     return library;
@@ -30,7 +36,7 @@ describe.each([...GUARDS, ...SWEEP_GUARDS])('guard $name', ({ name, slow = [], w
   async function run(library: Library): Promise<void> {
     const world = await World.create(library);
     try {
-      await scenario(world);
+      await scenario(world, prevents);
     } finally {
       await world.destroy();
     }
@@ -41,6 +47,11 @@ describe.each([...GUARDS, ...SWEEP_GUARDS])('guard $name', ({ name, slow = [], w
   });
 
   it('is what makes it hold', async () => {
-    await expect(run(await patched(name, [...slow, ...without]))).rejects.toThrow();
+    const mutant = await patched(name, [...conditions, ...without]);
+    // Any other error would be some neighbouring rule's, or a scenario that does not get as far as the guard.
+    await expect(run(mutant)).rejects.toMatchObject({
+      code: 'ERR_ASSERTION',
+      message: expect.stringContaining(prevents),
+    });
   });
 });

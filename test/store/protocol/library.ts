@@ -30,6 +30,17 @@ export async function loadPatched(
   patches: readonly Patch[],
 ): Promise<{ library: Library; remove: () => Promise<void> }> {
   const folder = path.join(ROOT, '.mutants', `${name}-${process.pid}`);
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    await copyPatched(folder, patches);
+    return { library: await load(folder), remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function copyPatched(folder: string, patches: readonly Patch[]): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   await cp(path.join(ROOT, 'dist'), folder, {
@@ -48,7 +59,6 @@ export async function loadPatched(
       text.replace(from, () => to),
     );
   }
-  return { library: await load(folder), remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
 async function load(folder: string): Promise<Library> {

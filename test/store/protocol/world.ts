@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
+import type { Kind, RowCounts } from '../../../src/contract/index.js';
 import type { MemoryStore, IngestOperation, StoredMemory, WrittenObject } from '../../../src/store/index.js';
 import type { ObjectStore } from '../../../src/objects/index.js';
 import type { Library } from './library.js';
@@ -13,10 +14,13 @@ const DAY = 86_400_000;
 
 /** A memory as a scenario writes it: the text is the version. */
 export interface Row {
+  kind?: Kind;
   id: string;
   text: string;
   /** Days before `NOW`; 1 by default, so hot. */
   age?: number;
+  /** The greatest component of its vector, 1 by default. */
+  peak?: number;
 }
 
 /**
@@ -27,6 +31,9 @@ export class World {
   store!: MemoryStore;
   archive!: ObjectStore;
   now = 1_000_000;
+  /** The kinds that every upload holds, and those of which it deletes what it lacks. */
+  covers: readonly Kind[] = ['conversation'];
+  mirrors: readonly Kind[] = [];
   #scratch = 0;
 
   private constructor(
@@ -72,7 +79,8 @@ export class World {
     return this.store.openIngest({
       upload: { systemId: SYSTEM, uploadId },
       rowsFile: await this.rowsFile(rows),
-      covers: ['conversation'],
+      covers: this.covers,
+      mirrors: this.mirrors,
       files: [],
       reader: 'test',
       asOf: NOW,
@@ -93,12 +101,12 @@ export class World {
   }
 
   /** Steps 1 to 5 at once. */
-  async commit(uploadId: string, rows: readonly Row[]): Promise<Record<string, number>> {
+  async commit(uploadId: string, rows: readonly Row[]): Promise<RowCounts> {
     const operation = await this.openIngest(uploadId, rows);
     try {
-      if (operation.writes === 0) return { ...(await operation.commit(undefined)) };
+      if (operation.writes === 0) return await operation.commit(undefined);
       await operation.insertRows();
-      return { ...(await operation.commit(await this.putJournal(operation, uploadId))) };
+      return await operation.commit(await this.putJournal(operation, uploadId));
     } finally {
       await operation.close();
     }
@@ -116,7 +124,7 @@ export class World {
     order: number,
     rows: readonly Row[],
     previous: number | null = null,
-  ): Promise<Record<string, number>> {
+  ): Promise<RowCounts> {
     await this.register(uploadId, order, previous);
     const counts = await this.commit(uploadId, rows);
     await this.finish(uploadId);
@@ -129,6 +137,34 @@ export class World {
     return memory;
   }
 
+  /** Says that a memory is forgotten, as far as the catalog is concerned. */
+  forget(id: string): void {
+    this.sql(
+      `INSERT INTO tombstones (scope, system_id, kind, memory_id, state)
+       VALUES ('memory', '${SYSTEM}', 'conversation', '${id}', 'standing')`,
+    );
+  }
+
+  /**
+   * The text of a memory as a rebuild from object storage would find it: of all its versions in journals and cold objects, whoever
+   * wrote them, the one of the greatest order. Undefined where that says that it is deleted, or there is none.
+   */
+  async rebuilt(id: string): Promise<string | undefined> {
+    const files = await Promise.all(
+      [...(await this.objectNames('journal/')), ...(await this.objectNames('cold/'))].map(async (name) => {
+        const file = this.file('object');
+        await this.archive.getFile(name, file);
+        return `'${file}'`;
+      }),
+    );
+    if (files.length === 0) return undefined;
+    const [newest] = await queryParquet(
+      `SELECT content, hash FROM read_parquet([${files.join(', ')}], union_by_name = true, hive_partitioning = false)
+       WHERE memory_id = '${id}' ORDER BY ord DESC LIMIT 1`,
+    );
+    return newest === undefined || newest[1] === sha256('deleted') ? undefined : String(newest[0]);
+  }
+
   /** Runs statements on the catalog beside the store, for states that no interface makes yet. */
   sql(statement: string): void {
     const database = new this.library.database.CatalogDatabase(
@@ -137,6 +173,15 @@ export class World {
     );
     database.run(statement);
     database.close();
+  }
+
+  /** Rows of the catalog as they stand. */
+  read<Row>(query: string): Row[] {
+    const file = path.join(this.folder, 'store/catalog.db');
+    const database = new this.library.database.CatalogDatabase(file, 'read');
+    const rows = database.all<Row>(query);
+    database.close();
+    return rows;
   }
 
   maintenance(longestMs = 0): Parameters<Library['maintenance']['sweep']>[0] {
@@ -168,25 +213,36 @@ export class World {
 
   async rowsFile(rows: readonly Row[]): Promise<string> {
     const file = this.file('rows');
-    const instance = await DuckDBInstance.create(':memory:');
-    const connection = await instance.connect();
     const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;
-    const values = rows.map(({ id, text, age = 1 }) => {
-      const hash = createHash('sha256').update(text).digest('hex');
-      return `('conversation', ${quote(id)}, '${hash}', ${quote(text)}, make_timestamp(${NOW - age * DAY} * 1000))`;
+    const values = rows.map(({ kind = 'conversation', id, text, age = 1, peak = 1 }) => {
+      return `('${kind}', ${quote(id)}, '${sha256(text)}', ${quote(text)}, make_timestamp(${NOW - age * DAY} * 1000), ${peak}::DOUBLE)`;
     });
-    await connection.run(
+    await queryParquet(
       `COPY (SELECT kind, memory_id, hash, content, NULL::VARCHAR AS project, NULL::VARCHAR[] AS tags, own_time, '{}' AS fields,
-         CAST(list_transform(range(384), lambda x: sin(x + length(content))) AS FLOAT[384]) AS embedding
-       FROM (VALUES ${values.join(', ')}) t(kind, memory_id, hash, content, own_time)) TO ${quote(file)} (FORMAT parquet)`,
+         CAST(list_transform(range(384), lambda x: peak * sin(x + length(content))) AS FLOAT[384]) AS embedding
+       FROM (VALUES ${[...values, NO_ROW].join(', ')}) t(kind, memory_id, hash, content, own_time, peak) WHERE kind IS NOT NULL) TO ${quote(file)} (FORMAT parquet)`,
     );
-    connection.closeSync();
-    instance.closeSync();
     return file;
   }
 }
 
+/** A list of values may not be empty. */
+const NO_ROW = '(NULL, NULL, NULL, NULL, NULL, NULL)';
+
+async function queryParquet(sql: string): Promise<unknown[][]> {
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  const rows = (await connection.runAndReadAll(sql)).getRows();
+  connection.closeSync();
+  instance.closeSync();
+  return rows;
+}
+
+function sha256(content: string | Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
 async function hashFile(file: string): Promise<{ bytes: number; sha256: string }> {
   const content = await readFile(file);
-  return { bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') };
+  return { bytes: content.length, sha256: sha256(content) };
 }

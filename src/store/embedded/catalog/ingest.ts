@@ -1,5 +1,14 @@
-import { AkoshaError, type Kind, type RowCounts, type UploadRef } from '../../../contract/index.js';
+import { AkoshaError, NO_ROWS, type Kind, type RowCounts, type UploadRef } from '../../../contract/index.js';
 import type { IngestedFile, WrittenObject } from '../../store.js';
+import { DELETED_HASH } from '../../../memory/index.js';
+import {
+  assignRowIds,
+  classify,
+  countUnwritten,
+  NEEDED,
+  type DeletionToWrite,
+  type RowToWrite,
+} from './classify.js';
 import type { CatalogDatabase } from './database.js';
 import { closeOperation, openOperation, requireOpen } from './operations.js';
 
@@ -16,16 +25,16 @@ export interface IncomingRow {
 export interface OpenIngest {
   stage: string;
   upload: UploadRef;
+  mirrors: readonly Kind[];
   /** Own times at or before this are warm. */
   hotCutoff: number;
-  now: number;
   leaseUntil: number;
 }
 
-export interface RowToWrite {
-  n: number;
-  rowId: number;
-  tier: 'hot' | 'warm';
+export interface OpenedIngest {
+  opId: number;
+  rows: RowToWrite[];
+  deletions: DeletionToWrite[];
 }
 
 export interface CommitIngest {
@@ -33,6 +42,7 @@ export interface CommitIngest {
   opId: number;
   upload: UploadRef;
   covers: readonly Kind[];
+  mirrors: readonly Kind[];
   files: readonly IngestedFile[];
   reader: string;
   journal: WrittenObject | undefined;
@@ -71,18 +81,17 @@ export function dropStage(db: CatalogDatabase, stage: string): void {
  * Step 1: in one transaction checks that the upload may be ingested now, opens the operation, and reads what the keys'
  * placements are. Returns the rows to write with their fresh row ids.
  */
-export function openIngest(db: CatalogDatabase, input: OpenIngest): { opId: number; writes: RowToWrite[] } {
+export function openIngest(db: CatalogDatabase, input: OpenIngest): OpenedIngest {
   return db.transaction(() => {
     const order = requireTurn(db, input.upload);
     const opId = openOperation(db, {
       kind: 'ingest',
       target: `${input.upload.systemId}/${input.upload.uploadId}`,
       systemId: input.upload.systemId,
-      now: input.now,
       leaseUntil: input.leaseUntil,
     });
-    classify(db, input.stage, input.upload, order);
-    return { opId, writes: assignRowIds(db, input.stage, input.hotCutoff) };
+    classify(db, { ...input, order });
+    return { opId, ...assignRowIds(db, input.stage, input.hotCutoff) };
   });
 }
 
@@ -110,58 +119,6 @@ function requireTurn(db: CatalogDatabase, upload: UploadRef): number {
 }
 
 /**
- * What each row is, by hash and order, never by row id. `rewritten` rows are unchanged ones above a gap: an order that has
- * no ledger row yet lies between their placement and this upload, so its late arrival must find the newer order.
- */
-function classify(db: CatalogDatabase, stage: string, upload: UploadRef, order: number): void {
-  // An unchanged row has to be written again where a gap lies between its order and this one: where it lies below the
-  // greatest gap below this one.
-  const gap = db.number(
-    `SELECT coalesce(max(ord), -1) FROM (
-       SELECT ord FROM uploads WHERE system_id = $system AND state IN ('pending', 'quarantined') AND upload_id <> $upload
-       UNION ALL SELECT ord FROM gaps WHERE system_id = $system) WHERE ord < $order`,
-    { system: upload.systemId, upload: upload.uploadId, order },
-  );
-  db.run(
-    `UPDATE incoming SET pid = (SELECT pid FROM placements p
-       WHERE p.system_id = $system AND p.kind = incoming.kind AND p.memory_id = incoming.memory_id)
-     WHERE stage = $stage`,
-    { stage, system: upload.systemId },
-  );
-  db.run(
-    `UPDATE incoming SET class = CASE
-       WHEN EXISTS (SELECT 1 FROM tombstones t WHERE t.system_id = $system AND t.state <> 'lifted' AND (t.scope = 'system'
-         OR (t.scope = 'project' AND t.project = incoming.project)
-         OR (t.scope = 'memory' AND t.kind = incoming.kind AND t.memory_id = incoming.memory_id))) THEN 'refused'
-       WHEN pid IS NULL THEN 'new'
-       ELSE (SELECT CASE
-         WHEN p.hash = incoming.hash AND p.ord < $gap THEN 'rewritten'
-         WHEN p.hash = incoming.hash THEN 'unchanged'
-         WHEN p.ord < $order THEN 'changed'
-         ELSE 'superseded' END FROM placements p WHERE p.pid = incoming.pid) END
-     WHERE stage = $stage`,
-    { stage, system: upload.systemId, order, gap },
-  );
-}
-
-const NEEDED = `class IN ('new', 'changed', 'rewritten')`;
-
-function assignRowIds(db: CatalogDatabase, stage: string, hotCutoff: number): RowToWrite[] {
-  const count = db.number(`SELECT count(*) FROM incoming WHERE stage = $stage AND ${NEEDED}`, { stage });
-  const first = db.takeIds(count);
-  db.run(
-    `UPDATE incoming SET row_id = $first + r.rank, tier = CASE WHEN own_time > $hotCutoff THEN 'hot' ELSE 'warm' END
-     FROM (SELECT n AS row_n, row_number() OVER (ORDER BY n) - 1 AS rank FROM incoming WHERE stage = $stage AND ${NEEDED}) r
-     WHERE stage = $stage AND n = r.row_n`,
-    { stage, first, hotCutoff },
-  );
-  return db.all<RowToWrite>(
-    `SELECT n, row_id AS rowId, tier FROM incoming WHERE stage = $stage AND row_id IS NOT NULL ORDER BY n`,
-    { stage },
-  );
-}
-
-/**
  * Step 5, the only commit point: in one transaction finds the operation open and the upload still due, classifies again,
  * and places, indexes, counts and closes. Whatever changed since step 1 makes it abort whole.
  */
@@ -169,9 +126,9 @@ export function commitIngest(db: CatalogDatabase, input: CommitIngest): RowCount
   return db.transaction(() => {
     requireOpen(db, input.opId);
     const order = requireTurn(db, input.upload);
-    classify(db, input.stage, input.upload, order);
+    classify(db, { ...input, order });
     requireWritten(db, input);
-    if (input.journal !== undefined) placeRows(db, input, order, input.journal);
+    if (input.journal !== undefined) placeRows(db, input, input.journal);
     const counts = countRows(db, input, order);
     writeLedger(db, input, counts);
     closeOperation(db, input.opId, 'committed', input.now);
@@ -180,46 +137,55 @@ export function commitIngest(db: CatalogDatabase, input: CommitIngest): RowCount
 }
 
 function requireWritten(db: CatalogDatabase, { stage, journal }: CommitIngest): void {
-  const unwritten = journal === undefined ? NEEDED : `${NEEDED} AND row_id IS NULL`;
-  const missing = db.number(`SELECT count(*) FROM incoming WHERE stage = $stage AND ${unwritten}`, { stage });
+  const missing =
+    journal === undefined
+      ? db.number(`SELECT count(*) FROM incoming WHERE stage = $stage AND ${NEEDED}`, { stage })
+      : countUnwritten(db, stage);
   if (missing > 0)
     throw new AkoshaError('WriteSetStale', `${missing} rows became needed after the write set was made`);
 }
 
-function placeRows(db: CatalogDatabase, input: CommitIngest, order: number, journal: WrittenObject): void {
+/** A deletion is placed like any version: it keeps its order against what arrives late, and its journal tells a rebuild. */
+function placeRows(db: CatalogDatabase, input: CommitIngest, journal: WrittenObject): void {
   const { stage, opId, upload, now } = input;
   const keeper = registerObject(db, 'journal', opId, upload.systemId, journal, stage);
   db.run(
-    `UPDATE placements SET row_id = i.row_id, hash = i.hash, ord = $order, upload_id = $upload, deleted = i.deleted,
-       tier = i.tier, object_id = NULL, keeper_id = $keeper, own_time = i.own_time, project = i.project
-     FROM incoming i WHERE i.stage = $stage AND i.class IN ('changed', 'rewritten') AND placements.pid = i.pid`,
-    { stage, order, upload: upload.uploadId, keeper },
+    `UPDATE placements SET row_id = i.row_id, hash = CASE i.deletion WHEN 1 THEN $deleted ELSE i.hash END, ord = i.ord,
+       upload_id = $upload, deleted = i.deletion, tier = i.tier, object_id = NULL, keeper_id = $keeper,
+       own_time = i.own_time, project = i.project
+     FROM incoming i WHERE i.stage = $stage AND ${NEEDED} AND placements.pid = i.pid`,
+    { stage, upload: upload.uploadId, keeper, deleted: DELETED_HASH },
   );
   db.run(
-    `INSERT INTO placements (system_id, kind, memory_id, row_id, hash, ord, upload_id, tier, keeper_id, own_time, project)
-     SELECT $system, kind, memory_id, row_id, hash, $order, $upload, tier, $keeper, own_time, project
-     FROM incoming WHERE stage = $stage AND class = 'new'`,
-    { stage, system: upload.systemId, order, upload: upload.uploadId, keeper },
+    `INSERT INTO placements (system_id, kind, memory_id, row_id, hash, ord, upload_id, deleted, tier, keeper_id, own_time,
+       project)
+     SELECT $system, kind, memory_id, row_id, CASE deletion WHEN 1 THEN $deleted ELSE hash END, ord, $upload, deletion,
+       tier, $keeper, own_time, project
+     FROM incoming WHERE stage = $stage AND ${NEEDED} AND pid IS NULL`,
+    { stage, system: upload.systemId, upload: upload.uploadId, keeper, deleted: DELETED_HASH },
   );
   indexTexts(db, stage, upload.systemId);
   db.run(
-    `INSERT INTO changes (pid, row_id, what, at) SELECT p.pid, p.row_id, 'placed', $now FROM incoming i
-     JOIN placements p ON p.row_id = i.row_id WHERE i.stage = $stage`,
+    `INSERT INTO changes (pid, row_id, what, at)
+     SELECT p.pid, p.row_id, CASE p.deleted WHEN 1 THEN 'removed' ELSE 'placed' END, $now
+     FROM incoming i JOIN placements p ON p.row_id = i.row_id WHERE i.stage = $stage`,
     { stage, now },
   );
 }
 
-/** A row rewritten or changed may have been cold, where it has no entry; deleting a missing entry is no error. */
+/**
+ * What was cold or deleted has no entry, and deleting a missing one is no error. A deletion brings no text, so it gets none.
+ */
 function indexTexts(db: CatalogDatabase, stage: string, systemId: string): void {
   db.run(
     `DELETE FROM memory_text WHERE rowid IN
-       (SELECT pid FROM incoming WHERE stage = $stage AND class IN ('changed', 'rewritten'))`,
+       (SELECT pid FROM incoming WHERE stage = $stage AND ${NEEDED} AND pid IS NOT NULL)`,
     { stage },
   );
   db.run(
     `INSERT INTO memory_text (rowid, content) SELECT p.pid, t.content FROM incoming i
      JOIN incoming_texts t ON t.stage = i.stage AND t.n = i.n
-     JOIN placements p ON p.row_id = i.row_id AND p.system_id = $system WHERE i.stage = $stage AND i.deleted = 0`,
+     JOIN placements p ON p.row_id = i.row_id AND p.system_id = $system WHERE i.stage = $stage`,
     { stage, system: systemId },
   );
 }
@@ -234,25 +200,37 @@ function registerObject(
 ): number {
   const objectId = db.takeIds(1);
   db.run(
-    `INSERT INTO objects (object_id, name, op_id, kind, system_id, bytes, rows, sha256, min_own_time, max_own_time)
-     SELECT $objectId, $name, $opId, $kind, $systemId, $bytes, count(*), $sha256, min(own_time), max(own_time)
+    `INSERT INTO objects (object_id, name, op_id, kind, system_id, bytes, sha256, min_own_time, max_own_time)
+     SELECT $objectId, $name, $opId, $kind, $systemId, $bytes, $sha256, min(own_time), max(own_time)
      FROM incoming WHERE stage = $stage AND row_id IS NOT NULL`,
     { objectId, kind, opId, systemId, stage, ...object },
   );
   return objectId;
 }
 
+/** What each class is called in a receipt. `moot` is nothing that the upload did. */
+const COUNTED_AS = {
+  new: 'new',
+  changed: 'changed',
+  unchanged: 'unchanged',
+  rewritten: 'unchanged',
+  refused: 'refused',
+  superseded: 'superseded',
+  outlived: 'superseded',
+  deleted: 'deleted',
+} as const satisfies Record<string, keyof RowCounts>;
+
 function countRows(db: CatalogDatabase, { stage, upload, covers }: CommitIngest, order: number): RowCounts {
-  const counts: RowCounts = { new: 0, changed: 0, unchanged: 0, refused: 0, superseded: 0, absent: 0 };
-  const classes = db.all<{ class: keyof RowCounts | 'rewritten'; n: number }>(
-    `SELECT class, count(*) AS n FROM incoming WHERE stage = $stage GROUP BY class`,
+  const counts = { ...NO_ROWS };
+  const classes = db.all<{ class: keyof typeof COUNTED_AS; n: number }>(
+    `SELECT class, count(*) AS n FROM incoming WHERE stage = $stage AND class <> 'moot' GROUP BY class`,
     { stage },
   );
-  for (const row of classes) counts[row.class === 'rewritten' ? 'unchanged' : row.class] += row.n;
+  for (const row of classes) counts[COUNTED_AS[row.class]] += row.n;
   counts.absent = db.number(
     `SELECT count(*) FROM placements p WHERE p.system_id = $system AND p.deleted = 0 AND p.ord < $order
        AND p.kind IN (SELECT value FROM json_each($covers)) AND NOT EXISTS
-       (SELECT 1 FROM incoming i WHERE i.stage = $stage AND i.kind = p.kind AND i.memory_id = p.memory_id)`,
+       (SELECT 1 FROM incoming i WHERE i.stage = $stage AND i.kind = p.kind AND i.memory_id = p.memory_id AND i.absent = 0)`,
     { stage, system: upload.systemId, order, covers: JSON.stringify(covers) },
   );
   return counts;
@@ -260,14 +238,21 @@ function countRows(db: CatalogDatabase, { stage, upload, covers }: CommitIngest,
 
 function writeLedger(
   db: CatalogDatabase,
-  { upload, covers, files, reader, now }: CommitIngest,
+  { upload, mirrors, files, reader, now }: CommitIngest,
   rows: RowCounts,
 ): void {
   db.run(
-    `UPDATE uploads SET state = 'committed', committed_at = $now, covers = $covers, files = $files, reader = $reader,
-       rows_new = $new, rows_changed = $changed, rows_unchanged = $unchanged, rows_refused = $refused,
-       rows_superseded = $superseded, rows_absent = $absent
+    `UPDATE uploads SET state = 'committed', committed_at = $now, mirrors = $mirrors, files = $files,
+       reader = $reader, rows_new = $new, rows_changed = $changed, rows_unchanged = $unchanged, rows_refused = $refused,
+       rows_superseded = $superseded, rows_absent = $absent, rows_deleted = $deleted
      WHERE system_id = $systemId AND upload_id = $uploadId`,
-    { ...upload, ...rows, now, reader, covers: JSON.stringify(covers), files: JSON.stringify(files) },
+    {
+      ...upload,
+      ...rows,
+      now,
+      reader,
+      mirrors: JSON.stringify(mirrors),
+      files: JSON.stringify(files),
+    },
   );
 }

@@ -1,5 +1,5 @@
 import type { Kind, MemoryKey, Tier } from '../../../contract/index.js';
-import type { Candidate, SearchFilters, TierCounts } from '../../store.js';
+import type { Candidate, PageStart, SearchFilters, TierCounts, WrittenObject } from '../../store.js';
 import type { CatalogDatabase } from './database.js';
 
 /** Where a memory's row is now. */
@@ -7,8 +7,8 @@ export interface Placed extends MemoryKey {
   rowId: number;
   tier: Tier;
   ownTime: number;
-  /** The cold object's name; null in the other tiers. */
-  object: string | null;
+  /** The cold object; null in the other tiers. */
+  object: WrittenObject | null;
 }
 
 interface PlacementRow {
@@ -18,25 +18,51 @@ interface PlacementRow {
   row_id: number;
   tier: Tier;
   own_time: number;
-  object: string | null;
 }
+
+interface ObjectRow {
+  name: string | null;
+  bytes: number;
+  sha256: string;
+}
+
+const PLACED = 'p.system_id, p.kind, p.memory_id, p.row_id, p.tier, p.own_time, o.name, o.bytes, o.sha256';
 
 /** The current placement of each key that has one; deleted ones have none. */
 export function placements(db: CatalogDatabase, keys: readonly MemoryKey[]): Placed[] {
-  return db
-    .all<PlacementRow>(
-      `SELECT p.system_id, p.kind, p.memory_id, p.row_id, p.tier, p.own_time, o.name AS object
-       FROM json_each($keys) k JOIN placements p ON p.system_id = k.value ->> 'systemId' AND p.kind = k.value ->> 'kind'
-         AND p.memory_id = k.value ->> 'memoryId' LEFT JOIN objects o ON o.object_id = p.object_id WHERE p.deleted = 0`,
-      { keys: JSON.stringify(keys) },
-    )
-    .map((row) => ({
-      ...keyOf(row),
-      rowId: row.row_id,
-      tier: row.tier,
-      ownTime: row.own_time,
-      object: row.object,
-    }));
+  const rows = db.all<PlacementRow & ObjectRow>(
+    `SELECT ${PLACED}
+     FROM json_each($keys) k JOIN placements p ON p.system_id = k.value ->> 'systemId' AND p.kind = k.value ->> 'kind'
+       AND p.memory_id = k.value ->> 'memoryId' LEFT JOIN objects o ON o.object_id = p.object_id WHERE p.deleted = 0`,
+    { keys: JSON.stringify(keys) },
+  );
+  return rows.map(toPlaced);
+}
+
+/** The current placements of a system in order of kind and memory id, from the one behind `after` on. */
+export function systemPlacements(
+  db: CatalogDatabase,
+  { systemId, after, limit }: { systemId: string; after: PageStart | undefined; limit: number },
+): Placed[] {
+  // No kind is empty, so everything is behind that.
+  const { kind, memoryId } = after ?? { kind: '', memoryId: '' };
+  const rows = db.all<PlacementRow & ObjectRow>(
+    `SELECT ${PLACED} FROM placements p LEFT JOIN objects o ON o.object_id = p.object_id
+     WHERE p.system_id = $systemId AND (p.kind, p.memory_id) > ($kind, $memoryId) AND p.deleted = 0
+     ORDER BY p.kind, p.memory_id LIMIT $limit`,
+    { systemId, kind, memoryId, limit },
+  );
+  return rows.map(toPlaced);
+}
+
+function toPlaced(row: PlacementRow & ObjectRow): Placed {
+  return {
+    ...keyOf(row),
+    rowId: row.row_id,
+    tier: row.tier,
+    ownTime: row.own_time,
+    object: row.name === null ? null : { name: row.name, bytes: row.bytes, sha256: row.sha256 },
+  };
 }
 
 /**
@@ -83,13 +109,6 @@ export function coldObjects(
        AND EXISTS (SELECT 1 FROM placements p WHERE p.keeper_id = o.object_id) ORDER BY name`,
     { system: filters.systemId ?? null, since: filters.since ?? null, until: filters.until ?? null },
   );
-}
-
-export function objectByName(
-  db: CatalogDatabase,
-  name: string,
-): { name: string; bytes: number; sha256: string } | undefined {
-  return db.get(`SELECT name, bytes, sha256 FROM objects WHERE name = $name`, { name });
 }
 
 /** Rows per tier and kind by placement. `bytes` of cold are its objects'; the other tiers' files are measured elsewhere. */

@@ -3,6 +3,7 @@ import * as ingest from './ingest.js';
 import * as lookup from './lookup.js';
 import * as moves from './moves.js';
 import * as operations from './operations.js';
+import * as reads from './reads.js';
 import * as sweep from './sweep.js';
 import * as uploads from './uploads.js';
 
@@ -10,6 +11,10 @@ import * as uploads from './uploads.js';
 export const WRITE_METHODS = {
   registerUploads: uploads.registerUploads,
   advanceUpload: uploads.advanceUpload,
+  beginRead: reads.beginRead,
+  recordReadFailure: reads.recordReadFailure,
+  withdrawRead: reads.withdrawRead,
+  clearReads: reads.clearReads,
   quarantineUpload: uploads.quarantineUpload,
   stageRows: ingest.stageRows,
   stageTexts: ingest.stageTexts,
@@ -39,17 +44,20 @@ export const READ_METHODS = {
   knownUploads: uploads.knownUploads,
   nextUpload: uploads.nextUpload,
   getUpload: uploads.getUpload,
+  greatestOrder: uploads.greatestOrder,
   unfinishedSystems: uploads.unfinishedSystems,
   countUnfinished: uploads.countUnfinished,
   countStates: uploads.countStates,
+  quarantinedUploads: uploads.quarantinedUploads,
+  renamedSystems: uploads.renamedSystems,
   countDue: moves.countDue,
   coldPartitionsDue: moves.coldPartitionsDue,
   countPlaced: sweep.countPlaced,
   unnamedObjects: sweep.unnamedObjects,
   placements: lookup.placements,
+  systemPlacements: lookup.systemPlacements,
   searchText: lookup.searchText,
   coldObjects: lookup.coldObjects,
-  objectByName: lookup.objectByName,
   countTiers: lookup.countTiers,
   currentEpoch: (db: CatalogDatabase): number => db.number(`SELECT value FROM meta WHERE key = 'epoch'`),
 };

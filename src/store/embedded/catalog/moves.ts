@@ -1,5 +1,6 @@
-import type { ColdPartitionDue, WrittenObject } from '../../store.js';
+import type { ColdPartitionDue, MoveOutcome, WrittenObject } from '../../store.js';
 import type { CatalogDatabase } from './database.js';
+import { holdRows, NOT_HELD, type FaultyRow } from './held.js';
 import { closeOperation, openOperation, requireOpen } from './operations.js';
 
 /** A row of a move: where it stands now, and the fresh id its copy gets. */
@@ -34,6 +35,7 @@ export function openMove(
   input: Lease & { cutoff: number; limit: number },
 ): OpenedMove | undefined {
   return openBatch(db, 'move', null, input, {
+    index: 'placements_by_age',
     where: `p.tier = 'hot' AND p.own_time <= $cutoff`,
     parameters: { cutoff: input.cutoff, limit: input.limit },
   });
@@ -45,6 +47,8 @@ export function openCold(
   input: Lease & { cutoff: number; limit: number; systemId: string; from: number; until: number },
 ): OpenedMove | undefined {
   return openBatch(db, 'cold', input.systemId, input, {
+    // Named, because SQLite would take the one by age, and read that month of all systems for each of them.
+    index: 'placements_by_system_age',
     where: `p.tier = 'warm' AND p.system_id = $system AND p.own_time >= $from AND p.own_time < $until
       AND p.own_time <= $cutoff AND ${RECEIPTED}`,
     parameters: {
@@ -62,17 +66,17 @@ function openBatch(
   kind: 'move' | 'cold',
   systemId: string | null,
   { now, leaseUntil }: Lease,
-  choice: { where: string; parameters: Record<string, string | number> },
+  choice: { index: string; where: string; parameters: Record<string, string | number> },
 ): OpenedMove | undefined {
   return db.transaction(() => {
     const chosen = db.all<{ pid: number; row_id: number; own_time: number; ord: number }>(
-      `SELECT p.pid, p.row_id, p.own_time, p.ord FROM placements p WHERE ${choice.where} AND ${NOT_MOVING}
-       ORDER BY p.own_time, p.pid LIMIT $limit`,
-      choice.parameters,
+      `SELECT p.pid, p.row_id, p.own_time, p.ord FROM placements p INDEXED BY ${choice.index}
+       WHERE ${choice.where} AND ${NOT_MOVING} AND ${NOT_HELD} ORDER BY p.own_time, p.pid LIMIT $limit`,
+      { ...choice.parameters, now },
     );
     if (chosen.length === 0) return undefined;
     const first = db.takeIds(chosen.length);
-    const opId = openOperation(db, { kind, target: `batch/${first}`, systemId, now, leaseUntil });
+    const opId = openOperation(db, { kind, target: `batch/${first}`, systemId, leaseUntil });
     const rows = chosen.map((row, i) => ({
       pid: row.pid,
       rowId: row.row_id,
@@ -97,79 +101,94 @@ const STILL_THERE = `
       OR (t.scope = 'project' AND t.project = p.project)
       OR (t.scope = 'memory' AND t.kind = p.kind AND t.memory_id = p.memory_id)))`;
 
-/** Hot to warm, step 3. Keeper and order stay as they are. Returns the rows moved. */
-export function commitMove(db: CatalogDatabase, input: { opId: number; now: number }): number {
+export interface CommitMove {
+  opId: number;
+  /** Rows that the copying showed to be unfit. */
+  faulty: readonly FaultyRow[];
+  now: number;
+}
+
+/** Hot to warm, step 3. Keeper and order stay as they are. */
+export function commitMove(db: CatalogDatabase, input: CommitMove): MoveOutcome {
   return db.transaction(() => {
     requireOpen(db, input.opId);
+    const held = holdRows(db, input);
     const moved = db.run(
       `UPDATE placements SET row_id = m.new_row_id, tier = 'warm'
        FROM (SELECT b.pid, b.new_row_id FROM batch_rows b ${STILL_THERE}) m WHERE placements.pid = m.pid`,
       { opId: input.opId },
     );
-    return finishMove(db, input, moved);
+    finishMove(db, input);
+    return { moved, held };
   });
 }
 
-/** Warm to cold, step 4: object and keeper become the new object; its words are searched there from now on. */
+/**
+ * Warm to cold, step 4: object and keeper become the new object; its words are searched there from now on. Without an object, where no row
+ * could be written to one, it only holds the rows.
+ */
 export function commitCold(
   db: CatalogDatabase,
-  input: { opId: number; now: number; systemId: string; rows: number; object: WrittenObject },
-): number {
+  input: CommitMove & { systemId: string; object: WrittenObject | undefined },
+): MoveOutcome {
   return db.transaction(() => {
     requireOpen(db, input.opId);
-    const objectId = db.takeIds(1);
-    db.run(
-      `INSERT INTO objects (object_id, name, op_id, kind, system_id, bytes, rows, sha256, min_own_time, max_own_time)
-       SELECT $objectId, $name, $opId, 'cold', $systemId, $bytes, $rows, $sha256, min(p.own_time), max(p.own_time)
-       FROM batch_rows b JOIN placements p ON p.pid = b.pid WHERE b.op_id = $opId`,
-      { objectId, opId: input.opId, systemId: input.systemId, rows: input.rows, ...input.object },
-    );
-    db.run(`DELETE FROM memory_text WHERE rowid IN (SELECT b.pid FROM batch_rows b ${STILL_THERE})`, {
-      opId: input.opId,
-    });
-    const moved = db.run(
-      `UPDATE placements SET row_id = m.new_row_id, tier = 'cold', object_id = $objectId, keeper_id = $objectId
-       FROM (SELECT b.pid, b.new_row_id FROM batch_rows b ${STILL_THERE}) m WHERE placements.pid = m.pid`,
-      { opId: input.opId, objectId },
-    );
-    return finishMove(db, input, moved);
+    const held = holdRows(db, input);
+    const moved = input.object === undefined ? 0 : placeCold(db, { ...input, object: input.object });
+    finishMove(db, input);
+    return { moved, held };
   });
 }
 
-function finishMove(
+function placeCold(
   db: CatalogDatabase,
-  { opId, now }: { opId: number; now: number },
-  moved: number,
+  { opId, systemId, object }: { opId: number; systemId: string; object: WrittenObject },
 ): number {
+  const objectId = db.takeIds(1);
+  db.run(
+    `INSERT INTO objects (object_id, name, op_id, kind, system_id, bytes, sha256, min_own_time, max_own_time)
+     SELECT $objectId, $name, $opId, 'cold', $systemId, $bytes, $sha256, coalesce(min(p.own_time), 0),
+       coalesce(max(p.own_time), 0)
+     FROM batch_rows b JOIN placements p ON p.pid = b.pid WHERE b.op_id = $opId`,
+    { objectId, opId, systemId, ...object },
+  );
+  db.run(`DELETE FROM memory_text WHERE rowid IN (SELECT b.pid FROM batch_rows b ${STILL_THERE})`, { opId });
+  return db.run(
+    `UPDATE placements SET row_id = m.new_row_id, tier = 'cold', object_id = $objectId, keeper_id = $objectId
+     FROM (SELECT b.pid, b.new_row_id FROM batch_rows b ${STILL_THERE}) m WHERE placements.pid = m.pid`,
+    { opId, objectId },
+  );
+}
+
+function finishMove(db: CatalogDatabase, { opId, now }: CommitMove): void {
   db.run(
     `INSERT INTO changes (pid, row_id, what, at) SELECT b.pid, b.new_row_id, 'moved', $now FROM batch_rows b
      JOIN placements p ON p.row_id = b.new_row_id WHERE b.op_id = $opId`,
     { opId, now },
   );
   closeOperation(db, opId, 'committed', now);
-  return moved;
 }
 
 export function countDue(
   db: CatalogDatabase,
-  input: { hotCutoff: number; warmCutoff: number },
+  { hotCutoff, warmCutoff, now }: { hotCutoff: number; warmCutoff: number; now: number },
 ): { hot: number; warm: number } {
-  const due = `SELECT count(*) FROM placements WHERE tier = $tier AND own_time <= $cutoff`;
+  const due = `SELECT count(*) FROM placements p WHERE p.tier = $tier AND p.own_time <= $cutoff AND ${NOT_HELD}`;
   return {
-    hot: db.number(due, { tier: 'hot', cutoff: input.hotCutoff }),
-    warm: db.number(due, { tier: 'warm', cutoff: input.warmCutoff }),
+    hot: db.number(due, { tier: 'hot', cutoff: hotCutoff, now }),
+    warm: db.number(due, { tier: 'warm', cutoff: warmCutoff, now }),
   };
 }
 
 /** Systems and months with enough rows due for cold, or with one due for so long that it must go. */
 export function coldPartitionsDue(
   db: CatalogDatabase,
-  input: { cutoff: number; minRows: number; overdueCutoff: number },
+  input: { cutoff: number; minRows: number; overdueCutoff: number; now: number },
 ): ColdPartitionDue[] {
   return db.all<ColdPartitionDue>(
     `SELECT p.system_id AS systemId, CAST(strftime('%Y', p.own_time / 1000, 'unixepoch') AS INTEGER) AS year,
        CAST(strftime('%m', p.own_time / 1000, 'unixepoch') AS INTEGER) AS month, count(*) AS rows
-     FROM placements p WHERE p.tier = 'warm' AND p.own_time <= $cutoff AND ${RECEIPTED}
+     FROM placements p WHERE p.tier = 'warm' AND p.own_time <= $cutoff AND ${RECEIPTED} AND ${NOT_HELD}
      GROUP BY 1, 2, 3 HAVING count(*) >= $minRows OR min(p.own_time) <= $overdueCutoff ORDER BY 2, 3, 1`,
     input,
   );

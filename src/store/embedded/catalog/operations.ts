@@ -8,7 +8,6 @@ export interface OpenOperation {
   /** What it works on: at most one operation is open per target. */
   target: string;
   systemId: string | null;
-  now: number;
   leaseUntil: number;
 }
 
@@ -19,14 +18,13 @@ export function openOperation(db: CatalogDatabase, input: OpenOperation): number
   }
   const opId = db.takeIds(1);
   db.run(
-    `INSERT INTO operations (op_id, kind, target, system_id, state, opened_at, lease_until)
-     VALUES ($opId, $kind, $target, $systemId, 'open', $now, $leaseUntil)`,
+    `INSERT INTO operations (op_id, kind, target, system_id, state, lease_until)
+     VALUES ($opId, $kind, $target, $systemId, 'open', $leaseUntil)`,
     {
       opId,
       kind: input.kind,
       target: input.target,
       systemId: input.systemId,
-      now: input.now,
       leaseUntil: input.leaseUntil,
     },
   );

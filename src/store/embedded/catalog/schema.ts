@@ -1,4 +1,4 @@
-/** The catalog's tables. A change here needs a new version and a migration. */
+/** The catalog's tables. Once a version of the program is released, a change here needs a new one and a migration. */
 export const SCHEMA_VERSION = 1;
 
 export const SCHEMA = `
@@ -6,20 +6,30 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE systems (
   system_id TEXT PRIMARY KEY,
-  first_seen_at INTEGER NOT NULL
+  -- What it calls itself; null where that is its id.
+  name TEXT
 ) WITHOUT ROWID;
+CREATE INDEX systems_renamed ON systems (system_id) WHERE name IS NOT NULL;
 
 -- The ingest queue and, once committed, the ledger.
 CREATE TABLE uploads (
   system_id TEXT NOT NULL,
   upload_id TEXT NOT NULL,
+  -- The names of its folders; null where they are its ids.
+  system_folder TEXT,
+  upload_folder TEXT,
   ord INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('pending', 'committed', 'receipted', 'done', 'raw_gone', 'quarantined')),
   manifest_sha256 TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   registered_at INTEGER NOT NULL,
   committed_at INTEGER,
-  covers TEXT NOT NULL DEFAULT '[]',
+  quarantined_at INTEGER,
+  -- Of reading its files: begun and not done, and what the last of them failed with, if it told.
+  attempts INTEGER NOT NULL DEFAULT 0,
+  last_failure TEXT,
+  -- The kinds of which what it lacks is deleted.
+  mirrors TEXT NOT NULL DEFAULT '[]',
   files TEXT NOT NULL DEFAULT '[]',
   reader TEXT,
   reason TEXT,
@@ -29,12 +39,13 @@ CREATE TABLE uploads (
   rows_refused INTEGER NOT NULL DEFAULT 0,
   rows_superseded INTEGER NOT NULL DEFAULT 0,
   rows_absent INTEGER NOT NULL DEFAULT 0,
-  in_backup INTEGER NOT NULL DEFAULT 0,
+  rows_deleted INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (system_id, upload_id)
 ) WITHOUT ROWID;
 CREATE INDEX uploads_by_order ON uploads (system_id, ord);
 CREATE INDEX uploads_unfinished ON uploads (system_id, state) WHERE state IN ('pending', 'committed', 'receipted');
 CREATE INDEX uploads_by_state ON uploads (state, system_id);
+CREATE UNIQUE INDEX uploads_by_place ON uploads (system_folder, upload_folder) WHERE system_folder IS NOT NULL;
 
 -- Orders that a later manifest names as its predecessor and that have not arrived.
 CREATE TABLE gaps (system_id TEXT NOT NULL, ord INTEGER NOT NULL, PRIMARY KEY (system_id, ord)) WITHOUT ROWID;
@@ -45,7 +56,6 @@ CREATE TABLE operations (
   target TEXT NOT NULL,
   system_id TEXT,
   state TEXT NOT NULL CHECK (state IN ('open', 'committed', 'aborted')),
-  opened_at INTEGER NOT NULL,
   lease_until INTEGER NOT NULL,
   closed_at INTEGER
 );
@@ -60,6 +70,9 @@ CREATE TABLE batch_rows (
 );
 CREATE INDEX batch_rows_by_operation ON batch_rows (op_id);
 
+-- Rows that could not be moved, and when they are tried again.
+CREATE TABLE held_rows (pid INTEGER PRIMARY KEY, row_id INTEGER NOT NULL, until INTEGER NOT NULL);
+
 -- Journal and cold objects that a committed operation placed.
 CREATE TABLE objects (
   object_id INTEGER PRIMARY KEY,
@@ -68,7 +81,6 @@ CREATE TABLE objects (
   kind TEXT NOT NULL CHECK (kind IN ('journal', 'cold')),
   system_id TEXT NOT NULL,
   bytes INTEGER NOT NULL,
-  rows INTEGER NOT NULL,
   sha256 TEXT NOT NULL,
   min_own_time INTEGER NOT NULL,
   max_own_time INTEGER NOT NULL
@@ -144,11 +156,18 @@ CREATE TEMP TABLE incoming (
   hash TEXT NOT NULL,
   own_time INTEGER NOT NULL,
   project TEXT,
-  deleted INTEGER NOT NULL DEFAULT 0,
-  row_id INTEGER,
-  tier TEXT,
+  -- Not in the upload: stands for the memory that the upload deletes.
+  absent INTEGER NOT NULL DEFAULT 0,
+  -- What it is, and the order and content that it would be placed with now.
   pid INTEGER,
   class TEXT,
+  ord INTEGER,
+  deletion INTEGER,
+  -- What is written for it.
+  row_id INTEGER,
+  tier TEXT,
+  written_ord INTEGER,
+  written_deletion INTEGER,
   PRIMARY KEY (stage, kind, memory_id)
 ) WITHOUT ROWID;
 CREATE TEMP TABLE incoming_texts (stage TEXT, n INTEGER, content TEXT, PRIMARY KEY (stage, n)) WITHOUT ROWID;

@@ -78,8 +78,9 @@ function ripe(
   );
   return db
     .all<{ id: string }>(
-      `SELECT u.id FROM json_each($list) l JOIN unnamed u ON u.what = $what AND u.id = CAST(l.value AS TEXT)
-       WHERE u.since < $before`,
+      // Not a join with the list: SQLite then reads the whole list again for each row that is noted.
+      `SELECT id FROM unnamed WHERE what = $what AND id IN (SELECT CAST(value AS TEXT) FROM json_each($list))
+         AND since < $before`,
       { what, list, before: clock.unnamedBefore },
     )
     .map((row) => row.id);
@@ -126,5 +127,6 @@ export function trimChanges(db: CatalogDatabase, now: number): number {
   const before = now - CHANGES_KEPT_MS;
   // What was found unnamed so long ago and is still noted has gone without its note.
   db.run(`DELETE FROM unnamed WHERE since < $before`, { before });
+  db.run(`DELETE FROM held_rows WHERE until <= $now`, { now });
   return db.run(`DELETE FROM changes WHERE at < $before`, { before });
 }

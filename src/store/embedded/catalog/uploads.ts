@@ -1,17 +1,27 @@
-import type { Kind, RowCounts, UploadRef } from '../../../contract/index.js';
-import type { FoundUpload, UploadRecord, UploadState } from '../../store.js';
+import type { Kind, RowCounts, SystemId, UploadRef } from '../../../contract/index.js';
+import type {
+  FoundUpload,
+  KnownUpload,
+  QuarantinedUpload,
+  SystemName,
+  UploadRecord,
+  UploadState,
+} from '../../store.js';
 import type { CatalogDatabase } from './database.js';
 
 interface UploadRow {
   system_id: string;
   upload_id: string;
+  system_folder: string | null;
+  upload_folder: string | null;
   ord: number;
   state: UploadState;
   manifest_sha256: string;
   created_at: number;
   committed_at: number | null;
+  attempts: number;
   files: string;
-  covers: string;
+  mirrors: string;
   reader: string | null;
   reason: string | null;
   rows_new: number;
@@ -20,9 +30,12 @@ interface UploadRow {
   rows_refused: number;
   rows_superseded: number;
   rows_absent: number;
+  rows_deleted: number;
 }
 
-/** Queues uploads that are not known yet, and returns those. A known id keeps its row, whatever is found under it now. */
+/**
+ * Queues uploads that are not known yet, and returns those. A known id, or place, keeps its row, whatever is found under it now.
+ */
 export function registerUploads(
   db: CatalogDatabase,
   found: readonly FoundUpload[],
@@ -32,22 +45,25 @@ export function registerUploads(
 }
 
 function registerOne(db: CatalogDatabase, upload: FoundUpload, now: number): boolean {
-  db.run(`INSERT INTO systems (system_id, first_seen_at) VALUES ($system, $now) ON CONFLICT DO NOTHING`, {
-    system: upload.systemId,
-    now,
-  });
+  db.run(
+    `INSERT INTO systems (system_id, name) VALUES ($system, $name)
+     ON CONFLICT DO UPDATE SET name = excluded.name WHERE name IS NULL AND excluded.name IS NOT NULL`,
+    { system: upload.systemId, name: upload.systemName ?? null },
+  );
   const added = db.run(
-    `INSERT INTO uploads (system_id, upload_id, ord, state, manifest_sha256, created_at, registered_at, reason)
-     VALUES ($system, $upload, $order, $state, $manifest, $created, $now, $reason) ON CONFLICT DO NOTHING`,
+    `INSERT INTO uploads (system_id, upload_id, system_folder, upload_folder, ord, state, manifest_sha256, created_at,
+       registered_at)
+     VALUES ($system, $upload, $systemFolder, $uploadFolder, $order, 'pending', $manifest, $created, $now)
+     ON CONFLICT DO NOTHING`,
     {
       system: upload.systemId,
       upload: upload.uploadId,
+      systemFolder: upload.place?.systemId ?? null,
+      uploadFolder: upload.place?.uploadId ?? null,
       order: upload.order,
-      state: upload.quarantine === undefined ? 'pending' : 'quarantined',
       manifest: upload.manifestSha256,
       created: upload.createdAt,
       now,
-      reason: upload.quarantine ?? null,
     },
   );
   if (added === 0) return false;
@@ -60,10 +76,12 @@ function registerOne(db: CatalogDatabase, upload: FoundUpload, now: number): boo
  * late one cannot replace them.
  */
 function trackGaps(db: CatalogDatabase, upload: FoundUpload): void {
-  db.run(`DELETE FROM gaps WHERE system_id = $system AND ord = $order`, {
-    system: upload.systemId,
-    order: upload.order,
-  });
+  // A part of an order's rows leaves it open: the rest may come late, or never.
+  const sql =
+    upload.partial === true
+      ? `INSERT INTO gaps VALUES ($system, $order) ON CONFLICT DO NOTHING`
+      : `DELETE FROM gaps WHERE system_id = $system AND ord = $order`;
+  db.run(sql, { system: upload.systemId, order: upload.order });
   if (upload.previousOrder === null) return;
   db.run(
     `INSERT INTO gaps SELECT $system, $previous
@@ -72,18 +90,19 @@ function trackGaps(db: CatalogDatabase, upload: FoundUpload): void {
   );
 }
 
-/** Which of these ids the catalog knows, with their states. */
-export function knownUploads(
-  db: CatalogDatabase,
-  refs: readonly UploadRef[],
-): { ref: UploadRef; state: UploadState }[] {
+/** Which of these places the catalog knows, with what lies there and its state. */
+export function knownUploads(db: CatalogDatabase, places: readonly UploadRef[]): KnownUpload[] {
   return db
     .all<UploadRow>(
-      `SELECT u.* FROM json_each($refs) r
-       JOIN uploads u ON u.system_id = r.value ->> 'systemId' AND u.upload_id = r.value ->> 'uploadId'`,
-      { refs: JSON.stringify(refs) },
+      `SELECT u.* FROM json_each($places) p
+       JOIN uploads u ON u.system_id = p.value ->> 'systemId' AND u.upload_id = p.value ->> 'uploadId'
+       WHERE u.system_folder IS NULL
+       UNION ALL
+       SELECT u.* FROM json_each($places) p
+       JOIN uploads u ON u.system_folder = p.value ->> 'systemId' AND u.upload_folder = p.value ->> 'uploadId'`,
+      { places: JSON.stringify(places) },
     )
-    .map((row) => ({ ref: { systemId: row.system_id, uploadId: row.upload_id }, state: row.state }));
+    .map((row) => ({ place: placeOf(row), ref: idsOf(row), state: row.state }));
 }
 
 /**
@@ -102,11 +121,15 @@ export function nextUpload(db: CatalogDatabase, systemId: string): UploadRecord 
 export function getUpload(db: CatalogDatabase, ref: UploadRef): UploadRecord | undefined {
   const row = db.get<UploadRow>(
     `SELECT * FROM uploads WHERE system_id = $systemId AND upload_id = $uploadId`,
-    {
-      ...ref,
-    },
+    { ...refOf(ref) },
   );
   return row && toRecord(row);
+}
+
+export function greatestOrder(db: CatalogDatabase, systemId: string): number {
+  return db.number(`SELECT coalesce(max(ord), 0) FROM uploads WHERE system_id = $system`, {
+    system: systemId,
+  });
 }
 
 /** Systems with work in the queue, the longest waiting first. */
@@ -132,19 +155,36 @@ export function countUnfinished(db: CatalogDatabase, registeredBefore: number): 
 export function advanceUpload(db: CatalogDatabase, ref: UploadRef, from: UploadState, to: UploadState): void {
   db.run(
     `UPDATE uploads SET state = $to WHERE system_id = $systemId AND upload_id = $uploadId AND state = $from`,
-    {
-      ...ref,
-      from,
-      to,
-    },
+    { ...refOf(ref), from, to },
   );
 }
 
-export function quarantineUpload(db: CatalogDatabase, ref: UploadRef, reason: string): void {
-  db.run(
-    `UPDATE uploads SET state = 'quarantined', reason = $reason
+/** Returns whether this call did it: of two at once, one. */
+export function quarantineUpload(db: CatalogDatabase, ref: UploadRef, reason: string, now: number): boolean {
+  const changed = db.run(
+    `UPDATE uploads SET state = 'quarantined', reason = $reason, quarantined_at = $now
      WHERE system_id = $systemId AND upload_id = $uploadId AND state = 'pending'`,
-    { ...ref, reason },
+    { ...refOf(ref), reason, now },
+  );
+  return changed > 0;
+}
+
+export function quarantinedUploads(db: CatalogDatabase, limit: number): QuarantinedUpload[] {
+  return db.all<QuarantinedUpload>(
+    `SELECT u.system_id AS systemId, coalesce(s.name, u.system_id) AS systemName, u.upload_id AS uploadId, u.reason,
+       u.quarantined_at AS since
+     FROM uploads u JOIN systems s ON s.system_id = u.system_id
+     WHERE u.state = 'quarantined' ORDER BY u.quarantined_at DESC, u.system_id, u.upload_id LIMIT $limit`,
+    { limit },
+  );
+}
+
+/** Systems whose name is not their id. */
+export function renamedSystems(db: CatalogDatabase, limit: number, systemId?: SystemId): SystemName[] {
+  return db.all<SystemName>(
+    `SELECT system_id AS systemId, name FROM systems
+     WHERE name IS NOT NULL AND ($system IS NULL OR system_id = $system) ORDER BY system_id LIMIT $limit`,
+    { limit, system: systemId ?? null },
   );
 }
 
@@ -172,21 +212,32 @@ function toRecord(row: UploadRow): UploadRecord {
     refused: row.rows_refused,
     superseded: row.rows_superseded,
     absent: row.rows_absent,
+    deleted: row.rows_deleted,
   };
   return {
     systemId: row.system_id,
     uploadId: row.upload_id,
+    place: placeOf(row),
     order: row.ord,
     state: row.state,
     manifestSha256: row.manifest_sha256,
     createdAt: row.created_at,
     committedAt: row.committed_at,
+    attempts: row.attempts,
     files: JSON.parse(row.files) as UploadRecord['files'],
-    covers: JSON.parse(row.covers) as Kind[],
+    mirrors: JSON.parse(row.mirrors) as Kind[],
     reader: row.reader,
     reason: row.reason,
     rows,
   };
+}
+
+function idsOf(row: UploadRow): UploadRef {
+  return { systemId: row.system_id, uploadId: row.upload_id };
+}
+
+function placeOf(row: UploadRow): UploadRef {
+  return { systemId: row.system_folder ?? row.system_id, uploadId: row.upload_folder ?? row.upload_id };
 }
 
 function refOf({ systemId, uploadId }: UploadRef): UploadRef {

@@ -1,5 +1,6 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
+import type { FaultyRow } from '../catalog/held.js';
 import type { MovingRow } from '../catalog/moves.js';
+import { OperationConnection } from './operation-connection.js';
 import {
   COMMON_COLUMNS,
   createTableSql,
@@ -13,7 +14,7 @@ import {
   type PeriodTable,
   type TableTier,
 } from './tables.js';
-import { queryNumber, requireRows, type TierDatabase } from './tier-database.js';
+import type { TierDatabase } from './tier-database.js';
 
 /** Most that rounding may cost a component, in steps of its scale; half a step, and something for the float. */
 const MAX_ROUNDING = 0.51;
@@ -22,59 +23,84 @@ const SHARED = COMMON_COLUMNS.filter(
   (column) => column !== 'row_id' && column !== 'op_id' && column !== 'ord',
 );
 
+export interface MoveInput {
+  from: TableTier;
+  opId: number;
+  rows: readonly MovingRow[];
+  /** The operation's. */
+  signal: AbortSignal;
+}
+
 /** The rows of one move, and the temporary tables that name them, on a connection of their own. */
 export class MoveStaging {
-  readonly #tiers: TierDatabase;
-  readonly #connection: DuckDBConnection;
+  readonly #connection: OperationConnection;
   readonly #rows: readonly MovingRow[];
+  readonly #faulty: FaultyRow[] = [];
 
-  private constructor(tiers: TierDatabase, connection: DuckDBConnection, rows: readonly MovingRow[]) {
-    this.#tiers = tiers;
+  private constructor(connection: OperationConnection, rows: readonly MovingRow[]) {
     this.#connection = connection;
     this.#rows = rows;
   }
 
   /** Collects the rows of a batch from `from`, under their new row ids and with their placements' order. */
-  static async load(
-    tiers: TierDatabase,
-    from: TableTier,
-    opId: number,
-    rows: readonly MovingRow[],
-  ): Promise<MoveStaging> {
-    const connection = await tiers.connect();
-    const staging = new MoveStaging(tiers, connection, rows);
+  static async load(tiers: TierDatabase, { from, opId, rows, signal }: MoveInput): Promise<MoveStaging> {
+    const connection = await OperationConnection.open(tiers, signal);
+    const staging = new MoveStaging(connection, rows);
     try {
-      await staging.#collect(from, opId);
+      await staging.#collect(tiers, from, opId);
     } catch (error) {
-      connection.closeSync();
+      connection.close();
       throw error;
     }
     return staging;
   }
 
-  async #collect(from: TableTier, opId: number): Promise<void> {
+  /** Rows that cannot be moved, as far as the steps have shown yet. */
+  get faulty(): readonly FaultyRow[] {
+    return this.#faulty;
+  }
+
+  /** Rows that stand where their placements say. */
+  get found(): number {
+    return this.#rows.length - this.#faulty.filter(({ reason }) => reason === 'row_missing').length;
+  }
+
+  async #collect(tiers: TierDatabase, from: TableTier, opId: number): Promise<void> {
     await this.#connection.run('CREATE TEMP TABLE batch (row_id BIGINT, new_row_id BIGINT, ord BIGINT)');
-    const appender = await this.#connection.createAppender('batch', 'main', 'temp');
+    const appender = await this.#connection.appendTo('batch');
     for (const row of this.#rows) {
       for (const value of [row.rowId, row.newRowId, row.ord]) appender.appendBigInt(BigInt(value));
       appender.endRow();
     }
     appender.closeSync();
     const vector = VECTOR_COLUMNS[from].join(', ');
-    const sources = periods(from, this.#rows).map(
-      (
-        table,
-      ) => `SELECT b.new_row_id AS row_id, ${opId}::BIGINT AS op_id, b.ord, ${SHARED.join(', ')}, ${vector}
-        FROM ${qualified(table)} t JOIN batch b ON b.row_id = t.row_id`,
+    const standing = new Set((await tiers.tables(from)).map(({ name }) => name));
+    const tables = periods(from, this.#rows).filter(({ name }) => standing.has(name));
+    if (tables.length === 0) return this.#fault('row_missing', 'SELECT new_row_id FROM batch');
+    // One after the other: a statement over all of them would hold a page of every column of each in memory at once.
+    for (const [i, table] of tables.entries()) {
+      const into = i === 0 ? 'CREATE TEMP TABLE moving AS' : 'INSERT INTO moving';
+      await this.#connection.run(
+        `${into} SELECT b.new_row_id AS row_id, ${opId}::BIGINT AS op_id, b.ord, ${SHARED.join(', ')}, ${vector}
+         FROM ${qualified(table)} t JOIN batch b ON b.row_id = t.row_id`,
+      );
+    }
+    await this.#fault(
+      'row_missing',
+      'SELECT new_row_id FROM batch WHERE new_row_id NOT IN (SELECT row_id FROM moving)',
     );
-    await this.#connection.run(`CREATE TEMP TABLE moving AS ${sources.join(' UNION ALL ')}`);
-    const found = await queryNumber(this.#connection, 'SELECT count(*) FROM moving');
-    requireRows(this.#rows.length, found, `rows that placements name in ${from}`);
+  }
+
+  /** Notes the rows whose new ids a query answers. */
+  async #fault(reason: FaultyRow['reason'], sql: string): Promise<void> {
+    const rows = await this.#connection.rows<{ id: bigint }>(`SELECT * FROM (${sql}) AS faulty(id)`);
+    this.#faulty.push(...rows.map(({ id }) => ({ newRowId: Number(id), reason })));
   }
 
   /** Hot to warm, step 2: inserts the copies. */
   async insertWarm(): Promise<void> {
-    await this.#tiers.write('warm', this.#connection, async () => {
+    if (this.found === 0) return;
+    await this.#connection.write('warm', async () => {
       for (const table of periods('warm', this.#rows)) {
         await this.#connection.run(createTableSql(table));
         await this.#connection.run(
@@ -86,20 +112,22 @@ export class MoveStaging {
 
   /** Reads the copies back, and compares every column with the source, the vectors component by component. */
   async verifyWarm(): Promise<void> {
+    if (this.found === 0) return;
     const same = SHARED.map((column) => `c.${column} IS NOT DISTINCT FROM m.${column}`).join(' AND ');
-    // In DOUBLE: a foreign vector may hold components whose squares, or whose scale times 127, no FLOAT can.
+    // In DOUBLE: a foreign vector may hold components whose scale times 127 no FLOAT can. One that is null counts as farthest off;
+    // and NaN, which is in no foreign vector but may be on a damaged disk, is to DuckDB the greatest number.
     const rounding = `list_max(list_transform(list_zip(CAST(m.embedding AS DOUBLE[]), CAST(c.vector AS DOUBLE[])),
-      lambda pair: abs(pair[1] - pair[2] * CAST(c.scale AS DOUBLE))))`;
-    const angle = `(m.embedding IS NULL AND c.vector IS NULL OR ${rounding} <= ${MAX_ROUNDING} * c.scale)`;
-    let equal = 0;
+      lambda pair: coalesce(abs(pair[1] - pair[2] * CAST(c.scale AS DOUBLE)), 'infinity'::DOUBLE)))`;
+    const angle = `(m.embedding IS NULL AND c.vector IS NULL
+      OR isfinite(c.scale) AND ${rounding} <= ${MAX_ROUNDING} * c.scale)`;
+    await this.#connection.run('CREATE TEMP TABLE equal (row_id BIGINT)');
     for (const table of periods('warm', this.#rows)) {
-      equal += await queryNumber(
-        this.#connection,
-        `SELECT count(*) FROM moving m JOIN ${qualified(table)} c ON c.row_id = m.row_id AND c.op_id = m.op_id
-         WHERE ${same} AND ${angle}`,
+      await this.#connection.run(
+        `INSERT INTO equal SELECT m.row_id FROM moving m
+         JOIN ${qualified(table)} c ON c.row_id = m.row_id AND c.op_id = m.op_id WHERE ${same} AND ${angle}`,
       );
     }
-    requireRows(this.#rows.length, equal, 'copies in warm');
+    await this.#faultUnequal('SELECT row_id FROM equal');
   }
 
   /** Warm to cold, step 2: the object's file, in order of time so that its statistics are of use. */
@@ -113,16 +141,18 @@ export class MoveStaging {
   /** Step 3: compares the rows of the object that was read back with their sources. */
   async verifyCold(path: string): Promise<void> {
     const same = ['op_id', 'ord', ...SHARED].map((column) => `c.${column} IS NOT DISTINCT FROM m.${column}`);
-    const equal = await queryNumber(
-      this.#connection,
-      `SELECT count(*) FROM moving m JOIN read_parquet(${literal(path)}, hive_partitioning = false) c ON c.row_id = m.row_id
+    await this.#faultUnequal(
+      `SELECT m.row_id FROM moving m JOIN read_parquet(${literal(path)}, hive_partitioning = false) c ON c.row_id = m.row_id
        WHERE ${same.join(' AND ')} AND c.signs IS NOT DISTINCT FROM ${signsSql('m.vector')}`,
     );
-    requireRows(this.#rows.length, equal, 'rows of the cold object');
+  }
+
+  #faultUnequal(equal: string): Promise<void> {
+    return this.#fault('copy_differs', `SELECT row_id FROM moving WHERE row_id NOT IN (${equal})`);
   }
 
   close(): void {
-    this.#connection.closeSync();
+    this.#connection.close();
   }
 }
 

@@ -140,12 +140,13 @@ export function fetchFromTable(
   );
 }
 
-export function fetchFromObject(
+/** One query for all of the files: row ids are never used twice, and to begin a query costs as much as to open its file. */
+export function fetchFromObjects(
   tiers: TierDatabase,
-  file: string,
+  files: readonly string[],
   rowIds: readonly number[],
 ): Promise<FetchedRow[]> {
-  return fetchRows(tiers, `SELECT ${FETCHED} FROM ${parquet([file])} WHERE row_id IN (${rowIds.join(', ')})`);
+  return fetchRows(tiers, `SELECT ${FETCHED} FROM ${parquet(files)} WHERE row_id IN (${rowIds.join(', ')})`);
 }
 
 async function fetchRows(tiers: TierDatabase, sql: string): Promise<FetchedRow[]> {

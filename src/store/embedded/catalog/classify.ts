@@ -1,0 +1,159 @@
+import type { Kind, UploadRef } from '../../../contract/index.js';
+import { DELETED_HASH } from '../../../memory/index.js';
+import type { CatalogDatabase } from './database.js';
+
+/** An upload whose rows are staged in `incoming`. */
+export interface StagedUpload {
+  stage: string;
+  upload: UploadRef;
+  order: number;
+  /** The kinds of which what it lacks is deleted. */
+  mirrors: readonly Kind[];
+}
+
+/** A row that has to be written. `n` is its place in the rows file. */
+export interface RowToWrite {
+  n: number;
+  rowId: number;
+  tier: 'hot' | 'warm';
+}
+
+/** A version that says "deleted", for a memory that the upload or a newer one lacks. Its `n` only tells its place in the journal. */
+export interface DeletionToWrite extends RowToWrite {
+  kind: Kind;
+  memoryId: string;
+  ownTime: number;
+  project: string | null;
+  order: number;
+}
+
+/** Classes whose rows are written and placed. */
+export const NEEDED = `class IN ('new', 'changed', 'rewritten', 'outlived', 'deleted')`;
+
+/** An upload with rows in the ledger. */
+const COMMITTED = `u.state IN ('committed', 'receipted', 'done', 'raw_gone')`;
+
+const TOMBSTONED = `EXISTS (SELECT 1 FROM tombstones t WHERE t.system_id = $system AND t.state <> 'lifted' AND (
+  t.scope = 'system' OR (t.scope = 'project' AND t.project = incoming.project)
+  OR (t.scope = 'memory' AND t.kind = incoming.kind AND t.memory_id = incoming.memory_id)))`;
+
+/**
+ * What each row is, by hash and order, never by row id; inside the caller's transaction, and the same at open and commit.
+ *
+ * - `rewritten`: unchanged above a gap. An order that has no ledger row yet lies between its placement and this upload, so
+ *   its late arrival must find the newer order.
+ * - `outlived`: new, or deleted, and a newer upload that is a mirror lacks it. What is written is that it is deleted, with that one's
+ *   order: nothing else would tell a rebuild, where this upload's own version stands in the journal of a dead attempt.
+ * - `deleted`: a memory that this upload lacks. Only of the newest upload: what a newer one says of it counts, and where that has
+ *   it unchanged its placement does not tell.
+ * - `moot`: it was to be deleted, and need not be any more.
+ */
+export function classify(db: CatalogDatabase, staged: StagedUpload): void {
+  const { stage, order } = staged;
+  const system = staged.upload.systemId;
+  const deletable = JSON.stringify(isNewest(db, staged) ? staged.mirrors : []);
+  stageAbsent(db, staged, deletable);
+  db.run(
+    `UPDATE incoming SET pid = (SELECT pid FROM placements p
+       WHERE p.system_id = $system AND p.kind = incoming.kind AND p.memory_id = incoming.memory_id)
+     WHERE stage = $stage`,
+    { stage, system },
+  );
+  const outliving = outlivingOrders(db, staged);
+  db.run(
+    `UPDATE incoming SET class = CASE
+       WHEN absent = 1 THEN coalesce((SELECT 'deleted' FROM placements p WHERE p.pid = incoming.pid AND p.deleted = 0
+         AND p.ord < $order AND p.kind IN (SELECT value FROM json_each($deletable)) AND NOT ${TOMBSTONED}), 'moot')
+       WHEN ${TOMBSTONED} THEN 'refused'
+       WHEN pid IS NULL THEN CASE WHEN $outliving ->> kind IS NULL THEN 'new' ELSE 'outlived' END
+       ELSE (SELECT CASE
+         WHEN p.hash = incoming.hash AND p.ord < $gap THEN 'rewritten'
+         WHEN p.hash = incoming.hash THEN 'unchanged'
+         WHEN p.deleted = 1 AND p.ord < $order AND $outliving ->> incoming.kind IS NOT NULL THEN 'outlived'
+         WHEN p.ord < $order THEN 'changed'
+         ELSE 'superseded' END FROM placements p WHERE p.pid = incoming.pid) END
+     WHERE stage = $stage`,
+    { stage, system, order, deletable, outliving, gap: greatestGap(db, staged) },
+  );
+  db.run(
+    `UPDATE incoming SET deletion = class IN ('deleted', 'outlived'),
+       ord = CASE class WHEN 'outlived' THEN $outliving ->> kind ELSE $order END WHERE stage = $stage`,
+    { stage, order, outliving },
+  );
+}
+
+/** An unchanged row has to be written again where a gap lies between its order and this one: where it is below the greatest one. */
+function greatestGap(db: CatalogDatabase, { upload, order }: StagedUpload): number {
+  return db.number(
+    `SELECT coalesce(max(ord), -1) FROM (
+       SELECT ord FROM uploads WHERE system_id = $system AND state IN ('pending', 'quarantined') AND upload_id <> $upload
+       UNION ALL SELECT ord FROM gaps WHERE system_id = $system) WHERE ord < $order`,
+    { system: upload.systemId, upload: upload.uploadId, order },
+  );
+}
+
+/** Of each kind the greatest order of a newer upload of which what it lacks is deleted, as a JSON object. */
+function outlivingOrders(db: CatalogDatabase, { upload, order }: StagedUpload): string {
+  const rows = db.all<{ kind: Kind; ord: number }>(
+    `SELECT m.value AS kind, max(u.ord) AS ord FROM uploads u, json_each(u.mirrors) m
+     WHERE u.system_id = $system AND u.ord > $order AND ${COMMITTED} GROUP BY m.value`,
+    { system: upload.systemId, order },
+  );
+  return JSON.stringify(Object.fromEntries(rows.map(({ kind, ord }) => [kind, ord])));
+}
+
+function isNewest(db: CatalogDatabase, { upload, order }: StagedUpload): boolean {
+  const newer = db.number(
+    `SELECT EXISTS (SELECT 1 FROM uploads u WHERE u.system_id = $system AND u.ord > $order AND ${COMMITTED})`,
+    { system: upload.systemId, order },
+  );
+  return newer === 0;
+}
+
+/** Adds the memories that the upload lacks and has to delete, behind its own rows. A second time only those that came meanwhile. */
+function stageAbsent(db: CatalogDatabase, { stage, upload, order }: StagedUpload, deletable: string): void {
+  db.run(
+    `INSERT INTO incoming (stage, n, kind, memory_id, hash, own_time, project, absent)
+     SELECT $stage, (SELECT coalesce(max(n), -1) FROM incoming WHERE stage = $stage) + row_number() OVER (ORDER BY p.pid),
+       p.kind, p.memory_id, $hash, p.own_time, p.project, 1
+     FROM placements p WHERE p.system_id = $system AND p.kind IN (SELECT value FROM json_each($deletable))
+       AND p.deleted = 0 AND p.ord < $order AND NOT EXISTS
+       (SELECT 1 FROM incoming i WHERE i.stage = $stage AND i.kind = p.kind AND i.memory_id = p.memory_id)`,
+    { stage, system: upload.systemId, order, deletable, hash: DELETED_HASH },
+  );
+}
+
+/** Gives fresh row ids to what has to be written, and notes what is written under them. */
+export function assignRowIds(
+  db: CatalogDatabase,
+  stage: string,
+  hotCutoff: number,
+): { rows: RowToWrite[]; deletions: DeletionToWrite[] } {
+  const count = db.number(`SELECT count(*) FROM incoming WHERE stage = $stage AND ${NEEDED}`, { stage });
+  const first = db.takeIds(count);
+  db.run(
+    `UPDATE incoming SET row_id = $first + r.rank, tier = CASE WHEN own_time > $hotCutoff THEN 'hot' ELSE 'warm' END,
+       written_ord = ord, written_deletion = deletion
+     FROM (SELECT n AS row_n, row_number() OVER (ORDER BY n) - 1 AS rank FROM incoming WHERE stage = $stage AND ${NEEDED}) r
+     WHERE stage = $stage AND n = r.row_n`,
+    { stage, first, hotCutoff },
+  );
+  const written = `FROM incoming WHERE stage = $stage AND row_id IS NOT NULL AND written_deletion`;
+  return {
+    rows: db.all<RowToWrite>(`SELECT n, row_id AS rowId, tier ${written} = 0 ORDER BY n`, { stage }),
+    deletions: db.all<DeletionToWrite>(
+      `SELECT n, row_id AS rowId, tier, kind, memory_id AS memoryId, own_time AS ownTime, project, ord AS "order"
+       ${written} = 1 ORDER BY n`,
+      { stage },
+    ),
+  };
+}
+
+/** Rows that are needed now, and are not written, or not as they would have to be. */
+export function countUnwritten(db: CatalogDatabase, stage: string): number {
+  return db.number(
+    `SELECT count(*) FROM incoming WHERE stage = $stage AND ${NEEDED}
+       AND (row_id IS NULL OR written_ord <> ord OR written_deletion <> deletion)`,
+    { stage },
+  );
+}

@@ -1,0 +1,79 @@
+import type { WrittenObject } from '../store.js';
+import type { Placed } from './catalog/lookup.js';
+import type { EngineContext } from './context.js';
+import { qualified, tableFor, type PeriodTable } from './tiers/tables.js';
+
+/** How the rows of some placements are read: those of one period table, and those of some cold objects' local copies. */
+export interface RowReader<Row extends { rowId: number }> {
+  table: (table: PeriodTable, rowIds: readonly number[]) => Promise<Row[]>;
+  objects: (files: readonly string[], rowIds: readonly number[]) => Promise<Row[]>;
+}
+
+/** A row that a move took away between placement and fetch is found by its next placement; moves are rare, so few rounds do. */
+const FETCH_ROUNDS = 3;
+
+/**
+ * Reads the rows of placements; a miss looks for its placement again. `missing` are those that no round found: rows that are
+ * gone from where the catalog says they are.
+ */
+export async function readCurrent<Row extends { rowId: number }>(
+  context: EngineContext,
+  find: (missing: readonly Placed[] | undefined) => Promise<Placed[]>,
+  reader: RowReader<Row>,
+): Promise<{ found: { place: Placed; row: Row }[]; missing: Placed[] }> {
+  const found: { place: Placed; row: Row }[] = [];
+  let missing: Placed[] | undefined;
+  for (let round = 0; round < FETCH_ROUNDS && missing?.length !== 0; round++) {
+    const placed = await find(missing);
+    const rows = await readPlaced(context, placed, reader);
+    missing = [];
+    for (const place of placed) {
+      const row = rows.get(place.rowId);
+      if (row === undefined) missing.push(place);
+      else found.push({ place, row });
+    }
+  }
+  return { found, missing: missing ?? [] };
+}
+
+async function readPlaced<Row extends { rowId: number }>(
+  context: EngineContext,
+  placed: readonly Placed[],
+  reader: RowReader<Row>,
+): Promise<Map<number, Row>> {
+  const tables = new Map<string, { table: PeriodTable; rowIds: number[] }>();
+  const objects = new Map<string, WrittenObject>();
+  const coldIds: number[] = [];
+  for (const { tier, object, ownTime, rowId } of placed) {
+    if (tier === 'cold') {
+      if (object === null) continue;
+      objects.set(object.name, object);
+      coldIds.push(rowId);
+      continue;
+    }
+    const table = tableFor(tier, ownTime);
+    const group = tables.get(qualified(table)) ?? { table, rowIds: [] };
+    group.rowIds.push(rowId);
+    tables.set(qualified(table), group);
+  }
+  const cold = async (): Promise<Row[]> =>
+    objects.size === 0
+      ? []
+      : context.cold.use([...objects.values()], (files) => reader.objects(files, coldIds));
+  const parts = await Promise.all([
+    cold(),
+    ...[...tables.values()].map(({ table, rowIds }) =>
+      reader.table(table, rowIds).catch((error: unknown): Row[] => {
+        // Dropped between the look at the placements and the read: its rows are elsewhere by then.
+        if (isDropped(error)) return [];
+        throw error;
+      }),
+    ),
+  ]);
+  return new Map(parts.flat().map((row) => [row.rowId, row]));
+}
+
+/** Whether a query failed because a period's table was dropped, all its rows having moved on. */
+export function isDropped(error: unknown): boolean {
+  return error instanceof Error && /Table with name \w+ does not exist/.test(error.message);
+}

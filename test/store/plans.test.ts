@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { CatalogDatabase } from '../../src/store/embedded/catalog/database.js';
+import * as moves from '../../src/store/embedded/catalog/moves.js';
+import * as sweep from '../../src/store/embedded/catalog/sweep.js';
+import { temporaryFolder } from '../reader/support.js';
+
+interface Step {
+  id: number;
+  parent: number;
+  detail: string;
+}
+
+interface Statement {
+  sql: string;
+  steps: Step[];
+}
+
+let database: CatalogDatabase;
+
+beforeEach(async () => {
+  const opened = new CatalogDatabase(join(await temporaryFolder(), 'catalog.db'), 'write');
+  onTestFinished(() => opened.close());
+  opened.startEpoch(1);
+  opened.run(`INSERT INTO systems (system_id) VALUES ('host-1')`);
+  opened.run(
+    `INSERT INTO uploads (system_id, upload_id, ord, state, manifest_sha256, created_at, registered_at)
+     VALUES ('host-1', 'u1', 1, 'done', 'x', 1, 1)`,
+  );
+  opened.run(
+    `INSERT INTO objects (object_id, name, op_id, kind, system_id, bytes, sha256, min_own_time, max_own_time)
+     VALUES (1, 'journal/1', 1, 'journal', 'host-1', 1, 'x', 1, 1)`,
+  );
+  for (const [row, tier] of ['hot', 'warm'].entries()) {
+    opened.run(
+      `INSERT INTO placements (system_id, kind, memory_id, row_id, hash, ord, upload_id, tier, keeper_id, own_time)
+       VALUES ('host-1', 'conversation', $tier, $row, 'x', 1, 'u1', $tier, 1, 1)`,
+      { row, tier },
+    );
+  }
+  database = opened;
+});
+
+/** How SQLite goes about each statement that `work` runs. */
+function plansOf(work: () => void): Statement[] {
+  const all = vi.spyOn(database, 'all');
+  const run = vi.spyOn(database, 'run');
+  work();
+  const calls = [...all.mock.calls, ...run.mock.calls];
+  all.mockRestore();
+  run.mockRestore();
+  return calls.map(([sql, parameters]) => ({
+    sql,
+    steps: database.all<Step>(`EXPLAIN QUERY PLAN ${sql}`, parameters),
+  }));
+}
+
+/** A list that a loop goes through anew for each row of another: a hundred thousand of each take minutes, on the one thread that writes. */
+function listsReadAgain({ steps }: Statement): string[] {
+  const again = steps.filter((step) => {
+    if (!/^SCAN (?!memory_text)\w+ VIRTUAL TABLE/.test(step.detail)) return false;
+    const outer = steps.find(({ parent, id, detail }) => {
+      return parent === step.parent && id < step.id && /^(SCAN|SEARCH)/.test(detail);
+    });
+    const around = steps.find(({ id }) => id === step.parent);
+    return outer !== undefined || /^CORRELATED/.test(around?.detail ?? '');
+  });
+  return again.map(({ detail }) => detail);
+}
+
+/** Tables that grow with what the store holds, read from end to end. */
+function readWhole({ steps }: Statement): string[] {
+  return steps
+    .map(({ detail }) => detail)
+    .filter((detail) => /^SCAN (p|placements|unnamed|uploads|objects)\b/.test(detail));
+}
+
+const clock = { now: 10, unnamedBefore: 5 };
+const lease = { now: 10, leaseUntil: 20 };
+const month = { systemId: 'host-1', from: 0, until: 100, cutoff: 100, limit: 10 };
+const object = { name: 'cold/1', bytes: 1, sha256: 'x' };
+
+describe('what a transition asks of the catalog', () => {
+  it.each<[string, () => void]>([
+    ['rows that stand', () => void sweep.chooseRows(database, [{ rowId: 7, opId: 1 }], clock)],
+    [
+      'objects that are listed',
+      () => void sweep.chooseObjects(database, ['journal/x-68719476737-y.parquet'], clock),
+    ],
+    ['rows that went', () => sweep.forgetUnnamed(database, 'row', ['7'])],
+    ['objects that went', () => sweep.forgetUnnamed(database, 'object', ['cold/9'])],
+    [
+      'a move',
+      () => {
+        const opened = moves.openMove(database, { cutoff: 100, limit: 10, ...lease });
+        moves.commitMove(database, { opId: opened?.opId ?? 0, faulty: [], now: 10 });
+      },
+    ],
+    [
+      'a cold object',
+      () => {
+        const opened = moves.openCold(database, { ...month, ...lease });
+        moves.commitCold(database, {
+          opId: opened?.opId ?? 0,
+          faulty: [],
+          now: 10,
+          systemId: 'host-1',
+          object,
+        });
+      },
+    ],
+  ])('about %s grows with the batch, not with the store', (_, work) => {
+    const statements = plansOf(work);
+    expect(statements.length).toBeGreaterThan(0);
+    expect(statements.filter((statement) => listsReadAgain(statement).length > 0)).toEqual([]);
+    expect(statements.filter((statement) => readWhole(statement).length > 0)).toEqual([]);
+  });
+
+  it('about one system’s month does not read that month of the others', () => {
+    const [choice] = plansOf(() => void moves.openCold(database, { ...month, ...lease }));
+    expect(choice?.steps[0]?.detail).toMatch(
+      /placements_by_system_age \(tier=\? AND system_id=\? AND own_time>/,
+    );
+  });
+});

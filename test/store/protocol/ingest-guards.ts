@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { expectText, FILES, type Guard } from './guard.js';
+import { SYSTEM } from './world.js';
+
+/** Guards of the ingest's transactions. */
+export const INGEST_GUARDS: readonly Guard[] = [
+  {
+    name: 'reclassify-at-commit',
+    prevents: 'what was committed since the open is overlooked, and an older version replaces a newer one',
+    without: [
+      {
+        file: FILES.ingest,
+        from: 'const order = requireTurn(db, input.upload);\n        classify(db, { ...input, order });\n        requireWritten',
+        to: 'const order = requireTurn(db, input.upload);\n        requireWritten',
+      },
+    ],
+    scenario: async (world, broken) => {
+      await world.ingest('u1', 1, [{ id: 'a', text: 'first' }]);
+      await world.register('u2', 2, 1);
+      await world.register('u3', 3, 2);
+      const second = await world.openIngest('u2', [{ id: 'a', text: 'older' }]);
+      await second.insertRows();
+      const journal = await world.putJournal(second, 'u2');
+      await world.commit('u3', [{ id: 'a', text: 'newer' }]);
+      await world.finish('u3');
+      const counts = await second.commit(journal);
+      await second.close();
+      await expectText(world, 'a', 'newer', broken);
+      assert.equal(counts.superseded, 1);
+    },
+  },
+  {
+    name: 'write-set-stale',
+    prevents: 'a row that became needed after the write set was made is placed without having been written',
+    conditions: [
+      { file: FILES.schema, from: 'row_id INTEGER NOT NULL,\n  hash', to: 'row_id INTEGER,\n  hash' },
+      { file: FILES.schema, from: 'tier TEXT NOT NULL CHECK', to: 'tier TEXT CHECK' },
+    ],
+    without: [{ file: FILES.ingest, from: 'requireWritten(db, input);\n', to: '' }],
+    scenario: async (world, broken) => {
+      await world.ingest('u1', 1, [{ id: 'a', text: 'one' }]);
+      await world.register('u2', 2, 1);
+      const late = await world.openIngest('u2', [
+        { id: 'a', text: 'one' },
+        { id: 'b', text: 'other' },
+      ]);
+      await late.insertRows();
+      const journal = await world.putJournal(late, 'u2');
+      world.sql(`UPDATE placements SET hash = 'of another text' WHERE memory_id = 'a'`);
+      await assert.rejects(late.commit(journal), { type: 'WriteSetStale' }, broken);
+      await late.close();
+    },
+  },
+  {
+    name: 'older-never-replaces-newer',
+    prevents: 'an older upload that arrives late replaces a newer version',
+    without: [
+      { file: FILES.classify, from: "WHEN p.ord < $order THEN 'changed'", to: "WHEN 1 THEN 'changed'" },
+    ],
+    scenario: async (world, broken) => {
+      await world.ingest('u2', 2, [{ id: 'a', text: 'newer' }]);
+      const counts = await world.ingest('u1', 1, [{ id: 'a', text: 'older' }]);
+      await expectText(world, 'a', 'newer', broken);
+      assert.equal(counts.superseded, 1);
+    },
+  },
+  {
+    name: 'unchanged-rows-above-a-gap',
+    prevents: 'A at order 1, A again at 3 (unchanged), and a late B at 2 replaces it',
+    without: [
+      {
+        file: FILES.classify,
+        from: 'p.hash = incoming.hash AND p.ord < $gap',
+        to: 'p.hash = incoming.hash AND $gap < -1',
+      },
+    ],
+    scenario: async (world, broken) => {
+      await world.ingest('u1', 1, [{ id: 'a', text: 'A' }]);
+      const counts = await world.ingest('u3', 3, [{ id: 'a', text: 'A' }], 2);
+      assert.equal(counts.unchanged, 1);
+      await world.ingest('u2', 2, [{ id: 'a', text: 'B' }], 1);
+      await expectText(world, 'a', 'A', broken);
+    },
+  },
+  {
+    name: 'commit-needs-pending-upload',
+    prevents: 'a second commit of one upload changes its receipt',
+    without: [{ file: FILES.ingest, from: "if (row?.state !== 'pending')", to: 'if (row === undefined)' }],
+    scenario: async (world, broken) => {
+      await world.ingest('u1', 1, [{ id: 'a', text: 'one' }]);
+      await assert.rejects(
+        world.commit('u1', [{ id: 'a', text: 'one' }]),
+        { type: 'OperationClosed', message: /is done, not pending/ },
+        broken,
+      );
+      assert.equal((await world.store.getUpload({ systemId: SYSTEM, uploadId: 'u1' }))?.rows.new, 1);
+    },
+  },
+  {
+    name: 'receipt-due-is-a-state',
+    prevents: 'a crash between commit and receipt, and nobody writes the receipt',
+    without: [
+      {
+        file: FILES.uploads,
+        from: "WHERE system_id = $system AND state IN ('pending', 'committed', 'receipted')",
+        to: "WHERE system_id = $system AND state IN ('pending')",
+      },
+    ],
+    scenario: async (world, broken) => {
+      await world.register('u1', 1);
+      await world.commit('u1', [{ id: 'a', text: 'one' }]);
+      await world.store.close();
+      await world.open();
+      assert.equal((await world.store.nextUpload(SYSTEM))?.state, 'committed', broken);
+    },
+  },
+  {
+    name: 'no-commit-while-a-receipt-is-due',
+    prevents: 'counts of a rebuild go wrong: the later upload stands in the ledger, the earlier does not',
+    without: [{ file: FILES.ingest, from: 'if (due > 0)', to: 'if (false)' }],
+    scenario: async (world, broken) => {
+      await world.register('u1', 1);
+      await world.register('u2', 2, 1);
+      await world.commit('u1', [{ id: 'a', text: 'one' }]);
+      await assert.rejects(
+        world.commit('u2', [{ id: 'a', text: 'two' }]),
+        { type: 'OperationClosed', message: /still lacks its receipt/ },
+        broken,
+      );
+      await world.finish('u1');
+      assert.equal((await world.commit('u2', [{ id: 'a', text: 'two' }])).changed, 1);
+    },
+  },
+  {
+    name: 'tombstone-at-commit',
+    prevents: 'a memory that was forgotten while its upload was being ingested comes back',
+    without: [{ file: FILES.classify, from: "THEN 'refused'", to: "THEN 'new'" }],
+    scenario: async (world, broken) => {
+      await world.register('u1', 1);
+      const operation = await world.openIngest('u1', [
+        { id: 'a', text: 'one' },
+        { id: 'b', text: 'two' },
+      ]);
+      await operation.insertRows();
+      const journal = await world.putJournal(operation, 'u1');
+      world.forget('a');
+      const counts = await operation.commit(journal);
+      await operation.close();
+      assert.equal(await world.find('a'), undefined, broken);
+      assert.deepEqual([counts.new, counts.refused], [1, 1]);
+      await expectText(world, 'b', 'two');
+    },
+  },
+];
