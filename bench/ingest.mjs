@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { openObjectStore } from '../dist/objects/index.js';
 import { ReaderPool } from '../dist/reader/index.js';
-import { syncDirectly } from '../dist/upload/index.js';
+import { openHost, syncDirectly } from '../dist/upload/index.js';
 import { NOW, printTable } from './support.mjs';
 import { withDuckDB, writeDatabase } from './synthetic.mjs';
 
@@ -48,13 +48,17 @@ async function makeUploads() {
   const reader = new ReaderPool({ size: 2, memoryLimitMb: 512, jobTimeoutMs: 600_000 });
   for (let i = 0; i < uploads; i++) {
     const systemId = `system-${String(i).padStart(5, '0')}`;
-    const host = {
+    const host = openHost({
       systemId,
       dataDir: join(folder, 'hosts', systemId),
       databases: [database],
       uploads: store,
-    };
-    await syncDirectly({ ...host, reader, timeZone: 'UTC', now: () => NOW }, { uploadId: `bench-${i}` });
+      reader,
+      timeZone: 'UTC',
+      now: () => NOW,
+    });
+    await syncDirectly(host, { uploadId: `bench-${i}` });
+    host.close();
   }
   await reader.close();
   await store.close();

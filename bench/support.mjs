@@ -9,7 +9,7 @@ import { ReaderPool } from '../dist/reader/index.js';
 import { openEmbedder } from '../dist/search/index.js';
 import { findModel } from '../dist/servers/index.js';
 import { openEmbeddedStore } from '../dist/store/index.js';
-import { syncDirectly } from '../dist/upload/index.js';
+import { openHost, syncDirectly } from '../dist/upload/index.js';
 
 /** What the samples' times are relative to. */
 export const NOW = Date.parse('2026-11-22T12:00:00Z');
@@ -40,14 +40,17 @@ export async function openBench() {
     store,
     /** Uploads and ingests a host's databases. */
     async ingest(systemId, databases) {
-      const host = {
+      const host = openHost({
         systemId,
         dataDir: join(folder, 'hosts', systemId),
         databases,
         uploads: objects,
         reader,
-      };
-      await syncDirectly({ ...host, timeZone: 'UTC', now: clock }, { uploadId: `bench-${++uploads}` });
+        timeZone: 'UTC',
+        now: clock,
+      });
+      await syncDirectly(host, { uploadId: `bench-${++uploads}` });
+      host.close();
       const context = { store, uploads: objects, reader, scratch, clock };
       const { added } = await walkUploads(context, () => undefined);
       for (const ref of added) {

@@ -6,11 +6,16 @@ import { exclusively } from './setup/lock.mjs';
 import { installPackages } from './setup/npm-packages.mjs';
 import { createProgress } from './setup/progress.mjs';
 import { SetupError } from './setup/shell.mjs';
-import { provideModel, provideServer } from './setup/tools.mjs';
+import { provideModel, provideReader, provideServer } from './setup/tools.mjs';
 
-/** @typedef {'temporal' | 'weed' | 'model'} Tool */
+/** @typedef {'temporal' | 'weed' | 'model' | 'duckdb'} Tool */
 
-const TITLES = { temporal: 'Temporal', weed: 'S3 server', model: 'embedding model' };
+const TITLES = {
+  temporal: 'Temporal',
+  weed: 'S3 server',
+  model: 'embedding model',
+  duckdb: 'reader of newer databases',
+};
 
 /**
  * @param {object} [options]
@@ -21,7 +26,7 @@ const TITLES = { temporal: 'Temporal', weed: 'S3 server', model: 'embedding mode
  */
 export async function setup({
   require = ['temporal'],
-  tools = ['temporal', 'weed', 'model'],
+  tools = ['temporal', 'weed', 'model', 'duckdb'],
   node = '20.3.0',
   quiet = false,
 } = {}) {
@@ -34,15 +39,19 @@ export async function setup({
     const servers = await import('../dist/servers/index.js');
     for (const tool of tools) {
       try {
-        await progress.step(TITLES[tool], () =>
-          tool === 'model' ? provideModel(servers) : provideServer(servers, tool),
-        );
+        await progress.step(TITLES[tool], () => provide(servers, tool));
       } catch (error) {
         if (require.includes(tool)) throw error;
         progress.note(`setup: ${TITLES[tool]}: left out. ${error.message}`);
       }
     }
   }, progress.note);
+}
+
+/** @param {Tool} tool */
+function provide(servers, tool) {
+  if (tool === 'model') return provideModel(servers);
+  return tool === 'duckdb' ? provideReader(servers) : provideServer(servers, tool);
 }
 
 /** @param {string} oldest */

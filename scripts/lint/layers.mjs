@@ -37,8 +37,13 @@ export const TYPES_ONLY = { workflows: ['activities'], client: ['workflows'], sc
 export const DOORS = {
   activities: ['agent.ts', 'server.ts'],
   workers: ['agent.ts', 'server.ts'],
+  // Loads no HTTP server.
+  api: ['mcp-protocol.ts'],
   processes: ['agent.ts', 'server.ts', 'local.ts', 'host.ts'],
   memory: ['tier-rule.ts'],
+  // A session's end loads these two and nothing else.
+  runtime: ['lock-owner.ts'],
+  upload: ['outbox/request-row.ts'],
 };
 
 /** Code that runs on a host. It must not load what only the server needs: the store, the vector index, the model. */

