@@ -54,14 +54,14 @@ export function retryAfter(error: unknown, waitMs: number): unknown {
  * Temporal away.
  */
 export function tellWorkflow(signal: string, content: object): void {
-  const { client, info } = Context.current();
-  const { workflowExecution } = info;
-  if (workflowExecution === undefined) return;
-  const { workflowId, runId } = workflowExecution;
-  client.workflow
-    .getHandle(workflowId, runId)
-    .signal(signal, content)
-    .catch(() => undefined);
+  const context = Context.current();
+  const tell = async (): Promise<void> => {
+    const { workflowExecution } = context.info;
+    if (workflowExecution === undefined) return;
+    const { workflowId, runId } = workflowExecution;
+    await context.client.workflow.getHandle(workflowId, runId).signal(signal, content);
+  };
+  tell().catch(() => undefined);
 }
 
 function translate(error: unknown, signal: AbortSignal): unknown {

@@ -32,11 +32,3 @@ export async function openClient(settings: Settings): Promise<AkoshaClient> {
     `Temporal does not answer at ${address}: start it with \`akosha up\`, or set TEMPORAL_ADDRESS`,
   );
 }
-
-/** The same, or undefined where Temporal does not answer. */
-export async function tryOpenClient(settings: Settings): Promise<AkoshaClient | undefined> {
-  const client = await openTemporal(settings);
-  if (await client.isReachable(REACHABLE_MS)) return client;
-  await client.close();
-  return undefined;
-}

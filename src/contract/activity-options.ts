@@ -81,8 +81,11 @@ export function agentOptions(systemId: string): ActivityRules {
   };
 }
 
-/** The outbox's own: the agent names each pause, with its jitter; this is for a failure that it could not put down there. */
-const OUTBOX_RETRY: RetryRules = { ...RETRY, initialInterval: 30 * SECOND, maximumInterval: 10 * MINUTE };
+/**
+ * A failure that the agent puts down in its outbox names its own pause, 30 s to 10 min with jitter. What follows this one is an agent
+ * that died in the middle, which is to go on at once, and what no outbox can take down, such as a full disk.
+ */
+const OUTBOX_RETRY: RetryRules = { ...RETRY, maximumInterval: 10 * MINUTE };
 
 /** Snapshot and transfer. No limit on the time in the queue: a host that is switched off goes on when it is back. */
 export function transferOptions(systemId: string): ActivityRules {

@@ -76,10 +76,7 @@ export interface ExportRequest {
   label?: string;
   /** The database's logs, stored in the same ways, by what their name adds to the database's. */
   logs?: readonly { stored: string; suffix: LogSuffix }[];
-  /**
-   * An existing folder in which scratch is made and removed: up to the raw file's size and as much again to
-   * sort.
-   */
+  /** An existing folder in which scratch is made and removed: up to the raw file's size. */
   scratch: string;
   /** Path of the Parquet to write. */
   output: string;

@@ -29,8 +29,9 @@ export async function compareWithNewest(
   signal: AbortSignal | undefined,
 ): Promise<Comparison> {
   const newest = host.outbox.rows.newest(host.systemId);
-  const before = newest?.contents;
-  if (!host.deduplicate || newest === undefined || before == null) return NOTHING_KNOWN;
+  if (!host.deduplicate || newest === undefined) return NOTHING_KNOWN;
+  const before = newest.contents;
+  if (before === null) return NOTHING_KNOWN;
   if (newest.order !== previousOrder) return NOTHING_KNOWN;
   const same = isSame(before, contents);
   if (newest.state === 'prepared') return same ? { same: newest, unchanged: [] } : NOTHING_KNOWN;

@@ -84,12 +84,12 @@ async function tryOnce(
 /** The settings' rules, as far as the last who asked did not want others. */
 function rulesFor({ rules, outbox }: HostContext, uploadId: string): MethodRules {
   const asked = outbox.rows.requestsOf(uploadId);
-  const forceMethod = asked.findLast((request) => request.forceMethod !== null)?.forceMethod;
-  const enableFallback = asked.findLast((request) => request.enableFallback !== null)?.enableFallback;
+  const forceMethod = asked.findLast((request) => request.forceMethod !== null)?.forceMethod ?? null;
+  const enableFallback = asked.findLast((request) => request.enableFallback !== null)?.enableFallback ?? null;
   return {
     ...rules,
-    ...(forceMethod == null ? {} : { forceMethod }),
-    ...(enableFallback == null ? {} : { enableFallback }),
+    ...(forceMethod === null ? {} : { forceMethod }),
+    ...(enableFallback === null ? {} : { enableFallback }),
   };
 }
 

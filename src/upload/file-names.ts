@@ -1,5 +1,6 @@
 import { basename, extname, resolve } from 'node:path';
 import { MANIFEST_NAME, RECEIPT_NAME } from '../contract/index.js';
+import { LOG_SUFFIXES } from '../reader/index.js';
 
 /** Names that stand for something else beside a file, in the bucket or in the outbox. */
 const RESERVED = [MANIFEST_NAME, RECEIPT_NAME, 'upload.json'];
@@ -35,7 +36,9 @@ function safeName(name: string): string {
     // A leading dot hides a file, a leading dash reads as an option.
     .replace(/^[.-]+/, '')
     .slice(-MAX_NAME);
-  return safe === '' ? 'database' : safe;
+  if (safe === '') return 'database';
+  // Beside `x.duckdb` such a name stands for its log.
+  return LOG_SUFFIXES.some((suffix) => safe.toLowerCase().endsWith(suffix)) ? `${safe}.duckdb` : safe;
 }
 
 function numbered(name: string, count: number): string {

@@ -7,10 +7,9 @@ import { isMissing } from './durable-file.js';
  * names. A path without one is kept, whether there is such a file or not.
  */
 export async function findDatabases(paths: readonly string[]): Promise<string[]> {
-  const found = await Promise.all(
-    paths.map((path) => (basename(path).includes('*') ? expand(path) : [path])),
-  );
-  return [...new Set(found.flat().map((path) => resolve(path)))];
+  const found: string[] = [];
+  for (const path of paths) found.push(...(basename(path).includes('*') ? await expand(path) : [path]));
+  return [...new Set(found.map((path) => resolve(path)))];
 }
 
 async function expand(path: string): Promise<string[]> {

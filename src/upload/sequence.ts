@@ -22,20 +22,22 @@ const READS_AT_ONCE = 8;
  * before; kept durably before it is returned. A number whose upload never comes about leaves a gap, which
  * means nothing.
  *
- * `previousOrder` is that of the last upload acknowledged or still queued, null for a system's first.
+ * `previousOrder` is that of the last upload acknowledged or still queued, null for a system's first; or that of a later one which was
+ * given up half-way: what was sent of it may still arrive, and the server is to count on that.
  *
  * Where the object store does not answer, the host's own memory suffices; without that either it raises
  * `ObjectStoreUnavailable`, because a host that lost its disk would number below what it sent before.
  */
 export async function nextOrder(host: Host, signal: AbortSignal | undefined): Promise<OrderNumbers> {
-  const { sequence, files } = host.outbox;
+  const { sequence, files, rows } = host.outbox;
   const queued = (await files.list())
     .filter(({ manifest }) => manifest.systemId === host.systemId)
     .map(({ manifest }) => manifest.order);
   const seen = await surveyStore(host, sequence.load(host.systemId), signal);
   const order = Math.max(seen.lastOrder, ...queued) + 1;
   sequence.save(host.systemId, { ...seen, lastOrder: order });
-  return { order, previousOrder: greatest([...queued, seen.lastAcknowledgedOrder]) };
+  const abandoned = rows.lastAbandonedOrder(host.systemId);
+  return { order, previousOrder: greatest([...queued, seen.lastAcknowledgedOrder, abandoned]) };
 }
 
 /** The greatest of the numbers, null where there is none. */

@@ -68,9 +68,9 @@ function kindsLastHeld(
   { outbox: { rows, sequence }, systemId }: Host,
   name: string,
 ): OmittedDatabase['kinds'] {
-  const contents = rows.newest(systemId)?.contents;
+  const contents = rows.newest(systemId)?.contents ?? null;
   // A system without any upload has nothing in the store that could be this database's.
-  if (contents == null) return sequence.load(systemId)?.lastAcknowledgedOrder === null ? [] : null;
+  if (contents === null) return sequence.load(systemId)?.lastAcknowledgedOrder === null ? [] : null;
   const before = contents.databases.find((database) => database.name === name);
   if (before !== undefined) return kindsOf(before.rows);
   return contents.omitted.find((database) => database.name === name)?.kinds ?? null;

@@ -3,7 +3,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { describe, expect, it } from 'vitest';
-import { runActivity } from '../../src/activities/run-activity.js';
+import { retryAfter, runActivity, tellWorkflow } from '../../src/activities/run-activity.js';
 import { AkoshaError } from '../../src/contract/index.js';
 
 /** Every fault below is meant. */
@@ -55,6 +55,35 @@ describe('runActivity', () => {
     );
     expect(error).toBeInstanceOf(ApplicationFailure);
     expect(error).toMatchObject({ type, nonRetryable, message: 'it failed', details: [{ key: 'a' }], cause });
+  });
+
+  it('has Temporal wait as long as whoever raised the error wants', async () => {
+    const later = new AkoshaError('ObjectStoreUnavailable', 'away');
+    const failWith = (error: Error, waitMs: number): Promise<unknown> =>
+      thrownBy(
+        environment().run(() =>
+          runActivity(() => {
+            retryAfter(error, waitMs);
+            return Promise.reject(error);
+          }),
+        ),
+      );
+    const error = await failWith(later, 45_000);
+    expect(error).toMatchObject({ type: 'ObjectStoreUnavailable', nextRetryDelay: 45_000 });
+    const soon = await failWith(new AkoshaError('ObjectCorrupt', 'odd'), -5);
+    expect(soon).toMatchObject({ type: 'ObjectCorrupt', nextRetryDelay: undefined });
+  });
+
+  it('is not disturbed by a signal that cannot be sent', async () => {
+    // This environment has no client to send it with.
+    const told = environment().run(() =>
+      runActivity(async () => {
+        tellWorkflow('transferProgress', { bytes: 1 });
+        await sleep(10);
+        return 'done';
+      }),
+    );
+    expect(await told).toBe('done');
   });
 
   it('leaves any other error as it is, to be retried', async () => {

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AkoshaError, NO_ROWS, manifestKey } from '../../src/contract/index.js';
-import { closeUpload, prepareUpload, readOutbox } from '../../src/upload/index.js';
+import { cancelUploads, closeUpload, prepareUpload, readOutbox } from '../../src/upload/index.js';
 import { makeDatabase, withDuckDB } from '../support/databases.js';
 import {
   deliverAndClose,
@@ -84,6 +84,23 @@ describe('a snapshot of the same rows', () => {
     const other = { systemId: 'host-1', uploadId: 'x' };
     await host.uploads.put(manifestKey(other), emptyManifest(other, { order: 9 }));
     expect(await prepareUpload(host, { uploadId: 'b' })).toMatchObject({ status: 'prepared', uploadId: 'b' });
+  });
+
+  it('is an upload where another was given up half-way since, and names that one', async () => {
+    const host = await hostThatLooks();
+    await ingest(host, 'a');
+    await change(host, 'notes.duckdb', `INSERT INTO conversations_v2 VALUES ('2', 'two')`);
+    await prepareUpload(host, { uploadId: 'half' });
+    host.outbox.rows.begun('half');
+    await cancelUploads(host, 'half', undefined);
+    await change(host, 'notes.duckdb', `DELETE FROM conversations_v2 WHERE id = '2'`);
+    await prepareUpload(host, { uploadId: 'b' });
+    expect(await manifestIn(host, 'b')).toMatchObject({
+      order: 3,
+      previousOrder: 2,
+      files: [{}, {}],
+      unchanged: [],
+    });
   });
 
   it('is an upload where the times in it mean something else', async () => {

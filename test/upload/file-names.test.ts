@@ -36,6 +36,7 @@ it.each([
   ['the name of the manifest', '/a/manifest.json', 'manifest-2.json'],
   ['the name of the receipt', '/a/Receipt.json', 'Receipt-2.json'],
   ['the name of the outbox state', '/a/upload.json', 'upload-2.json'],
+  ['the name of a log', '/a/x.duckdb.wal', 'x.duckdb.wal.duckdb'],
   ['a backslash', '/a/..\\..\\x', '_._x'],
 ])('makes a safe name of %s', (_what, path, name) => {
   expect(names(path)).toEqual([name]);

@@ -44,8 +44,8 @@ function flush(
 }
 
 const stateOf = (host: TestHost, requestId: number): string | undefined => {
-  const uploadId = host.outbox.rows.request(requestId)?.uploadId;
-  return uploadId == null ? undefined : host.outbox.rows.upload(uploadId)?.state;
+  const uploadId = host.outbox.rows.request(requestId)?.uploadId ?? '';
+  return host.outbox.rows.upload(uploadId)?.state;
 };
 
 const delivered = (host: TestHost, requestId: number): Promise<void> =>

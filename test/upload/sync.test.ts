@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { AkoshaError, manifestKey } from '../../src/contract/index.js';
 import { FAIL_POINTS } from '../../src/faults/index.js';
-import { prepareUpload, syncDirectly } from '../../src/upload/index.js';
+import { prepareUpload, syncDirectly, type DirectSync } from '../../src/upload/index.js';
 import {
   emptyManifest,
   jsonOf,
@@ -125,7 +125,7 @@ describe('a sync that was killed and repeated', () => {
       expect(await shortKeys(host)).toEqual(standing);
       const again = run(host);
       expect(again).toMatchObject({ status: 0, stderr: '' });
-      const { result } = JSON.parse(again.stdout);
+      const { result }: { result: DirectSync } = JSON.parse(again.stdout);
       expect(result.upload).toMatchObject({ uploadId: 'u1', files: 2 });
       const closed = ['upload.after-delivered', 'upload.after-outbox'].includes(failPoint);
       expect(result.deliveries).toHaveLength(closed ? 0 : 1);

@@ -31,7 +31,7 @@ type HttpHost = Pick<Host, 'systemId' | 'dataDir' | 'reader'>;
 export function createHttpMethod(host: HttpHost, settings: MethodSettings): SyncMethod | undefined {
   const { http, objectStoreGiven } = settings;
   if (http === undefined) return undefined;
-  const options = { name: 'http-server', unavailable: 'ServerUnavailable', callMs: http.timeoutMs } as const;
+  const options = { name: 'http-server', unavailable: 'ServerUnavailable' } as const;
   const breaker = settings.breakers?.of(options) ?? new CircuitBreaker(options);
   const base = http.url.replace(/\/+$/, '').replace(/\/mcp$/, '');
   return {
@@ -42,7 +42,10 @@ export function createHttpMethod(host: HttpHost, settings: MethodSettings): Sync
   };
 }
 
-/** Any answer means that the server is there: one that refuses the token says so when rows are sent. */
+/**
+ * As Session-Buddy asks: any answer means that the server is there, be it that it knows no such path. One that refuses the token says so
+ * when memories are sent.
+ */
 async function probe(
   base: string,
   breaker: CircuitBreaker,
@@ -51,7 +54,7 @@ async function probe(
   const { state, lastFailure } = breaker.status();
   if (state === 'open') return { available: false, reason: lastFailure ?? 'its circuit breaker is open' };
   try {
-    const response = await fetch(`${base}/health`, { redirect: 'manual', signal: signal ?? null });
+    const response = await fetch(`${base}/status`, { redirect: 'manual', signal: signal ?? null });
     await response.body?.cancel();
     return response.status < 500
       ? { available: true }
@@ -72,20 +75,6 @@ interface Destination {
 }
 
 async function deliver(to: Destination, upload: QueuedUpload, options: UploadOptions): Promise<HttpDelivery> {
-  const call = to.breaker.begin();
-  try {
-    const delivery = await sendAll(to, upload, options);
-    call.succeeded();
-    return delivery;
-  } catch (error) {
-    if (error instanceof AkoshaError && error.type === 'ServerUnavailable') call.failed(error.message);
-    else if (options.signal?.aborted === true) call.dropped();
-    else call.succeeded();
-    throw error;
-  }
-}
-
-async function sendAll(to: Destination, upload: QueuedUpload, options: UploadOptions): Promise<HttpDelivery> {
   const { host, url } = to;
   const { manifest } = upload;
   const scratch = join(agentFolder(host.dataDir), 'http');
@@ -93,7 +82,7 @@ async function sendAll(to: Destination, upload: QueuedUpload, options: UploadOpt
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch, { recursive: true });
   const { token, timeoutMs } = to.http;
-  const client = await McpClient.open({ url, token, timeoutMs, signal: options.signal });
+  const client = await McpClient.open({ url, token, timeoutMs, breaker: to.breaker, signal: options.signal });
   const state = new HttpState(host.dataDir, { url, systemId: manifest.systemId });
   try {
     const context = contextOf(to, manifest, state.orderOffset);

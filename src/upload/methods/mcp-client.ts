@@ -1,12 +1,14 @@
 import { z } from 'zod';
-import { AkoshaError, messageOf } from '../../contract/index.js';
+import { AkoshaError, isAkoshaError, messageOf } from '../../contract/index.js';
+import { CALL_MS, type CircuitBreaker } from '../../runtime/index.js';
 
 export interface McpClientOptions {
   /** Of the endpoint, such as `https://host/mcp`. */
   url: string;
   token?: string | undefined;
-  /** For one request. */
+  /** For a request that carries memories; one that does not is a matter of the server alone, and has 30 s at most. */
   timeoutMs: number;
+  breaker: CircuitBreaker;
   signal?: AbortSignal | undefined;
 }
 
@@ -31,6 +33,12 @@ const ToolResult = z.object({
 /** A tool's answer, and how many bytes went out for it. */
 export interface ToolReply {
   output: Record<string, unknown>;
+  bytesSent: number;
+}
+
+interface Sent {
+  response: Response;
+  text: string;
   bytesSent: number;
 }
 
@@ -126,10 +134,25 @@ export class McpClient {
     return { result: message.result ?? {}, headers: response.headers, bytesSent };
   }
 
-  async #send(message: Readonly<Record<string, unknown>>) {
+  async #send(message: Readonly<Record<string, unknown>>): Promise<Sent> {
+    const call = this.#options.breaker.begin();
+    try {
+      const sent = await this.#post(message);
+      call.succeeded();
+      return sent;
+    } catch (error) {
+      if (isAkoshaError(error, 'ServerUnavailable')) call.failed(error.message);
+      else if (isAkoshaError(error, 'Cancelled')) call.dropped();
+      else call.succeeded();
+      throw error;
+    }
+  }
+
+  async #post(message: Readonly<Record<string, unknown>>): Promise<Sent> {
     const { url, timeoutMs, signal } = this.#options;
     const body = JSON.stringify(message);
-    const deadline = AbortSignal.timeout(timeoutMs);
+    const limit = message['method'] === 'tools/call' ? timeoutMs : Math.min(timeoutMs, CALL_MS);
+    const deadline = AbortSignal.timeout(limit);
     try {
       const response = await fetch(url, {
         method: 'POST',
@@ -146,7 +169,7 @@ export class McpClient {
       if (signal?.aborted === true) {
         throw new AkoshaError('Cancelled', `sending to ${url}: cancelled`, { cause: signal.reason });
       }
-      const reason = deadline.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(error);
+      const reason = deadline.aborted ? `no answer within ${limit / 1000} s` : reasonOf(error);
       throw this.#unavailable(reason, error);
     }
   }

@@ -45,9 +45,14 @@ export class OutboxConnection {
       this.#database.exec('COMMIT');
       return result;
     } catch (error) {
-      if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
+      this.#rollBack();
       throw error;
     }
+  }
+
+  /** SQLite has done so by itself after some faults, such as a full disk. */
+  #rollBack(): void {
+    if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
   }
 
   close(): void {

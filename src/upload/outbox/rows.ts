@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { backoffMs, LONGEST_WAIT_MS } from './backoff.js';
 import type { OutboxConnection } from './connection.js';
 import type { UploadContents } from './contents.js';
@@ -98,6 +99,17 @@ export class OutboxRows {
        ORDER BY host_order DESC LIMIT 1`,
       { systemId },
     );
+  }
+
+  /** The greatest order of an upload that was given up after something of it was sent; null where there is none. */
+  lastAbandonedOrder(systemId: string): number | null {
+    const { last } = this.connection.get(
+      z.object({ last: z.number().nullable() }),
+      `SELECT max(host_order) AS last FROM uploads
+       WHERE system_id = $systemId AND begun = 1 AND state IN ('cancelled', 'failed', 'superseded')`,
+      { systemId },
+    ) ?? { last: null };
+    return last;
   }
 
   /**

@@ -40,8 +40,9 @@ async function serveLikeTheOriginal(): Promise<string> {
     let text = '';
     request.on('data', (chunk: Buffer) => (text += chunk.toString()));
     request.on('end', () => {
+      // Its health is 503 where nothing else of its kind runs, and it knows no other path.
       if (request.method !== 'POST')
-        return void response.writeHead(request.url === '/health' ? 200 : 404).end();
+        return void response.writeHead(request.url === '/health' ? 503 : 404).end();
       const call = JSON.parse(text) as Call;
       if (call.method !== 'initialize' && request.headers['mcp-session-id'] !== 's-1')
         return void response.writeHead(400).end();

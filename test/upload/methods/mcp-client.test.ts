@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { CircuitBreaker } from '../../../src/runtime/index.js';
 import { McpClient } from '../../../src/upload/methods/mcp-client.js';
 import { addressOfNobody } from './support.js';
 
@@ -57,7 +58,8 @@ function afterOpening(answer: Answer, headers: Record<string, string> = {}): Ans
 }
 
 function open(url: string, timeoutMs = 5_000, signal?: AbortSignal): Promise<McpClient> {
-  return McpClient.open({ url, token: 'a-token-of-the-tests', timeoutMs, signal });
+  const breaker = new CircuitBreaker({ name: 'http-server', unavailable: 'ServerUnavailable' });
+  return McpClient.open({ url, token: 'a-token-of-the-tests', timeoutMs, breaker, signal });
 }
 
 describe('McpClient', () => {

@@ -20,7 +20,12 @@ function tableOf(firstColumn: string): Record<string, string | undefined>[] {
   const [head = '', , ...rest] = lines.slice(0, lines.indexOf(''));
   const names = cells(head);
   return rest.map((line) =>
-    Object.fromEntries(cells(line).map((cell, index) => [names[index], cell === '–' ? undefined : cell])),
+    Object.fromEntries(
+      cells(line).map((cell, index): [string, string | undefined] => [
+        names[index] ?? '',
+        cell === '–' ? undefined : cell,
+      ]),
+    ),
   );
 }
 
@@ -53,7 +58,9 @@ describe('the table of what is used', () => {
 
   it('has every combination', () => {
     const combinations = rows.map((row) => JSON.stringify(environmentOf(row)));
-    expect(combinations.filter((row) => row.includes('"AKOSHA_ENABLE_FALLBACK":"true"'))).toHaveLength(2 * 2 * 2 * 3);
+    expect(combinations.filter((row) => row.includes('"AKOSHA_ENABLE_FALLBACK":"true"'))).toHaveLength(
+      2 * 2 * 2 * 3,
+    );
     expect(new Set(combinations).size).toBe(combinations.length);
   });
 
