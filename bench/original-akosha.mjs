@@ -3,6 +3,7 @@
 //   node bench/original-akosha.mjs --originals DIR     builds and starts it there with ../shared/tools/originals (root, once 2 GB)
 //   node bench/original-akosha.mjs --url URL           one that runs already
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,13 +25,15 @@ if (values.url === undefined && values.originals === undefined) {
   process.exit(2);
 }
 
-/** Starts the original server; returns how to end it. */
+/** Starts the original server; returns how to end it, and what it uses of this machine. */
 function start(folder) {
   if (spawnSync(TOOL, [folder, 'setup'], { stdio: 'inherit' }).status !== 0) process.exit(1);
   const command = ['/opt/akosha/bin/akosha', 'start', '--host', '127.0.0.1', '--port', String(PORT)];
   const server = spawn(TOOL, [folder, 'run', ...command], { stdio: 'ignore' });
-  return () => {
+  const ended = once(server, 'exit');
+  return async () => {
     server.kill('SIGTERM');
+    await ended;
     spawnSync(TOOL, [folder, 'unmount'], { stdio: 'inherit' });
   };
 }
@@ -79,11 +82,11 @@ async function syncTwice(url) {
   }
 }
 
-const stop = values.url === undefined ? start(values.originals) : () => undefined;
+const stop = values.url === undefined ? start(values.originals) : () => Promise.resolve();
 try {
   const url = values.url ?? `http://127.0.0.1:${PORT}`;
   await waitFor(url);
   await syncTwice(url);
 } finally {
-  stop();
+  await stop();
 }
