@@ -9,12 +9,15 @@ export async function beginProcess(settings: Settings): Promise<Logger> {
     format: settings.logFormat,
     ...(settings.apiToken === undefined ? {} : { secrets: [settings.apiToken] }),
   });
-  await installTemporalRuntime({
-    log,
-    ...(settings.temporalMetricsAddress === undefined
-      ? {}
-      : { metricsAddress: settings.temporalMetricsAddress }),
-  });
+  // Once installed it keeps the process alive until a worker has ended, and without Temporal there is none.
+  if (settings.temporal !== 'off') {
+    await installTemporalRuntime({
+      log,
+      ...(settings.temporalMetricsAddress === undefined
+        ? {}
+        : { metricsAddress: settings.temporalMetricsAddress }),
+    });
+  }
   return log;
 }
 

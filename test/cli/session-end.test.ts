@@ -104,6 +104,8 @@ describe('the end of a session', () => {
       );
     }
     expect(uploads.length).toBeGreaterThan(0);
+    await stopAgent();
+    await until('gone', async () => (await agents()) === 0);
   });
 
   it('starts none where one runs', async () => {
