@@ -172,7 +172,9 @@ describe('the client', () => {
     const one = await client.triggerIngest('laptop');
     expect(again.runId).toBe(all.runId);
     expect(one.workflowId).not.toBe(all.workflowId);
-    await eventually(async () => expect(walked.toSorted()).toEqual(['laptop', undefined]));
+    await eventually(() => {
+      expect(walked.toSorted()).toEqual(['laptop', undefined]);
+    });
     held.open();
     expect(await again.result()).toEqual({ seen: 1, added: 0 });
     await one.result();
