@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AkoshaError } from '../contract/index.js';
-import type { BuildRequest, ListRequest } from './build-requests.js';
 import {
   BuiltSchema,
   ExportSchema,
@@ -21,9 +20,9 @@ import {
   type Snapshot,
 } from './messages.js';
 import type { ExternalReaderOptions } from './external-reader.js';
-import type { LogSuffix } from './log-suffixes.js';
 import { readerFailed } from './reader-failed.js';
 import { ReaderProcess, readerEnvironment } from './reader-process.js';
+import type { BuildRequest, ExportRequest, ListRequest, MergeRequest, SnapshotRequest } from './requests.js';
 
 /**
  * A fresh child costs 250 ms of CPU, a reused one 3 ms a file; after some hundred files the difference is
@@ -52,46 +51,6 @@ export interface ReaderPoolOptions {
 
 export interface JobOptions {
   signal?: AbortSignal | undefined;
-}
-
-export interface SnapshotRequest {
-  /** Path of the live database. */
-  database: string;
-  /** An existing folder for the result; scratch is made inside it and removed. */
-  folder: string;
-  /** Plain file name of the result. */
-  name: string;
-  /** What is kept back; by default nothing. */
-  exclude?: Exclusions;
-  /** By default gzip. */
-  compression?: 'gzip' | 'none';
-  /** zlib's, 1 to 9; by default its own default, 6. */
-  compressionLevel?: number;
-}
-
-export interface ExportRequest {
-  /** Path of the file as stored: gzip or a bare DuckDB file. */
-  stored: string;
-  /** What errors call the file; by default its own name. */
-  label?: string;
-  /** The database's logs, stored in the same ways, by what their name adds to the database's. */
-  logs?: readonly { stored: string; suffix: LogSuffix }[];
-  /** An existing folder in which scratch is made and removed: up to the raw file's size. */
-  scratch: string;
-  /** Path of the Parquet to write. */
-  output: string;
-  limits?: { rawBytes?: number };
-}
-
-export interface MergeRequest {
-  /** Exports of one upload with the names of their files. */
-  inputs: readonly { path: string; name: string }[];
-  scratch: string;
-  output: string;
-  timeZone: string;
-  /** Milliseconds since 1970, by the host's clock and by the setting's. */
-  uploadedAt: number;
-  asOf: number;
 }
 
 interface Waiting {

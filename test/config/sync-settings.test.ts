@@ -1,42 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { describeSettings, readSettings, type LoadedSettings } from '../../src/config/index.js';
-import { isAkoshaError } from '../../src/contract/index.js';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { describeSettings } from '../../src/config/index.js';
+import { cwd, faultsOf, home, load, write, useEmptyHost } from './support.js';
 
-let home: string;
-let cwd: string;
-
-beforeEach(() => {
-  const root = mkdtempSync(join(tmpdir(), 'akosha-config-'));
-  home = join(root, 'home');
-  cwd = join(root, 'work');
-  mkdirSync(cwd, { recursive: true });
-});
-afterEach(() => rmSync(dirname(home), { recursive: true }));
-
-function load(env: Record<string, string> = {}): LoadedSettings {
-  return readSettings({ env: { HOME: home, ...env }, cwd });
-}
-
-/** The faults of what is refused, by name: rule and origin. */
-function faultsOf(env: Record<string, string> = {}): Record<string, { rule: string; from: string }> {
-  try {
-    load(env);
-  } catch (error) {
-    if (!isAkoshaError(error, 'SettingsInvalid')) throw error;
-    const faults = error.details['faults'] as { name: string; rule: string; from: string }[];
-    return Object.fromEntries(faults.map(({ name, rule, from }) => [name, { rule, from }]));
-  }
-  throw new Error('the settings were accepted');
-}
-
-function write(path: string, text: string): string {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
-  return path;
-}
+useEmptyHost();
 
 /** The thirteen, each with a value that is none of the defaults and what it is in the settings. */
 const THIRTEEN = {

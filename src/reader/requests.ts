@@ -1,0 +1,63 @@
+import type { Kind } from '../contract/index.js';
+import type { LogSuffix } from './log-suffixes.js';
+import type { Exclusions } from './messages.js';
+
+export interface SnapshotRequest {
+  /** Path of the live database. */
+  database: string;
+  /** An existing folder for the result; scratch is made inside it and removed. */
+  folder: string;
+  /** Plain file name of the result. */
+  name: string;
+  /** What is kept back; by default nothing. */
+  exclude?: Exclusions;
+  /** By default gzip. */
+  compression?: 'gzip' | 'none';
+  /** zlib's, 1 to 9; by default its own default, 6. */
+  compressionLevel?: number;
+}
+
+export interface ExportRequest {
+  /** Path of the file as stored: gzip or a bare DuckDB file. */
+  stored: string;
+  /** What errors call the file; by default its own name. */
+  label?: string;
+  /** The database's logs, stored in the same ways, by what their name adds to the database's. */
+  logs?: readonly { stored: string; suffix: LogSuffix }[];
+  /** An existing folder in which scratch is made and removed: up to the raw file's size. */
+  scratch: string;
+  /** Path of the Parquet to write. */
+  output: string;
+  limits?: { rawBytes?: number };
+}
+
+export interface MergeRequest {
+  /** Exports of one upload with the names of their files. */
+  inputs: readonly { path: string; name: string }[];
+  scratch: string;
+  output: string;
+  timeZone: string;
+  /** Milliseconds since 1970, by the host's clock and by the setting's. */
+  uploadedAt: number;
+  asOf: number;
+}
+
+export interface BuildRequest {
+  /** Path of rows in the row format (see `buildDatabase`). */
+  rows: string;
+  /** The kinds that get a table. Every row is of one of them. */
+  kinds: readonly Kind[];
+  /** An existing folder, on one file system with `output`, in which scratch is made and removed. */
+  scratch: string;
+  output: string;
+  /** By default none. */
+  compression?: 'gzip' | 'none';
+}
+
+export interface ListRequest {
+  /** Path of a merged export. */
+  rows: string;
+  scratch: string;
+  /** Path of the JSON lines to write. */
+  output: string;
+}
