@@ -47,6 +47,11 @@ export const ERROR_TYPES = {
     permanent: false,
     meaning: 'no method delivered an upload; the message names each reason',
   },
+  WebhookFailed: {
+    permanent: false,
+    meaning: 'the receiver of notices did not answer, or said that it cannot take one now',
+  },
+  WebhookRefused: { permanent: true, meaning: 'the receiver of notices does not take them: URL or secret' },
   BadRequest: { permanent: true, meaning: 'the request breaks a rule named in the message' },
   // Not permanent: whoever asks again is not the one who gave up.
   Cancelled: { permanent: false, meaning: 'the caller gave up' },

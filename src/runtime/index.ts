@@ -16,3 +16,4 @@ export {
   type RunRecord,
 } from './run-record.js';
 export { endProcess, isRunning, processStart, signalProcess, type ProcessRef } from './process.js';
+export { sendWebhook, type WebhookRequest } from './webhook.js';
