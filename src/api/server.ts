@@ -11,6 +11,7 @@ import { observe } from './observe.js';
 import { openApiRoute } from './openapi.js';
 import { operationRoutes, pageRoute, probeRoutes, reportRoutes, searchRoute } from './routes.js';
 import type { ApiServices } from './services.js';
+import { uploadRoutes } from './uploads.js';
 
 export interface ApiOptions {
   host: string;
@@ -56,6 +57,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   operationRoutes(app, services);
   reportRoutes(app, services);
   memoryRoutes(app, services);
+  uploadRoutes(app, services);
   mcpRoutes(app, services.acceptRows, version);
   probeRoutes(app, services, metrics, version);
   const bound = await listen(app, host, port);

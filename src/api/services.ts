@@ -1,7 +1,14 @@
-import type { Tier } from '../contract/index.js';
+import type { Tier, UploadRef } from '../contract/index.js';
 import type { CircuitBreakerStatus } from '../runtime/index.js';
 import type { SearchAnswer, SearchRequest } from '../search/index.js';
-import type { MemoryPage, PageRequest, TierCounts } from '../store/index.js';
+import type {
+  MemoryPage,
+  PageRequest,
+  TierCounts,
+  UploadPage,
+  UploadPageRequest,
+  UploadRecord,
+} from '../store/index.js';
 import type { AcceptRows } from './mcp-tools.js';
 
 export interface Readiness {
@@ -28,5 +35,9 @@ export interface ApiServices {
   tiers(): Promise<Record<Tier, TierCounts>>;
   /** A page of what a system has; see `MemoryStore.listMemories`. */
   listMemories(systemId: string, page: PageRequest): Promise<MemoryPage>;
+  /** Raises `UploadUnknown`. */
+  getUpload(ref: UploadRef): Promise<UploadRecord>;
+  /** Raises `UploadUnknown` where no upload came from the system. */
+  listUploads(page: UploadPageRequest): Promise<UploadPage>;
   readiness(): Promise<Readiness>;
 }

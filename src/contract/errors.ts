@@ -18,6 +18,7 @@ export const ERROR_TYPES = {
   ObjectCorrupt: { permanent: false, meaning: 'bytes read back differ from the bytes written' },
   UploadUnreadable: { permanent: true, meaning: 'an upload breaks a rule and goes to quarantine' },
   UploadReplaced: { permanent: true, meaning: 'an upload id is already taken by other content' },
+  UploadUnknown: { permanent: true, meaning: 'no upload of this name is on record' },
   DatabaseUnreadable: { permanent: true, meaning: 'a DuckDB file cannot be read by this build' },
   SnapshotTorn: { permanent: false, meaning: 'the database changed while it was being copied' },
   NothingToUpload: { permanent: true, meaning: 'none of the named databases exists' },

@@ -40,6 +40,20 @@ export const NO_ROWS: RowCounts = {
   deleted: 0,
 };
 
+/**
+ * - `pending`: queued. `committed`: its rows are placed, its receipt is due. `receipted`: its inbox entry is to go.
+ * - `done`: nothing left to do. `raw_gone`: its files are deleted. `quarantined`: cannot be read; waits for a person.
+ */
+export const UPLOAD_STATES = [
+  'pending',
+  'committed',
+  'receipted',
+  'done',
+  'raw_gone',
+  'quarantined',
+] as const;
+export type UploadState = (typeof UPLOAD_STATES)[number];
+
 /** Names one upload. */
 export interface UploadRef {
   systemId: SystemId;

@@ -8,9 +8,10 @@ import {
   uploadPrefix,
   type SystemId,
   type UploadRef,
+  type UploadState,
 } from '../contract/index.js';
 import { unescapeSystemId } from '../memory/index.js';
-import type { KnownUpload, UploadState } from '../store/index.js';
+import type { KnownUpload } from '../store/index.js';
 import type { IngestContext } from './context.js';
 import { ingestUpload } from './ingest-upload.js';
 import { Look, type Discovered } from './look.js';

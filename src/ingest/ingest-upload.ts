@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
+import type {
+  AkoshaError} from '../contract/index.js';
 import {
-  AkoshaError,
   inboxKey,
   isAkoshaError,
   journalKey,
@@ -16,6 +17,7 @@ import type { IngestBatch, IngestOperation, UploadRecord, WrittenObject } from '
 import type { IngestContext } from './context.js';
 import { countRead } from './count-read.js';
 import { sumExcluded } from './databases.js';
+import { requireUpload } from './ledger.js';
 import { fetchUpload, readFiles } from './read-upload.js';
 
 export interface IngestOptions {
@@ -40,7 +42,7 @@ export async function ingestUpload(
   ref: UploadRef,
   options: IngestOptions = {},
 ): Promise<IngestOutcome> {
-  const record = await requireRecord(context, ref);
+  const record = await requireUpload(context.store, ref);
   if (record.state === 'pending') await bringIn(context, record, options);
   return finishUpload(context, ref, options);
 }
@@ -130,7 +132,7 @@ async function finishUpload(
   { onStep }: IngestOptions,
 ): Promise<IngestOutcome> {
   onStep?.('finish');
-  const record = await requireRecord(context, ref);
+  const record = await requireUpload(context.store, ref);
   const outcome: IngestOutcome = {
     status: record.state === 'quarantined' ? 'quarantined' : 'ingested',
     rows: record.state === 'quarantined' ? NO_ROWS : record.rows,
@@ -168,13 +170,4 @@ function receiptOf(record: UploadRecord, { status, rows, reason }: IngestOutcome
     ingested_at: new Date(record.committedAt ?? now).toISOString(),
   };
   return `${JSON.stringify(receipt, null, 2)}\n`;
-}
-
-async function requireRecord(context: IngestContext, ref: UploadRef): Promise<UploadRecord> {
-  const record = await context.store.getUpload(ref);
-  if (record !== undefined) return record;
-  throw new AkoshaError(
-    'BadRequest',
-    `upload ${ref.uploadId} of system ${ref.systemId} is not known: run the daily ingest`,
-  );
 }

@@ -3,7 +3,7 @@ import type { AkoshaClient } from '../client/index.js';
 import type { Settings } from '../config/index.js';
 import { AkoshaError, isAkoshaError, TIERS } from '../contract/index.js';
 import { ingestStatus } from './ingest-status.js';
-import type { BatchAcceptor } from '../ingest/index.js';
+import { listUploads, requireUpload, type BatchAcceptor } from '../ingest/index.js';
 import type { ServerParts } from './server-parts.js';
 
 export interface ServerState {
@@ -35,6 +35,8 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
     status: () => describeServer(inputs),
     tiers: () => parts.store.countTiers(),
     listMemories: (systemId, page) => parts.store.listMemories(systemId, page),
+    getUpload: (ref) => requireUpload(parts.store, ref),
+    listUploads: (page) => listUploads(parts.store, page),
     readiness: () =>
       Promise.resolve({
         ready: isReady(inputs),

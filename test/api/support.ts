@@ -25,6 +25,8 @@ const NO_SERVICES: ApiServices = {
   status: notAsked,
   tiers: notAsked,
   listMemories: notAsked,
+  getUpload: notAsked,
+  listUploads: notAsked,
   readiness: notAsked,
 };
 

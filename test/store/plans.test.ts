@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CatalogDatabase } from '../../src/store/embedded/catalog/database.js';
 import * as moves from '../../src/store/embedded/catalog/moves.js';
 import * as sweep from '../../src/store/embedded/catalog/sweep.js';
+import { listUploads } from '../../src/store/embedded/catalog/upload-list.js';
 import { temporaryFolder } from '../reader/support.js';
 
 interface Step {
@@ -121,5 +122,21 @@ describe('what a transition asks of the catalog', () => {
     expect(choice?.steps[0]?.detail).toMatch(
       /placements_by_system_age \(tier=\? AND system_id=\? AND own_time>/,
     );
+  });
+});
+
+describe('a list of uploads', () => {
+  it.each<[string, string, Parameters<typeof listUploads>[1]]>([
+    ['of all', 'uploads_by_age', { limit: 10 }],
+    ['of a state', 'uploads_by_state_age', { limit: 10, state: 'pending' }],
+    ['of a system', 'uploads_by_system_age', { limit: 10, systemId: 'host-1' }],
+    ['of a system and a state', 'uploads_by_system_age', { limit: 10, systemId: 'host-1', state: 'done' }],
+  ])('%s goes through an index that is in its order', (_, index, page) => {
+    const after = { registeredAt: 5, systemId: 'host-1', uploadId: 'u9' };
+    for (const request of [page, { ...page, after }]) {
+      const [list] = plansOf(() => void listUploads(database, request));
+      const details = list?.steps.map(({ detail }) => detail) ?? [];
+      expect(details).toEqual([expect.stringContaining(`USING INDEX ${index}`)]);
+    }
   });
 });

@@ -95,6 +95,7 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     knownUploads: (places) => catalog.read.knownUploads(places),
     nextUpload: (systemId) => catalog.read.nextUpload(systemId),
     getUpload: (ref) => catalog.read.getUpload(ref),
+    listUploads: (page) => catalog.read.listUploads(page),
     greatestOrder: (systemId) => catalog.read.greatestOrder(systemId),
     unfinishedSystems: (limit) => catalog.read.unfinishedSystems(limit),
     countUnfinished: (registeredBefore) => catalog.read.countUnfinished(registeredBefore),

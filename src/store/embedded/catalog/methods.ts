@@ -5,6 +5,7 @@ import * as moves from './moves.js';
 import * as operations from './operations.js';
 import * as reads from './reads.js';
 import * as sweep from './sweep.js';
+import { listUploads } from './upload-list.js';
 import * as uploads from './uploads.js';
 
 /** What the catalog's writing thread answers. All of it runs on one connection, one call after the other. */
@@ -44,6 +45,7 @@ export const READ_METHODS = {
   knownUploads: uploads.knownUploads,
   nextUpload: uploads.nextUpload,
   getUpload: uploads.getUpload,
+  listUploads,
   greatestOrder: uploads.greatestOrder,
   unfinishedSystems: uploads.unfinishedSystems,
   countUnfinished: uploads.countUnfinished,

@@ -45,6 +45,10 @@ CREATE TABLE uploads (
 CREATE INDEX uploads_by_order ON uploads (system_id, ord);
 CREATE INDEX uploads_unfinished ON uploads (system_id, state) WHERE state IN ('pending', 'committed', 'receipted');
 CREATE INDEX uploads_by_state ON uploads (state, system_id);
+-- For lists, the newest first: of all, of a system, of a state. The primary key follows in each, and breaks ties.
+CREATE INDEX uploads_by_age ON uploads (registered_at);
+CREATE INDEX uploads_by_system_age ON uploads (system_id, registered_at);
+CREATE INDEX uploads_by_state_age ON uploads (state, registered_at);
 CREATE UNIQUE INDEX uploads_by_place ON uploads (system_folder, upload_folder) WHERE system_folder IS NOT NULL;
 
 -- Orders that a later manifest names as its predecessor and that have not arrived.

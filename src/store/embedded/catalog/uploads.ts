@@ -1,15 +1,8 @@
-import type { Kind, RowCounts, SystemId, UploadRef } from '../../../contract/index.js';
-import type {
-  FoundUpload,
-  KnownUpload,
-  QuarantinedUpload,
-  SystemName,
-  UploadRecord,
-  UploadState,
-} from '../../store.js';
+import type { Kind, RowCounts, SystemId, UploadRef, UploadState } from '../../../contract/index.js';
+import type { FoundUpload, KnownUpload, QuarantinedUpload, SystemName, UploadRecord } from '../../store.js';
 import type { CatalogDatabase } from './database.js';
 
-interface UploadRow {
+export interface UploadRow {
   system_id: string;
   upload_id: string;
   system_folder: string | null;
@@ -18,7 +11,9 @@ interface UploadRow {
   state: UploadState;
   manifest_sha256: string;
   created_at: number;
+  registered_at: number;
   committed_at: number | null;
+  quarantined_at: number | null;
   attempts: number;
   files: string;
   mirrors: string;
@@ -204,7 +199,7 @@ export function countStates(db: CatalogDatabase): Record<UploadState, number> {
   return counts;
 }
 
-function toRecord(row: UploadRow): UploadRecord {
+export function toRecord(row: UploadRow): UploadRecord {
   const rows: RowCounts = {
     new: row.rows_new,
     changed: row.rows_changed,
@@ -222,7 +217,9 @@ function toRecord(row: UploadRow): UploadRecord {
     state: row.state,
     manifestSha256: row.manifest_sha256,
     createdAt: row.created_at,
+    registeredAt: row.registered_at,
     committedAt: row.committed_at,
+    quarantinedAt: row.quarantined_at,
     attempts: row.attempts,
     files: JSON.parse(row.files) as UploadRecord['files'],
     mirrors: JSON.parse(row.mirrors) as Kind[],
