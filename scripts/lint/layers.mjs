@@ -36,7 +36,7 @@ export const TYPES_ONLY = { workflows: ['activities'], client: ['workflows'], sc
 /** Doors beside `index.ts`, for parts of a folder that must be had without loading the rest of it. */
 export const DOORS = {
   activities: ['agent.ts', 'server.ts'],
-  workers: ['agent.ts', 'server.ts'],
+  workers: ['agent.ts', 'server.ts', 'replay.ts'],
   // Loads no HTTP server.
   api: ['mcp-protocol.ts'],
   processes: ['agent.ts', 'server.ts', 'local.ts', 'host.ts'],

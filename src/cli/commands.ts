@@ -50,6 +50,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/schedules.js'),
   },
   {
+    name: 'replay',
+    summary: 'replay a workflow on this program: its steps, and where it diverges',
+    load: () => import('./commands/replay.js'),
+  },
+  {
     name: 'config',
     summary: 'the settings in effect, and where each came from',
     load: () => import('./commands/config.js'),

@@ -1,8 +1,6 @@
-import { access } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { Worker } from '@temporalio/worker';
-import { AkoshaError, TASK_QUEUES, type StoreActivities } from '../contract/index.js';
-import { entryPoint } from '../runtime/index.js';
+import { TASK_QUEUES, type StoreActivities } from '../contract/index.js';
+import { findBundle } from './bundle.js';
 import { commonOptions, type WorkerSettings } from './options.js';
 
 export interface ServerWorkerSettings extends WorkerSettings {
@@ -22,17 +20,16 @@ const CACHED_WORKFLOWS = 200;
  * The server's two workers: workflows on the queue `akosha`, and the store's activities on `akosha-store`, which only the process
  * that owns the store may poll. Run them with `runWorkers`.
  *
- * Raises `BundleMissing` where the workflows were not built: a worker that bundled them by itself would hide a bad image.
+ * Raises `BundleMissing` where the workflows were not built.
  */
 export async function createServerWorkers(settings: ServerWorkerSettings): Promise<Worker[]> {
   const { activities, ingestConcurrency, maxCachedWorkflows = CACHED_WORKFLOWS } = settings;
-  const codePath = settings.bundlePath ?? fileURLToPath(entryPoint(import.meta.url, '../workflow-bundle.js'));
-  await requireBundle(codePath);
+  const workflowBundle = await findBundle(settings.bundlePath);
   return [
     await Worker.create({
       ...commonOptions(settings),
       taskQueue: TASK_QUEUES.server,
-      workflowBundle: { codePath },
+      workflowBundle,
       maxCachedWorkflows,
       workflowTaskPollerBehavior: { type: 'autoscaling' },
     }),
@@ -44,18 +41,4 @@ export async function createServerWorkers(settings: ServerWorkerSettings): Promi
       activityTaskPollerBehavior: { type: 'autoscaling' },
     }),
   ];
-}
-
-async function requireBundle(path: string): Promise<void> {
-  try {
-    await access(path);
-  } catch (error) {
-    throw new AkoshaError(
-      'BundleMissing',
-      `the workflow bundle ${path} does not exist: run "npm run build"`,
-      {
-        cause: error,
-      },
-    );
-  }
 }
