@@ -92,10 +92,31 @@ const PATHS = {
     start: requestSync,
   },
   'upload-memory-again': duringSnapshot((akosha) => akosha.requestSync(SYSTEM)),
-  'upload-memory-cancelled': duringSnapshot((_akosha, run) => run.cancel()),
+  'upload-memory-cancelled': { ...duringSnapshot((_akosha, run) => run.cancel()), fails: true },
+  'upload-memory-uncleared': {
+    ...duringSnapshot((_akosha, run) => run.cancel(), {
+      cancelUploads: failingOnce(AGENT.cancelUploads, 'BadRequest', true),
+    }),
+    fails: true,
+  },
+  'upload-memory-replaced': {
+    agent: replacedSnapshot(),
+    start: requestSync,
+  },
+  'upload-memory-continued': {
+    ...duringSnapshot((akosha) => akosha.requestSync(SYSTEM), {
+      readOutbox: waiting(
+        '01JD7Z0000000000000000000',
+        '01JD7Z0000000000000000001',
+        '01JD7Z0000000000000000002',
+      ),
+    }),
+    runs: true,
+  },
   'ingest-system': { store: queueOf(3), start: nudge },
   'ingest-system-retried': { store: queueOf(1, failingOnce), start: nudge },
   'ingest-system-continued': { store: queueOf(10), start: nudge, runs: true },
+  'ingest-system-nudged': nudgedQueue(),
   'daily-ingest': { start: (client) => client.runDailyIngest() },
   'daily-ingest-waiting': {
     store: { countUnfinished: counting([2, 1, 0]) },
@@ -105,12 +126,30 @@ const PATHS = {
     store: { walkUploads: failingOnce(STORE.walkUploads) },
     start: (client) => client.runDailyIngest(),
   },
+  'daily-ingest-continued': {
+    store: { countUnfinished: counting([9, 8, 7, 6, 5, 4, 3, 2, 1, 0]) },
+    start: (client) => client.runDailyIngest({ wait: true }),
+    runs: true,
+  },
+  'daily-ingest-failed': {
+    store: { walkUploads: failingOnce(STORE.walkUploads, 'ObjectStoreRefused', true) },
+    start: (client) => client.runDailyIngest(),
+    fails: true,
+  },
   'tier-transition': { store: rowsOf(15, 12), start: transition },
   'tier-transition-retried': {
     store: { ...rowsOf(5, 0), moveToWarm: failingOnce(async () => ({ due: 0, moved: 0 })) },
     start: transition,
   },
   'tier-transition-continued': { store: rowsOf(95, 20), start: transition, runs: true },
+  'tier-transition-fruitless': {
+    store: { ...rowsOf(5, 7), moveToWarm: changing(5), moveToCold: changing(7) },
+    start: transition,
+  },
+  'tier-transition-held': {
+    store: { ...rowsOf(5, 0), moveToWarm: holding(5) },
+    start: transition,
+  },
 };
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
@@ -140,7 +179,7 @@ try {
   await server.teardown();
 }
 
-async function record(name, { agent = {}, store = {}, start, runs = false }) {
+async function record(name, { agent = {}, store = {}, start, runs = false, fails = false }) {
   const common = { connection: server.nativeConnection, namespace: 'default', identity: IDENTITY };
   const workers = [
     ...(await createServerWorkers({ ...common, activities: { ...STORE, ...store }, ingestConcurrency: 1 })),
@@ -152,7 +191,7 @@ async function record(name, { agent = {}, store = {}, start, runs = false }) {
     const { workflowId, runId } = await start(client);
     const handle = workflow.getHandle(workflowId, runId);
     await handle.result().catch((error) => {
-      if (name !== 'upload-memory-cancelled') throw error;
+      if (!fails) throw error;
     });
     await saveChain(name, workflowId, runId, runs);
   } finally {
@@ -167,7 +206,7 @@ async function saveChain(name, workflowId, firstRunId, chain) {
   for (let number = 1; runId; number += 1) {
     const history = await workflow.getHandle(workflowId, runId).fetchHistory();
     const file = `${name}${chain ? `-${number}` : ''}.json`;
-    await writeFile(join(FOLDER, file), `${historyToJSON(history)}\n`);
+    await writeFile(join(FOLDER, file), `${withoutStacks(historyToJSON(history))}\n`);
     console.log(`${file}: ${history.events.length} events`);
     runId = history.events.at(-1).workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
     if (Boolean(runId) && !chain) throw new Error(`${name} continued as new: raise SUGGEST_CONTINUE_AS_NEW`);
@@ -185,9 +224,35 @@ async function resumeUploads(akosha) {
   return { workflowId: `upload/${SYSTEM}`, runId };
 }
 
-/** An outbox that holds one snapshot. */
-function waiting(uploadId) {
-  return async () => ({ uploads: [{ uploadId, files: 1, bytes: 10 }], requested: false });
+/** A workflow's failure has its stack, which would name the folders of this machine; a replay does not look at it. */
+function withoutStacks(json) {
+  return JSON.stringify(
+    JSON.parse(json, (name, value) => (name === 'stackTrace' ? '' : value)),
+    null,
+    2,
+  );
+}
+
+/** An outbox that holds these snapshots. */
+function waiting(...uploadIds) {
+  return async () => ({
+    uploads: uploadIds.map((uploadId) => ({ uploadId, files: 1, bytes: 10 })),
+    requested: false,
+  });
+}
+
+/** The first snapshot's id is taken by other content, so that another one is taken. */
+function replacedSnapshot() {
+  let uploads = [];
+  return {
+    readOutbox: async () => ({ uploads, requested: false }),
+    takeSnapshot: async (ref) => {
+      uploads = [{ uploadId: ref.uploadId, files: 1, bytes: 10 }];
+      return AGENT.takeSnapshot(ref);
+    },
+    deliverUpload: failingOnce(AGENT.deliverUpload, 'UploadReplaced', true),
+    dropUpload: async () => void (uploads = []),
+  };
 }
 
 async function signalProgress({ uploadId }) {
@@ -196,13 +261,14 @@ async function signalProgress({ uploadId }) {
 }
 
 /** What happens while the snapshot is being taken. */
-function duringSnapshot(act) {
+function duringSnapshot(act, agent = {}) {
   let acted = () => {};
   let reached = () => {};
   const began = new Promise((resolve) => (reached = resolve));
   const over = new Promise((resolve) => (acted = resolve));
   return {
     agent: {
+      ...agent,
       takeSnapshot: async (ref) => {
         reached();
         await over;
@@ -244,6 +310,37 @@ function failingOnce(work, type = 'ObjectStoreUnavailable', nonRetryable = false
     // It would name the folders of this machine.
     failure.stack = undefined;
     throw failure;
+  };
+}
+
+/** A queue that is empty; the nudge comes while it is looked at. */
+function nudgedQueue() {
+  let nudged = false;
+  return {
+    store: {
+      nextUpload: async () => {
+        if (!nudged) await workflow.getHandle(`ingest/${SYSTEM}`).signal('uploadReady');
+        nudged = true;
+        return null;
+      },
+    },
+    start: nudge,
+  };
+}
+
+/** Rows that have always changed by the time they are to be moved. */
+function changing(due) {
+  return async () => ({ due, moved: 0 });
+}
+
+/** Rows that cannot be moved, and are out of the next batch. */
+function holding(rows) {
+  let left = rows;
+  return async () => {
+    const due = left;
+    left = 0;
+    const held = [{ reason: 'row_missing', rows, example: `${SYSTEM} conversation c-1` }];
+    return due === 0 ? { due: 0, moved: 0 } : { due, moved: 0, held };
   };
 }
 
