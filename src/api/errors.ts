@@ -12,6 +12,7 @@ const STATUS: Partial<Record<ErrorType, number>> = {
   UploadUnknown: 404,
   ObjectExists: 409,
   UploadReplaced: 409,
+  UploadStateMismatch: 409,
   UploadUnreadable: 422,
   DatabaseUnreadable: 422,
 };

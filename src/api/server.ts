@@ -10,6 +10,7 @@ import { memoryRoutes } from './memories.js';
 import { observe } from './observe.js';
 import { openApiRoute } from './openapi.js';
 import { operationRoutes, pageRoute, probeRoutes, reportRoutes, searchRoute } from './routes.js';
+import { quarantineRoutes } from './quarantine.js';
 import type { ApiServices } from './services.js';
 import { uploadRoutes } from './uploads.js';
 
@@ -58,6 +59,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   reportRoutes(app, services);
   memoryRoutes(app, services);
   uploadRoutes(app, services);
+  quarantineRoutes(app, services);
   mcpRoutes(app, services.acceptRows, version);
   probeRoutes(app, services, metrics, version);
   const bound = await listen(app, host, port);

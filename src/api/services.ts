@@ -39,5 +39,9 @@ export interface ApiServices {
   getUpload(ref: UploadRef): Promise<UploadRecord>;
   /** Raises `UploadUnknown` where no upload came from the system. */
   listUploads(page: UploadPageRequest): Promise<UploadPage>;
+  /** Puts an upload in quarantine back in the queue. Raises what `retryUpload` of ingest does. */
+  retryUpload(ref: UploadRef): Promise<UploadRecord>;
+  /** Gives up an upload in quarantine. Raises what `dropUpload` of ingest does. */
+  dropUpload(ref: UploadRef, decision: { by: string; reason: string }): Promise<UploadRecord>;
   readiness(): Promise<Readiness>;
 }

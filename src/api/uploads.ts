@@ -26,7 +26,7 @@ const After = z.string().transform((text, context): UploadPageStart => {
 });
 
 const LIMIT_RULE = `must be a whole number from 1 to ${MAX_PAGE}`;
-const Page = z.strictObject({
+export const UploadsPage = z.strictObject({
   after: After.optional(),
   state: z.enum(UPLOAD_STATES, { error: `must be one of ${UPLOAD_STATES.join(', ')}` }).optional(),
   limit: z.coerce
@@ -36,6 +36,8 @@ const Page = z.strictObject({
     .max(MAX_PAGE, LIMIT_RULE)
     .default(PAGE),
 });
+
+const AllUploadsPage = UploadsPage.extend({ upload_id: UploadId.optional() });
 
 const Count = z.int().nonnegative();
 const RowsByKind = z.partialRecord(z.enum(KINDS), Count);
@@ -57,7 +59,7 @@ const UploadSummary = z.object({
     })
     .nullable()
     .describe('What became of its rows; null where none were placed.'),
-  reason: z.string().nullable().describe('Why it is in quarantine.'),
+  reason: z.string().nullable().describe('Why it is, or was, in quarantine.'),
   attempts: Count.describe(
     'Times in a row that a reader had its files and did not come back with their rows.',
   ),
@@ -68,9 +70,13 @@ const UploadSummary = z.object({
   queued_at: z.iso.datetime(),
   ingested_at: z.iso.datetime().nullable(),
   quarantined_at: z.iso.datetime().nullable(),
+  dropped: z
+    .object({ by: z.string(), reason: z.string(), at: z.iso.datetime() })
+    .nullable()
+    .describe('Who gave it up in quarantine, and why.'),
 });
 
-const UploadReply = UploadSummary.extend({
+export const UploadReply = UploadSummary.extend({
   reader: z.string().nullable().describe('What read it, with its version.'),
   files: z.array(
     z.object({
@@ -87,7 +93,7 @@ const UploadReply = UploadSummary.extend({
   excluded: RowsByKind.describe('Rows that the host’s settings kept back.'),
 });
 
-const UploadsReply = z.object({
+export const UploadsReply = z.object({
   uploads: z.array(UploadSummary),
   next: z.string().nullable().describe('`after` of the next page; null behind the last.'),
 });
@@ -112,7 +118,7 @@ export function uploadRoutes(app: App, services: ApiServices): void {
       schema: {
         summary: 'A page of the uploads of a system, newest first',
         params: z.object({ system_id: SystemId }),
-        querystring: Page,
+        querystring: UploadsPage,
         response: { 200: UploadsReply, ...FAILURES },
       },
     },
@@ -123,15 +129,16 @@ export function uploadRoutes(app: App, services: ApiServices): void {
     {
       schema: {
         summary: 'A page of the uploads of all systems, newest first',
-        querystring: Page,
+        querystring: AllUploadsPage,
         response: { 200: UploadsReply, ...FAILURES },
       },
     },
-    async ({ query }) => toPage(await services.listUploads(query)),
+    async ({ query: { upload_id, ...page } }) =>
+      toPage(await services.listUploads({ uploadId: upload_id, ...page })),
   );
 }
 
-function toPage({ uploads, next }: { uploads: UploadRecord[]; next: UploadPageStart | null }) {
+export function toPage({ uploads, next }: { uploads: UploadRecord[]; next: UploadPageStart | null }) {
   return {
     uploads: uploads.map(toSummary),
     next: next === null ? null : `${next.registeredAt}:${next.systemId}/${next.uploadId}`,
@@ -154,10 +161,11 @@ function toSummary(record: UploadRecord) {
     queued_at: iso(record.registeredAt),
     ingested_at: record.committedAt === null ? null : iso(record.committedAt),
     quarantined_at: record.quarantinedAt === null ? null : iso(record.quarantinedAt),
+    dropped: record.dropped && { ...record.dropped, at: iso(record.dropped.at) },
   };
 }
 
-function toReply(record: UploadRecord) {
+export function toReply(record: UploadRecord) {
   const { reader, files, mirrors } = record;
   return { ...toSummary(record), reader, files, mirrors, excluded: sumExcluded(files) };
 }

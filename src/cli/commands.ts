@@ -43,6 +43,16 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'search', summary: 'search all memories', load: () => import('./commands/search.js') },
   { name: 'ingest', summary: 'run the daily ingest now', load: () => import('./commands/ingest.js') },
+  {
+    name: 'receipts',
+    summary: 'what became of each upload',
+    load: () => import('./commands/receipts.js'),
+  },
+  {
+    name: 'quarantine',
+    summary: 'uploads that could not be read: list, retry or drop them',
+    load: () => import('./commands/quarantine.js'),
+  },
   { name: 'tiers', summary: 'show the tiers, or age them now', load: () => import('./commands/tiers.js') },
   {
     name: 'schedules',

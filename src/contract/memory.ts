@@ -43,6 +43,7 @@ export const NO_ROWS: RowCounts = {
 /**
  * - `pending`: queued. `committed`: its rows are placed, its receipt is due. `receipted`: its inbox entry is to go.
  * - `done`: nothing left to do. `raw_gone`: its files are deleted. `quarantined`: cannot be read; waits for a person.
+ * - `dropped`: a person gave it up in quarantine.
  */
 export const UPLOAD_STATES = [
   'pending',
@@ -51,6 +52,7 @@ export const UPLOAD_STATES = [
   'done',
   'raw_gone',
   'quarantined',
+  'dropped',
 ] as const;
 export type UploadState = (typeof UPLOAD_STATES)[number];
 

@@ -38,6 +38,11 @@ export const FAIL_POINTS = [
   'ingest.after-receipted',
   'ingest.after-inbox-delete',
   'ingest.after-done',
+  // A person's decision about an upload in quarantine, in the server.
+  'retry.after-receipt-delete',
+  'retry.after-requeue',
+  'drop.after-receipt-delete',
+  'drop.after-ledger',
   // Transition, in the server.
   'move.after-open',
   'move.after-insert',

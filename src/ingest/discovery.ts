@@ -51,7 +51,7 @@ async function finishStale(context: IngestContext, look: Look, known: readonly K
     (place) => context.uploads.delete([inboxKey(place)]),
   );
   await look.each(
-    inState('quarantined').map(({ ref }) => ref),
+    inState('quarantined', 'dropped').map(({ ref }) => ref),
     (ref) => ingestUpload(context, ref),
   );
   look.throwIfEnded();
@@ -120,7 +120,7 @@ async function foldersOf(context: IngestContext, systemId: SystemId): Promise<st
 }
 
 /**
- * A crash between quarantine and receipt leaves an upload that no queue holds, and of an original host no inbox entry either:
+ * A crash between quarantine, or drop, and receipt leaves an upload that no queue holds, and of an original host no inbox entry either:
  * this look is its last chance. Costs a request for each upload in quarantine, of which there are few.
  */
 async function giveReceipts(
@@ -128,7 +128,7 @@ async function giveReceipts(
   look: Look,
   known: readonly KnownUpload[],
 ): Promise<void> {
-  const quarantined = known.filter(({ state }) => state === 'quarantined');
+  const quarantined = known.filter(({ state }) => state === 'quarantined' || state === 'dropped');
   await look.each(
     quarantined.map(({ ref, place }) => ({ ...ref, place })),
     async ({ systemId, uploadId, place }) => {

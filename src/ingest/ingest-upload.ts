@@ -1,22 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type {
-  AkoshaError} from '../contract/index.js';
-import {
-  inboxKey,
-  isAkoshaError,
-  journalKey,
-  NO_ROWS,
-  receiptKey,
-  type RowCounts,
-  type UploadRef,
-} from '../contract/index.js';
+import { isAkoshaError, journalKey, type AkoshaError, type UploadRef } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
-import type { Receipt } from '../memory/index.js';
 import type { IngestBatch, IngestOperation, UploadRecord, WrittenObject } from '../store/index.js';
 import type { IngestContext } from './context.js';
 import { countRead } from './count-read.js';
-import { sumExcluded } from './databases.js';
+import { finishUpload, type IngestOutcome } from './finish-upload.js';
 import { requireUpload } from './ledger.js';
 import { fetchUpload, readFiles } from './read-upload.js';
 
@@ -24,12 +13,6 @@ export interface IngestOptions {
   signal?: AbortSignal;
   /** Called before each step with its name. */
   onStep?: (step: string) => void;
-}
-
-export interface IngestOutcome {
-  status: 'ingested' | 'quarantined';
-  rows: RowCounts;
-  reason: string | null;
 }
 
 /**
@@ -44,7 +27,8 @@ export async function ingestUpload(
 ): Promise<IngestOutcome> {
   const record = await requireUpload(context.store, ref);
   if (record.state === 'pending') await bringIn(context, record, options);
-  return finishUpload(context, ref, options);
+  options.onStep?.('finish');
+  return finishUpload(context, ref);
 }
 
 async function bringIn(context: IngestContext, record: UploadRecord, options: IngestOptions): Promise<void> {
@@ -123,51 +107,4 @@ async function writeJournal(
     name: (sha256) => journalKey(upload, operation.opId, sha256),
     failPoint: 'ingest.after-journal-put',
   });
-}
-
-/** Steps 6 and 7: receipt, then inbox entry. Anyone may do them, any number of times: both come from the ledger. */
-async function finishUpload(
-  context: IngestContext,
-  ref: UploadRef,
-  { onStep }: IngestOptions,
-): Promise<IngestOutcome> {
-  onStep?.('finish');
-  const record = await requireUpload(context.store, ref);
-  const outcome: IngestOutcome = {
-    status: record.state === 'quarantined' ? 'quarantined' : 'ingested',
-    rows: record.state === 'quarantined' ? NO_ROWS : record.rows,
-    reason: record.reason,
-  };
-  if (record.state === 'committed' || record.state === 'quarantined') {
-    await context.uploads.put(receiptKey(record.place), receiptOf(record, outcome, context.clock()), {
-      contentType: 'application/json',
-    });
-    failPoint('ingest.after-receipt-put');
-    await context.store.markReceipted(ref);
-    failPoint('ingest.after-receipted');
-  }
-  await context.uploads.delete([inboxKey(ref)]);
-  failPoint('ingest.after-inbox-delete');
-  await context.store.markDone(ref);
-  failPoint('ingest.after-done');
-  return outcome;
-}
-
-/** Times come from the ledger, so that a receipt put again is the same. */
-function receiptOf(record: UploadRecord, { status, rows, reason }: IngestOutcome, now: number): string {
-  const receipt: Receipt = {
-    format_version: 1,
-    upload_id: record.uploadId,
-    system_id: record.systemId,
-    status,
-    order: record.order,
-    reader: record.reader ?? '',
-    files: record.files,
-    rows,
-    mirrors: record.mirrors,
-    excluded: sumExcluded(record.files),
-    reason,
-    ingested_at: new Date(record.committedAt ?? now).toISOString(),
-  };
-  return `${JSON.stringify(receipt, null, 2)}\n`;
 }

@@ -45,6 +45,8 @@ export const ReceiptSchema = z.looseObject({
   excluded: RowsByKind.optional(),
   /** Why it was quarantined. */
   reason: z.string().nullable(),
+  /** Where a person gave it up in quarantine. */
+  dropped: z.object({ by: z.string(), reason: z.string(), at: z.iso.datetime() }).optional(),
   ingested_at: z.iso.datetime(),
 });
 export type Receipt = z.infer<typeof ReceiptSchema>;

@@ -1,9 +1,10 @@
 import { toBreakerReply, type ApiServices } from '../api/index.js';
 import type { AkoshaClient } from '../client/index.js';
 import type { Settings } from '../config/index.js';
-import { AkoshaError, isAkoshaError, TIERS } from '../contract/index.js';
+import { AkoshaError, isAkoshaError, messageOf, TIERS, type UploadRef } from '../contract/index.js';
 import { ingestStatus } from './ingest-status.js';
-import { listUploads, requireUpload, type BatchAcceptor } from '../ingest/index.js';
+import { dropUpload, listUploads, requireUpload, retryUpload, type BatchAcceptor } from '../ingest/index.js';
+import type { UploadRecord } from '../store/index.js';
 import type { ServerParts } from './server-parts.js';
 
 export interface ServerState {
@@ -37,6 +38,8 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
     listMemories: (systemId, page) => parts.store.listMemories(systemId, page),
     getUpload: (ref) => requireUpload(parts.store, ref),
     listUploads: (page) => listUploads(parts.store, page),
+    retryUpload: (ref) => retry(inputs, ref),
+    dropUpload: (ref, decision) => dropUpload(parts.ingest, ref, decision),
     readiness: () =>
       Promise.resolve({
         ready: isReady(inputs),
@@ -47,6 +50,21 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
         },
       }),
   };
+}
+
+async function retry(inputs: ServiceInputs, ref: UploadRef): Promise<UploadRecord> {
+  const { parts } = inputs;
+  await retryUpload(parts.ingest, ref);
+  const record = await requireUpload(parts.store, ref);
+  tellIngest(inputs, ref.systemId);
+  return record;
+}
+
+/** Not waited for: the upload is in the queue, and the poll starts its system's ingest where this does not. */
+function tellIngest({ client, parts: { ingest } }: ServiceInputs, systemId: string): void {
+  client.nudgeIngest([systemId]).catch((error: unknown) => {
+    ingest.log?.warn({ systemId, reason: messageOf(error) }, 'could not start ingest; the poll will');
+  });
 }
 
 /** A Temporal at hand answers in milliseconds; whoever triggers an ingest is to learn at once that there is none. */

@@ -16,4 +16,5 @@ export {
   type RunRecord,
 } from './run-record.js';
 export { endProcess, isRunning, processStart, signalProcess, type ProcessRef } from './process.js';
+export { Turns } from './turns.js';
 export { sendWebhook, type WebhookRequest } from './webhook.js';

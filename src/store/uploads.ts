@@ -33,6 +33,14 @@ export interface IngestedFile {
   reason?: string;
 }
 
+/** Who gave up an upload in quarantine, and why. */
+export interface Dropped {
+  by: string;
+  reason: string;
+  /** Milliseconds since 1970, by the system's clock. */
+  at: number;
+}
+
 /** An upload in the queue or the ledger. `rows` counts once it is committed. */
 export interface UploadRecord extends UploadRef {
   /** The names of its folders: what keys are made of. */
@@ -46,6 +54,7 @@ export interface UploadRecord extends UploadRef {
   registeredAt: number;
   committedAt: number | null;
   quarantinedAt: number | null;
+  dropped: Dropped | null;
   /** Times in a row that a reader had its files and did not come back with their rows. */
   attempts: number;
   files: IngestedFile[];
@@ -60,6 +69,7 @@ export type UploadPageStart = UploadRef & Pick<UploadRecord, 'registeredAt'>;
 
 export interface UploadPageRequest {
   systemId?: SystemId | undefined;
+  uploadId?: string | undefined;
   state?: UploadState | undefined;
   after?: UploadPageStart | undefined;
   limit: number;
@@ -113,6 +123,10 @@ export interface UploadLedger {
   clearReads(ref: UploadRef): Promise<void>;
   /** Returns whether it is in quarantine since now. */
   quarantine(ref: UploadRef, reason: string): Promise<boolean>;
+  /** Puts an upload in quarantine back into the queue, as if it had never been read. Returns whether this call did it. */
+  requeue(ref: UploadRef): Promise<boolean>;
+  /** Gives up an upload in quarantine. Returns whether this call did it. */
+  drop(ref: UploadRef, dropped: Omit<Dropped, 'at'>): Promise<boolean>;
   /** What waits for a person, the latest first. */
   quarantinedUploads(limit: number): Promise<QuarantinedUpload[]>;
   /** Systems whose name is not their id, in order of their ids; with `systemId` that one alone, if it is one. */

@@ -27,6 +27,8 @@ const NO_SERVICES: ApiServices = {
   listMemories: notAsked,
   getUpload: notAsked,
   listUploads: notAsked,
+  retryUpload: notAsked,
+  dropUpload: notAsked,
   readiness: notAsked,
 };
 

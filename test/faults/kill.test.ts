@@ -3,6 +3,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FAIL_POINTS } from '../../src/faults/index.js';
+import { openObjectStore } from '../../src/objects/index.js';
+import { putOriginal } from '../ingest/support.js';
 import { Program } from '../support/program.js';
 import { readStore, type StoreContents } from '../support/store-check.js';
 
@@ -26,6 +28,9 @@ const GRACE_MS = 2_500;
  */
 const CHAIN: readonly ((program: Program) => Promise<unknown>)[] = [
   (program) => program.sync(),
+  queueBroken,
+  (program) => decide(program, 'retry', ['quarantined']),
+  (program) => decide(program, 'drop', ['dropped']),
   (program) => program.age(),
   () => sleep(GRACE_MS),
   (program) => program.age('2026-11-29T12:00:00Z'),
@@ -34,6 +39,35 @@ const CHAIN: readonly ((program: Program) => Promise<unknown>)[] = [
   () => sleep(GRACE_MS),
   (program) => program.age(),
 ];
+
+const BROKEN = { systemId: 'old-host', uploadId: '20261122_100000_0a1b2c3d' };
+
+/** An upload of an original host that nothing can read: it waits in quarantine for a decision. */
+async function queueBroken(program: Program): Promise<void> {
+  const objects = await openObjectStore(`file://${path.join(program.dataDir, 'objects')}`);
+  try {
+    await putOriginal(objects, BROKEN, { 'notes.duckdb': Buffer.from('no database') });
+  } finally {
+    await objects.close();
+  }
+  await program.json('ingest', '--wait');
+  await reached(program, ['quarantined']);
+}
+
+/** Taken again after a crash, it finds the upload as it left it, or further on. */
+async function decide(program: Program, what: 'retry' | 'drop', states: readonly string[]): Promise<void> {
+  const { systemId, uploadId } = BROKEN;
+  const reason = what === 'drop' ? ['--reason', 'no database'] : [];
+  await program.json('quarantine', what, uploadId, '--system', systemId, ...reason);
+  await reached(program, states);
+}
+
+function reached(program: Program, states: readonly string[]): Promise<void> {
+  return program.waitUntil(`${BROKEN.uploadId} ${states.join(' or ')}`, async () => {
+    const { state } = await program.json<{ state: string }>('receipts', '--upload', BROKEN.uploadId);
+    return states.includes(state);
+  });
+}
 
 /** The graph alone: 135 memories, and a fifth of the whole sample's time. */
 async function createProgram(): Promise<Program> {
@@ -48,7 +82,7 @@ const IN_READER: readonly string[] = ['upload.after-copy', 'upload.after-fold'];
 /** The points of one chain at which the server is killed, in the order in which the work comes to them. */
 const CHAINS = {
   upload: FAIL_POINTS.filter((point) => point.startsWith('upload.') && !IN_READER.includes(point)),
-  ingest: FAIL_POINTS.filter((point) => point.startsWith('ingest.')),
+  ingest: FAIL_POINTS.filter((point) => /^(ingest|retry|drop)\./.test(point)),
   transition: FAIL_POINTS.filter((point) => /^(move|cold|sweep)\./.test(point)),
 };
 

@@ -128,6 +128,7 @@ describe('what a transition asks of the catalog', () => {
 describe('a list of uploads', () => {
   it.each<[string, string, Parameters<typeof listUploads>[1]]>([
     ['of all', 'uploads_by_age', { limit: 10 }],
+    ['of an id', 'uploads_by_id', { limit: 10, uploadId: 'u1', state: 'done' }],
     ['of a state', 'uploads_by_state_age', { limit: 10, state: 'pending' }],
     ['of a system', 'uploads_by_system_age', { limit: 10, systemId: 'host-1' }],
     ['of a system and a state', 'uploads_by_system_age', { limit: 10, systemId: 'host-1', state: 'done' }],

@@ -107,6 +107,8 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     withdrawRead: (ref) => catalog.write.withdrawRead(ref),
     clearReads: (ref) => catalog.write.clearReads(ref),
     quarantine: (ref, reason) => catalog.write.quarantineUpload(ref, reason, context.now()),
+    requeue: (ref) => catalog.write.requeueUpload(ref),
+    drop: (ref, dropped) => catalog.write.dropUpload(ref, { ...dropped, at: context.now() }),
     quarantinedUploads: (limit) => catalog.read.quarantinedUploads(limit),
     renamedSystems: (limit, systemId) => catalog.read.renamedSystems(limit, systemId),
 

@@ -86,7 +86,7 @@ export function classify(db: CatalogDatabase, staged: StagedUpload): void {
 function greatestGap(db: CatalogDatabase, { upload, order }: StagedUpload): number {
   return db.number(
     `SELECT coalesce(max(ord), -1) FROM (
-       SELECT ord FROM uploads WHERE system_id = $system AND state IN ('pending', 'quarantined') AND upload_id <> $upload
+       SELECT ord FROM uploads WHERE system_id = $system AND state IN ('pending', 'quarantined', 'dropped') AND upload_id <> $upload
        UNION ALL SELECT ord FROM gaps WHERE system_id = $system) WHERE ord < $order`,
     { system: upload.systemId, upload: upload.uploadId, order },
   );

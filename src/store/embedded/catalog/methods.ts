@@ -3,6 +3,7 @@ import * as ingest from './ingest.js';
 import * as lookup from './lookup.js';
 import * as moves from './moves.js';
 import * as operations from './operations.js';
+import * as quarantine from './quarantine.js';
 import * as reads from './reads.js';
 import * as sweep from './sweep.js';
 import { listUploads } from './upload-list.js';
@@ -16,7 +17,9 @@ export const WRITE_METHODS = {
   recordReadFailure: reads.recordReadFailure,
   withdrawRead: reads.withdrawRead,
   clearReads: reads.clearReads,
-  quarantineUpload: uploads.quarantineUpload,
+  quarantineUpload: quarantine.quarantineUpload,
+  requeueUpload: quarantine.requeueUpload,
+  dropUpload: quarantine.dropUpload,
   stageRows: ingest.stageRows,
   stageTexts: ingest.stageTexts,
   dropStage: ingest.dropStage,
@@ -50,7 +53,7 @@ export const READ_METHODS = {
   unfinishedSystems: uploads.unfinishedSystems,
   countUnfinished: uploads.countUnfinished,
   countStates: uploads.countStates,
-  quarantinedUploads: uploads.quarantinedUploads,
+  quarantinedUploads: quarantine.quarantinedUploads,
   renamedSystems: uploads.renamedSystems,
   countDue: moves.countDue,
   coldPartitionsDue: moves.coldPartitionsDue,

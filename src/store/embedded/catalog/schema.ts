@@ -19,12 +19,15 @@ CREATE TABLE uploads (
   system_folder TEXT,
   upload_folder TEXT,
   ord INTEGER NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('pending', 'committed', 'receipted', 'done', 'raw_gone', 'quarantined')),
+  state TEXT NOT NULL CHECK (state IN ('pending', 'committed', 'receipted', 'done', 'raw_gone', 'quarantined', 'dropped')),
   manifest_sha256 TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   registered_at INTEGER NOT NULL,
   committed_at INTEGER,
   quarantined_at INTEGER,
+  dropped_at INTEGER,
+  dropped_by TEXT,
+  drop_reason TEXT,
   -- Of reading its files: begun and not done, and what the last of them failed with, if it told.
   attempts INTEGER NOT NULL DEFAULT 0,
   last_failure TEXT,
@@ -45,9 +48,10 @@ CREATE TABLE uploads (
 CREATE INDEX uploads_by_order ON uploads (system_id, ord);
 CREATE INDEX uploads_unfinished ON uploads (system_id, state) WHERE state IN ('pending', 'committed', 'receipted');
 CREATE INDEX uploads_by_state ON uploads (state, system_id);
--- For lists, the newest first: of all, of a system, of a state. The primary key follows in each, and breaks ties.
+-- For lists, the newest first: of all, of a system, of an id that several systems may have used, of a state. The primary key follows in each, and breaks ties.
 CREATE INDEX uploads_by_age ON uploads (registered_at);
 CREATE INDEX uploads_by_system_age ON uploads (system_id, registered_at);
+CREATE INDEX uploads_by_id ON uploads (upload_id, registered_at);
 CREATE INDEX uploads_by_state_age ON uploads (state, registered_at);
 CREATE UNIQUE INDEX uploads_by_place ON uploads (system_folder, upload_folder) WHERE system_folder IS NOT NULL;
 

@@ -8,12 +8,15 @@ import { toRecord, type UploadRow } from './uploads.js';
  */
 export function listUploads(
   db: CatalogDatabase,
-  { systemId, state, after, limit }: UploadPageRequest,
+  { systemId, uploadId, state, after, limit }: UploadPageRequest,
 ): UploadPage {
   const filters = [
     ...(systemId === undefined ? [] : ['system_id = $system']),
+    ...(uploadId === undefined ? [] : ['upload_id = $upload']),
     // The plus keeps the planner from the index of states, which would read those of all systems.
-    ...(state === undefined ? [] : [systemId === undefined ? 'state = $state' : '+state = $state']),
+    ...(state === undefined
+      ? []
+      : [systemId === undefined && uploadId === undefined ? 'state = $state' : '+state = $state']),
     ...(after === undefined
       ? []
       : ['(registered_at, system_id, upload_id) < ($at, $afterSystem, $afterUpload)']),
@@ -25,6 +28,7 @@ export function listUploads(
       // One more than the page tells whether there is a next.
       limit: limit + 1,
       ...(systemId === undefined ? {} : { system: systemId }),
+      ...(uploadId === undefined ? {} : { upload: uploadId }),
       ...(state === undefined ? {} : { state }),
       ...(after === undefined
         ? {}
@@ -34,6 +38,8 @@ export function listUploads(
   const uploads = rows.slice(0, limit).map(toRecord);
   const last = uploads.at(-1);
   if (last === undefined || rows.length <= limit) return { uploads, next: null };
-  const { registeredAt, systemId: lastSystem, uploadId } = last;
-  return { uploads, next: { registeredAt, systemId: lastSystem, uploadId } };
+  return {
+    uploads,
+    next: { registeredAt: last.registeredAt, systemId: last.systemId, uploadId: last.uploadId },
+  };
 }

@@ -1,5 +1,5 @@
 import type { Kind, RowCounts, SystemId, UploadRef, UploadState } from '../../../contract/index.js';
-import type { FoundUpload, KnownUpload, QuarantinedUpload, SystemName, UploadRecord } from '../../store.js';
+import type { Dropped, FoundUpload, KnownUpload, SystemName, UploadRecord } from '../../store.js';
 import type { CatalogDatabase } from './database.js';
 
 export interface UploadRow {
@@ -14,6 +14,9 @@ export interface UploadRow {
   registered_at: number;
   committed_at: number | null;
   quarantined_at: number | null;
+  dropped_at: number | null;
+  dropped_by: string | null;
+  drop_reason: string | null;
   attempts: number;
   files: string;
   mirrors: string;
@@ -154,26 +157,6 @@ export function advanceUpload(db: CatalogDatabase, ref: UploadRef, from: UploadS
   );
 }
 
-/** Returns whether this call did it: of two at once, one. */
-export function quarantineUpload(db: CatalogDatabase, ref: UploadRef, reason: string, now: number): boolean {
-  const changed = db.run(
-    `UPDATE uploads SET state = 'quarantined', reason = $reason, quarantined_at = $now
-     WHERE system_id = $systemId AND upload_id = $uploadId AND state = 'pending'`,
-    { ...refOf(ref), reason, now },
-  );
-  return changed > 0;
-}
-
-export function quarantinedUploads(db: CatalogDatabase, limit: number): QuarantinedUpload[] {
-  return db.all<QuarantinedUpload>(
-    `SELECT u.system_id AS systemId, coalesce(s.name, u.system_id) AS systemName, u.upload_id AS uploadId, u.reason,
-       u.quarantined_at AS since
-     FROM uploads u JOIN systems s ON s.system_id = u.system_id
-     WHERE u.state = 'quarantined' ORDER BY u.quarantined_at DESC, u.system_id, u.upload_id LIMIT $limit`,
-    { limit },
-  );
-}
-
 /** Systems whose name is not their id. */
 export function renamedSystems(db: CatalogDatabase, limit: number, systemId?: SystemId): SystemName[] {
   return db.all<SystemName>(
@@ -191,6 +174,7 @@ export function countStates(db: CatalogDatabase): Record<UploadState, number> {
     done: 0,
     raw_gone: 0,
     quarantined: 0,
+    dropped: 0,
   };
   const rows = db.all<{ state: UploadState; n: number }>(
     `SELECT state, count(*) AS n FROM uploads GROUP BY state`,
@@ -220,6 +204,7 @@ export function toRecord(row: UploadRow): UploadRecord {
     registeredAt: row.registered_at,
     committedAt: row.committed_at,
     quarantinedAt: row.quarantined_at,
+    dropped: droppedOf(row),
     attempts: row.attempts,
     files: JSON.parse(row.files) as UploadRecord['files'],
     mirrors: JSON.parse(row.mirrors) as Kind[],
@@ -227,6 +212,10 @@ export function toRecord(row: UploadRow): UploadRecord {
     reason: row.reason,
     rows,
   };
+}
+
+function droppedOf({ dropped_at: at, dropped_by: by, drop_reason: reason }: UploadRow): Dropped | null {
+  return at === null ? null : { at, by: by ?? '', reason: reason ?? '' };
 }
 
 function idsOf(row: UploadRow): UploadRef {
@@ -237,6 +226,6 @@ function placeOf(row: UploadRow): UploadRef {
   return { systemId: row.system_folder ?? row.system_id, uploadId: row.upload_folder ?? row.upload_id };
 }
 
-function refOf({ systemId, uploadId }: UploadRef): UploadRef {
+export function refOf({ systemId, uploadId }: UploadRef): UploadRef {
   return { systemId, uploadId };
 }

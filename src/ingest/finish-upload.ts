@@ -1,0 +1,91 @@
+import {
+  AkoshaError,
+  inboxKey,
+  NO_ROWS,
+  receiptKey,
+  type RowCounts,
+  type UploadRef,
+} from '../contract/index.js';
+import { failPoint } from '../faults/index.js';
+import type { Receipt } from '../memory/index.js';
+import { Turns } from '../runtime/index.js';
+import type { UploadRecord } from '../store/index.js';
+import type { IngestContext } from './context.js';
+import { sumExcluded } from './databases.js';
+import { requireUpload } from './ledger.js';
+
+export interface IngestOutcome {
+  status: 'ingested' | 'quarantined';
+  rows: RowCounts;
+  reason: string | null;
+}
+
+const turns = new Turns();
+
+/**
+ * Who writes or removes a receipt has the upload's turn from the look at the ledger on: a receipt of an earlier state, put late, would
+ * stand for good over that of a later one. In memory, because the store belongs to one process.
+ */
+export function inTurn<T>({ systemId, uploadId }: UploadRef, work: () => Promise<T>): Promise<T> {
+  return turns.take(`${systemId}/${uploadId}`, work);
+}
+
+/**
+ * Steps 6 and 7: receipt, then inbox entry. Anyone may do them, any number of times: both come from the ledger, as it is when this
+ * upload's turn comes.
+ */
+export function finishUpload(context: IngestContext, ref: UploadRef): Promise<IngestOutcome> {
+  return inTurn(ref, () => finish(context, ref));
+}
+
+/** For who has the upload's turn. */
+export async function finish(context: IngestContext, ref: UploadRef): Promise<IngestOutcome> {
+  const record = await requireUpload(context.store, ref);
+  if (record.state === 'pending') {
+    const fault = `upload ${ref.uploadId} of system ${ref.systemId} was put back in the queue`;
+    throw new AkoshaError('OperationClosed', fault);
+  }
+  const givenUp = record.state === 'quarantined' || record.state === 'dropped';
+  const outcome: IngestOutcome = {
+    status: givenUp ? 'quarantined' : 'ingested',
+    rows: givenUp ? NO_ROWS : record.rows,
+    reason: record.reason,
+  };
+  if (record.state === 'committed' || givenUp) {
+    await context.uploads.put(receiptKey(record.place), receiptOf(record, outcome, context.clock()), {
+      contentType: 'application/json',
+    });
+    failPoint('ingest.after-receipt-put');
+    await context.store.markReceipted(ref);
+    failPoint('ingest.after-receipted');
+  }
+  await context.uploads.delete([inboxKey(ref)]);
+  failPoint('ingest.after-inbox-delete');
+  await context.store.markDone(ref);
+  failPoint('ingest.after-done');
+  return outcome;
+}
+
+/** Times come from the ledger, so that a receipt put again is the same. */
+function receiptOf(record: UploadRecord, { status, rows, reason }: IngestOutcome, now: number): string {
+  const receipt: Receipt = {
+    format_version: 1,
+    upload_id: record.uploadId,
+    system_id: record.systemId,
+    status,
+    order: record.order,
+    reader: record.reader ?? '',
+    files: record.files,
+    rows,
+    mirrors: record.mirrors,
+    excluded: sumExcluded(record.files),
+    reason,
+    ...(record.dropped === null ? {} : { dropped: { ...record.dropped, at: iso(record.dropped.at) } }),
+    ingested_at: iso(record.committedAt ?? now),
+  };
+  return `${JSON.stringify(receipt, null, 2)}\n`;
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
