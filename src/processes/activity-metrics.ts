@@ -1,5 +1,6 @@
-import type { StoreActivities } from '../contract/index.js';
+import { secondsSince, type StoreActivities } from '../contract/index.js';
 import type { IngestEvents } from '../ingest/index.js';
+import type { Backlog } from '../store/index.js';
 import type { Metrics } from '../telemetry/index.js';
 
 /** Counts what ingest tells of besides results: a quarantine counts once, whoever comes to it and however often it is told. */
@@ -8,6 +9,13 @@ export function ingestEvents(metrics: Metrics): IngestEvents {
     quarantined: () => metrics.ingestedUploads.inc({ status: 'quarantined' }),
     skipped: (prefix, names) => metrics.skippedNames.set({ prefix }, names),
   };
+}
+
+/** `now` is the system's clock, as the queue's times are: a host's may be wrong by years. */
+export function setBacklog(metrics: Metrics, { uploads, oldest, quarantined }: Backlog, now: number): void {
+  metrics.ingestionBacklog.set(uploads);
+  metrics.oldestUploadAge.set(oldest === null ? 0 : secondsSince(oldest, now));
+  metrics.quarantinedUploads.set(quarantined);
 }
 
 /** Counts what the store's activities did. Attempts that failed changed nothing and are Temporal's to count. */

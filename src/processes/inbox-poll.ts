@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pollInbox, type IngestContext } from '../ingest/index.js';
+import type { Backlog } from '../store/index.js';
 import type { Logger } from '../telemetry/index.js';
 
 export interface InboxPollOptions {
@@ -10,7 +11,8 @@ export interface InboxPollOptions {
   nudge: (systemIds: string[]) => Promise<void>;
   /** Systems with rows in the queue: their ingest is started where none runs. */
   ensureRunning: (systemIds: string[]) => Promise<void>;
-  onBacklog: (uploads: number) => void | Promise<void>;
+  /** Told with every look, after what the inbox holds has been queued. */
+  onBacklog: (backlog: Backlog) => void | Promise<void>;
 }
 
 /** Systems per look whose ingest is checked on: a backlog of more drains over several looks. */
@@ -57,7 +59,7 @@ async function checkQueue(
   turns: Turns,
   told: readonly string[],
 ): Promise<void> {
-  await onBacklog(await store.countUnfinished(Date.now()));
+  await onBacklog(await store.backlog());
   const waiting = new Set(await store.unfinishedSystems(SYSTEMS_IN_TURN));
   for (const systemId of told) waiting.delete(systemId);
   await ensureRunning(turns.next([...waiting], SYSTEMS_PER_POLL));

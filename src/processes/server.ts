@@ -7,7 +7,7 @@ import type { BatchAcceptor } from '../ingest/index.js';
 import { runAll } from '../runtime/index.js';
 import { reconcileSchedules } from '../schedules/index.js';
 import { observeProcess, type Metrics } from '../telemetry/index.js';
-import { withMetrics } from './activity-metrics.js';
+import { setBacklog, withMetrics } from './activity-metrics.js';
 import type { ProcessOptions } from './agent.js';
 import { createBatchAcceptor } from './batch-acceptor.js';
 import { runInboxPoll } from './inbox-poll.js';
@@ -158,8 +158,8 @@ function pollInboxes(
       log,
       nudge: (systemIds) => client.nudgeIngest(systemIds),
       ensureRunning: (systemIds) => client.nudgeIngest(systemIds, { onlyIfIdle: true }),
-      onBacklog: async (uploads) => {
-        metrics.ingestionBacklog.set(uploads);
+      onBacklog: async (backlog) => {
+        setBacklog(metrics, backlog, Date.now());
         // With each poll, so that the gauges are as fresh as the queue's whoever asks for them.
         const counts = await ingest.store.countTiers();
         for (const tier of TIERS) metrics.tierRows.set({ tier }, counts[tier].rows);

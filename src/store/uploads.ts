@@ -88,6 +88,22 @@ export interface QuarantinedUpload extends UploadRef {
   since: number;
 }
 
+/** Uploads that were found and are not ingested. */
+export interface Backlog {
+  uploads: number;
+  /** When the one that waits longest came to the queue, milliseconds since 1970 by the system's clock; null where none waits. */
+  oldest: number | null;
+  quarantined: number;
+}
+
+export interface SystemLag {
+  systemId: SystemId;
+  /** Uploads that wait. */
+  pending: number;
+  /** As in `Backlog`. */
+  oldest: number;
+}
+
 export interface SystemName {
   systemId: SystemId;
   name: string;
@@ -107,6 +123,10 @@ export interface UploadLedger {
   unfinishedSystems(limit: number): Promise<string[]>;
   /** Uploads queued at or before this instant (the system's clock) that are neither done nor quarantined. */
   countUnfinished(registeredBefore: number): Promise<number>;
+  /** Reads what waits in the queue and in quarantine, not the ledger. */
+  backlog(): Promise<Backlog>;
+  /** The systems whose uploads wait longest. */
+  furthestBehind(limit: number): Promise<SystemLag[]>;
   countUploads(): Promise<Record<UploadState, number>>;
   markReceipted(ref: UploadRef): Promise<void>;
   markDone(ref: UploadRef): Promise<void>;

@@ -19,7 +19,17 @@ export function createMetrics() {
     registry,
     ingestionBacklog: new Gauge({
       name: 'akosha_ingestion_backlog_count',
-      help: 'Uploads found and not yet ingested.',
+      help: 'Uploads found, by the inbox or by the last walk, and not yet ingested, as of the last poll.',
+      registers,
+    }),
+    oldestUploadAge: new Gauge({
+      name: 'akosha_ingestion_oldest_upload_age_seconds',
+      help: 'How long the upload that waits longest has been in the queue, by the clock of the server; 0 where none waits.',
+      registers,
+    }),
+    quarantinedUploads: new Gauge({
+      name: 'akosha_quarantine_uploads',
+      help: 'Uploads that could not be read and wait for a person.',
       registers,
     }),
     ingestedUploads: new Counter({

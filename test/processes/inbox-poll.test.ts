@@ -44,7 +44,7 @@ describe('the inbox poll', () => {
           if (turns.length === looks) stopping.abort();
           return Promise.resolve();
         },
-        onBacklog: (uploads) => void backlog.push(uploads),
+        onBacklog: ({ uploads }) => void backlog.push(uploads),
       },
       stopping.signal,
     );

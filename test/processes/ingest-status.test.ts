@@ -1,7 +1,8 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NO_ROWS, type UploadRef } from '../../src/contract/index.js';
 import { ingestUpload, pollInbox, walkUploads, type IngestContext } from '../../src/ingest/index.js';
-import { ingestEvents, withMetrics } from '../../src/processes/activity-metrics.js';
+import { ingestEvents, setBacklog, withMetrics } from '../../src/processes/activity-metrics.js';
 import { ingestStatus } from '../../src/processes/ingest-status.js';
 import { createMetrics, renderMetrics } from '../../src/telemetry/index.js';
 import { openIngestWorld, originalId, putOriginal, type IngestWorld } from '../ingest/support.js';
@@ -29,7 +30,12 @@ async function ingestAll(context: IngestContext, metrics = createMetrics()): Pro
 
 describe('what a server tells of its ingest', () => {
   it('is nothing at first', async () => {
-    expect(await ingestStatus(world.store)).toEqual({ quarantined: [], renamed_systems: [] });
+    expect(await ingestStatus(world.store)).toEqual({
+      backlog: { uploads: 0, oldest_age_seconds: null },
+      systems_behind: [],
+      quarantined: [],
+      renamed_systems: [],
+    });
   });
 
   it('is what waits for a person, and the names of systems that are not their ids', async () => {
@@ -44,6 +50,8 @@ describe('what a server tells of its ingest', () => {
     };
     const status = await ingestStatus(world.store);
     expect(status).toEqual({
+      backlog: { uploads: 0, oldest_age_seconds: null },
+      systems_behind: [],
       quarantined: expect.arrayContaining([
         { system_id: 'x--laptop_2Elocal', label: 'laptop.local', ...entry },
         { system_id: 'laptop', ...entry },
@@ -51,6 +59,36 @@ describe('what a server tells of its ingest', () => {
       renamed_systems: [{ system_id: 'x--laptop_2Elocal', label: 'laptop.local' }],
     });
     expect(JSON.parse(JSON.stringify(status))).toEqual(status);
+  });
+});
+
+describe('how far ingest is behind', () => {
+  it('is told of all, and of the systems that wait longest, first', async () => {
+    const found = { order: 1, previousOrder: null, manifestSha256: '', createdAt: Date.parse('1999-01-01') };
+    await world.store.registerUploads([
+      { systemId: 'slow', uploadId: 'a', ...found },
+      { systemId: 'slow', uploadId: 'b', ...found, order: 2 },
+    ]);
+    await setTimeout(5);
+    await world.store.registerUploads([{ systemId: 'a-late-one', uploadId: 'a', ...found }]);
+    const age = expect.toSatisfy((seconds: number) => seconds < 60);
+    expect(await ingestStatus(world.store)).toMatchObject({
+      // By the server's clock: the host's says 1999.
+      backlog: { uploads: 3, oldest_age_seconds: age },
+      systems_behind: [
+        { system_id: 'slow', pending: 2, oldest_age_seconds: age },
+        { system_id: 'a-late-one', pending: 1, oldest_age_seconds: age },
+      ],
+    });
+    const metrics = createMetrics();
+    const backlog = await world.store.backlog();
+    setBacklog(metrics, backlog, (backlog.oldest ?? 0) + 90_500);
+    const { body } = await renderMetrics(metrics);
+    expect(body).toContain('akosha_ingestion_backlog_count 3\n');
+    expect(body).toContain('akosha_ingestion_oldest_upload_age_seconds 90\n');
+    expect(body).toContain('akosha_quarantine_uploads 2\n');
+    setBacklog(metrics, { uploads: 0, oldest: null, quarantined: 0 }, Date.now());
+    expect((await renderMetrics(metrics)).body).toContain('akosha_ingestion_oldest_upload_age_seconds 0\n');
   });
 });
 

@@ -3,7 +3,9 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CatalogDatabase } from '../../src/store/embedded/catalog/database.js';
 import * as moves from '../../src/store/embedded/catalog/moves.js';
 import * as sweep from '../../src/store/embedded/catalog/sweep.js';
+import { backlog, furthestBehind } from '../../src/store/embedded/catalog/backlog.js';
 import { listUploads } from '../../src/store/embedded/catalog/upload-list.js';
+import { unfinishedSystems } from '../../src/store/embedded/catalog/uploads.js';
 import { temporaryFolder } from '../reader/support.js';
 
 interface Step {
@@ -139,5 +141,21 @@ describe('a list of uploads', () => {
       const details = list?.steps.map(({ detail }) => detail) ?? [];
       expect(details).toEqual([expect.stringContaining(`USING INDEX ${index}`)]);
     }
+  });
+});
+
+describe('a look at the queue', () => {
+  it.each<[string, () => void]>([
+    ['how much waits', () => void backlog(database)],
+    ['who waits longest', () => void furthestBehind(database, 10)],
+    ['who has something to do', () => void unfinishedSystems(database, 100)],
+  ])('for %s reads index entries of what waits alone', (_, work) => {
+    const details = plansOf(work).flatMap(({ steps }) => steps.map(({ detail }) => detail));
+    const reads = details.filter((detail) => /^(SCAN|SEARCH)/.test(detail));
+    expect(reads.length).toBeGreaterThan(0);
+    for (const read of reads)
+      expect(read).toMatch(
+        /SEARCH uploads USING COVERING INDEX|SCAN uploads USING COVERING INDEX uploads_unfinished/,
+      );
   });
 });

@@ -3,6 +3,8 @@ import { createMetrics, observeProcess, renderMetrics } from '../../src/telemetr
 
 const NAMES = [
   'akosha_ingestion_backlog_count',
+  'akosha_ingestion_oldest_upload_age_seconds',
+  'akosha_quarantine_uploads',
   'akosha_ingested_uploads_total',
   'akosha_skipped_names_count',
   'akosha_ingested_rows_total',

@@ -1,3 +1,4 @@
+import { backlog, furthestBehind } from './backlog.js';
 import type { CatalogDatabase } from './database.js';
 import * as ingest from './ingest.js';
 import * as lookup from './lookup.js';
@@ -52,6 +53,8 @@ export const READ_METHODS = {
   greatestOrder: uploads.greatestOrder,
   unfinishedSystems: uploads.unfinishedSystems,
   countUnfinished: uploads.countUnfinished,
+  backlog,
+  furthestBehind,
   countStates: uploads.countStates,
   quarantinedUploads: quarantine.quarantinedUploads,
   renamedSystems: uploads.renamedSystems,

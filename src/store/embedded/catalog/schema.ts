@@ -46,8 +46,9 @@ CREATE TABLE uploads (
   PRIMARY KEY (system_id, upload_id)
 ) WITHOUT ROWID;
 CREATE INDEX uploads_by_order ON uploads (system_id, ord);
-CREATE INDEX uploads_unfinished ON uploads (system_id, state) WHERE state IN ('pending', 'committed', 'receipted');
-CREATE INDEX uploads_by_state ON uploads (state, system_id);
+-- The time is there so that a look at the queue reads the index alone.
+CREATE INDEX uploads_unfinished ON uploads (system_id, state, registered_at) WHERE state IN ('pending', 'committed', 'receipted');
+CREATE INDEX uploads_by_state ON uploads (state, system_id, registered_at);
 -- For lists, the newest first: of all, of a system, of an id that several systems may have used, of a state. The primary key follows in each, and breaks ties.
 CREATE INDEX uploads_by_age ON uploads (registered_at);
 CREATE INDEX uploads_by_system_age ON uploads (system_id, registered_at);
