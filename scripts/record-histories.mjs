@@ -43,6 +43,7 @@ const AGENT = {
   closeUpload: async () => {},
   dropUpload: async () => {},
   cancelUploads: async () => {},
+  sendNotices: async () => {},
 };
 const STORE = {
   handOver: async () => ({ added: true }),
@@ -89,6 +90,13 @@ const PATHS = {
   },
   'upload-memory-untold': {
     store: { handOver: failingOnce(STORE.handOver, 'BadRequest', true) },
+    start: requestSync,
+  },
+  'upload-memory-told': {
+    agent: {
+      readOutbox: async () => ({ uploads: [], requested: false, notices: true }),
+      sendNotices: failingOnce(AGENT.sendNotices, 'WebhookFailed', false, 100),
+    },
     start: requestSync,
   },
   'upload-memory-again': duringSnapshot((akosha) => akosha.requestSync(SYSTEM)),

@@ -6,6 +6,7 @@ import {
   dropReplaced,
   prepareUpload,
   readOutbox,
+  sendNotices,
   type HostContext,
   type UploadOptions,
   type UploadProgress,
@@ -53,6 +54,16 @@ export function createAgentActivities({ host }: AgentActivityDeps): AgentActivit
     dropUpload: ({ uploadId, reason }) =>
       runActivity(({ signal }) => dropReplaced(host, uploadId, reason, signal)),
     cancelUploads: ({ uploadId }) => runActivity(({ signal }) => cancelUploads(host, uploadId, signal)),
+
+    sendNotices: () =>
+      runActivity(async ({ signal }) => {
+        try {
+          await sendNotices(host, { signal });
+        } catch (error) {
+          const { notices } = host.outbox;
+          throw retryAfter(error, (notices.nextAt() ?? 0) - notices.now());
+        }
+      }),
   };
 }
 

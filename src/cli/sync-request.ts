@@ -8,6 +8,7 @@ import {
   flushDirectly,
   hasEnded,
   outcomeOf,
+  sendNoticesQuietly,
   waitForReceipt,
   withUnsent,
   writeRequest,
@@ -111,7 +112,7 @@ async function answerTo(
   if (!here && wait === 'no') return asked;
   const until = performance.now() + timeoutSeconds * 1000;
   const outcome = await withProgressBar({ dataDir: host.dataDir, out: options.progress }, async () => {
-    if (here) await flushDirectly(host, { onlyDue: false });
+    if (here) await syncHere(host);
     return here ? outcomeOf(host.outbox, requestId) : followUntil(until, requestId, parts);
   });
   if (outcome === undefined) throw new Error('the outbox has forgotten the request');
@@ -121,6 +122,14 @@ async function answerTo(
   // What went over HTTP the server has stored as uploads of its own; their receipts are not for this host to read.
   if (answer.status !== 'uploaded' || wait !== 'receipt' || outcome.method === 'http') return answer;
   return withReceipt(answer, outcome, parts, { until, seconds: timeoutSeconds });
+}
+
+/** A person waits, and the upload is done: a receiver that takes longer is told by the next agent. */
+const NOTICE_MS = 5_000;
+
+async function syncHere(host: AgentParts['host']): Promise<void> {
+  await flushDirectly(host, { onlyDue: false });
+  await sendNoticesQuietly(host, { signal: AbortSignal.timeout(NOTICE_MS) });
 }
 
 /** Another process answers the request, and notes in the outbox how far it is. */

@@ -15,6 +15,7 @@ const CLOUD = {
   cloudRegion: true,
 } as const;
 const PLACES = SETTING_SHAPES.pick({ ...CLOUD, serverUrl: true });
+const WEBHOOK = SETTING_SHAPES.pick({ webhookUrl: true, webhookSecret: true });
 const FORCED = SETTING_SHAPES.pick({ ...CLOUD, forceMethod: true });
 
 const EXPOSED =
@@ -23,7 +24,7 @@ const EXPOSED =
 
 const SWITCH = SETTING_SHAPES.pick({ allowInsecureHttp: true });
 
-function exposedRule(key: 'cloudEndpoint' | 'serverUrl' | 'objectStore' | 'archiveStore') {
+function exposedRule(key: 'cloudEndpoint' | 'serverUrl' | 'objectStore' | 'archiveStore' | 'webhookUrl') {
   const own = SWITCH.extend({ [key]: SETTING_SHAPES.shape[key] });
   return { path: [key], message: EXPOSED, when: ifValid(own) };
 }
@@ -59,6 +60,13 @@ export const SETTINGS = SETTING_SHAPES.refine((s) => s.warmDays > s.hotDays, {
   .refine((s) => s.allowInsecureHttp || !isExposed(s.serverUrl), exposedRule('serverUrl'))
   .refine((s) => s.allowInsecureHttp || !isExposed(s.objectStore), exposedRule('objectStore'))
   .refine((s) => s.allowInsecureHttp || !isExposed(s.archiveStore), exposedRule('archiveStore'))
+  .refine((s) => s.allowInsecureHttp || !isExposed(s.webhookUrl), exposedRule('webhookUrl'))
+  .refine((s) => s.webhookUrl === undefined || s.webhookSecret !== undefined, {
+    path: ['webhookSecret'],
+    message:
+      'must be set where webhook_url (AKOSHA_WEBHOOK_URL) is: a notice that is not signed could be anybody’s',
+    when: ifValid(WEBHOOK),
+  })
   .refine((s) => !sendsToObjectStore(s), {
     path: ['serverUrl'],
     message: 'must not be the object store’s host: the HTTP method sends the text of memories there',

@@ -49,6 +49,15 @@ export function webAddress() {
   });
 }
 
+/** The same for a receiver of notices, which may ask for a user, and for a key in the query. */
+export function webhookUrl() {
+  return z.stringFormat('webhook URL', (text) => {
+    if (!URL.canParse(text)) return false;
+    const { protocol, hash } = new URL(text);
+    return /^https?:$/.test(protocol) && hash === '';
+  });
+}
+
 /** Already made absolute where it was read: only there is it known what a relative path starts at. */
 export function path() {
   return z.string().min(1);

@@ -36,6 +36,22 @@ export const UPLOAD_SETTINGS = {
     paths: 'list',
   }),
 
+  webhookUrl: setting(shape.webhookUrl().optional(), {
+    group: 'Host and its databases',
+    rule: 'an http:// or https:// URL without fragment',
+    description:
+      'Who is told, by a signed POST, of each sync of this host that has ended. Names, counts and times; never the text of a memory. Needs `webhook_secret`.',
+    // Many receivers take a key in it.
+    secret: true,
+  }),
+  webhookSecret: setting(z.string().min(16).optional(), {
+    group: 'Host and its databases',
+    rule: 'a text of at least 16 characters',
+    description:
+      'By which its receiver knows that a notice is this host’s: the key of the HMAC-SHA256 in `X-Akosha-Signature-256`. At least 16 characters, because whoever sees one notice can guess at it.',
+    secret: true,
+  }),
+
   objectStore: setting(shape.objectStoreUrl().optional(), {
     group: 'Object storage',
     rule: 'file:///folder or s3://bucket/prefix?endpoint=URL&region=NAME',

@@ -14,6 +14,8 @@ export interface OutboxSummary {
   uploads: WaitingUpload[];
   /** Whether somebody asked for a snapshot that is yet to be taken. */
   requested: boolean;
+  /** Somebody is to be told of how it ends. */
+  notices?: true;
 }
 
 /** What the agent's snapshot of its databases holds. */
@@ -52,6 +54,8 @@ export interface AgentActivities {
   dropUpload(input: UploadRef & { reason: string }): Promise<void>;
   /** Ends everything that waits, this upload included, and clears away what was sent of it. */
   cancelUploads(input: UploadRef): Promise<void>;
+  /** Tells the webhook's receiver what came of the uploads that have ended. */
+  sendNotices(): Promise<void>;
 }
 
 export interface IngestSummary {

@@ -111,6 +111,18 @@ export function cancelOptions(systemId: string): ActivityRules {
   };
 }
 
+/** Telling a webhook's receiver: worth a moment, because the agent goes on trying by itself. */
+export function noticeOptions(systemId: string): ActivityRules {
+  return {
+    ...COMMON,
+    taskQueue: TASK_QUEUES.agent(systemId),
+    // The receiver has 10 s to answer. What several notices leave undone is done in the next attempt.
+    startToCloseTimeout: 15 * SECOND,
+    // A receiver that is being restarted is back by then.
+    scheduleToCloseTimeout: 30 * SECOND,
+  };
+}
+
 /** Telling the server of an upload: worth a moment and no more, because the inbox entry says the same. */
 export function handOverOptions(systemId: string): ActivityRules {
   return {

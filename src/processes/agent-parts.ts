@@ -2,13 +2,15 @@ import type { Settings } from '../config/index.js';
 import type { SystemId } from '../contract/index.js';
 import { openObjectStore } from '../objects/index.js';
 import { ReaderPool } from '../reader/index.js';
-import type { CircuitBreakers } from '../runtime/index.js';
+import { CircuitBreakers } from '../runtime/index.js';
 import {
   openHost,
   resolveSystemId,
   type HostContext,
   type MethodSettings,
+  type NoticeOutcome,
   type UploadLog,
+  type Webhook,
 } from '../upload/index.js';
 import { checkPatterns, readerOptions } from './reader-options.js';
 
@@ -25,6 +27,8 @@ export interface AgentPartsOptions {
   systemId?: SystemId | undefined;
   /** Those of the process. */
   breakers?: CircuitBreakers | undefined;
+  /** Told of each try at a notice. */
+  onNotice?: ((outcome: NoticeOutcome) => void) | undefined;
 }
 
 /** One: a host uploads one database after the other, and its other programs come first. */
@@ -35,14 +39,14 @@ const KIB = 1024;
 /** What a host's side works with. Loads nothing that only the server needs. */
 export async function openAgentParts(
   settings: Settings,
-  { now, log, systemId: known, breakers }: AgentPartsOptions,
+  { now, log, systemId: known, breakers = new CircuitBreakers(), onNotice }: AgentPartsOptions,
 ): Promise<AgentParts> {
   await checkPatterns(settings);
   const systemId = known ?? (await resolveSystemId(settings.systemId, settings.dataDir));
   const uploads = await openObjectStore(settings.objectStore, {
     name: 'object-store',
     partSizeMb: settings.chunkSizeMb,
-    ...(breakers === undefined ? {} : { breakers }),
+    breakers,
     ...(settings.uploadKbPerSecond === 0 ? {} : { bytesPerSecond: settings.uploadKbPerSecond * KIB }),
   });
   const reader = new ReaderPool({ size: READERS, ...readerOptions(settings) });
@@ -75,6 +79,7 @@ export async function openAgentParts(
       retryBackoffMs: settings.retryBackoffSeconds * 1000,
     },
     ...(log === undefined ? {} : { log }),
+    webhook: webhookOf(settings, breakers, onNotice),
   });
   return {
     host,
@@ -84,6 +89,15 @@ export async function openAgentParts(
       await uploads.close();
     },
   };
+}
+
+function webhookOf(
+  { webhookUrl: url, webhookSecret: secret }: Settings,
+  breakers: CircuitBreakers,
+  onTry: AgentPartsOptions['onNotice'],
+): Webhook | undefined {
+  if (url === undefined || secret === undefined) return undefined;
+  return { url, secret, breaker: breakers.of({ name: 'webhook', unavailable: 'WebhookFailed' }), onTry };
 }
 
 /** What the methods of delivery take from the settings. */

@@ -11,7 +11,7 @@ const recorded = new WeakSet<Error>();
  */
 export function recordFailure({ outbox: { rows } }: Host, uploadId: string, error: unknown): void {
   if (isAkoshaError(error, 'Cancelled')) return;
-  if (isAkoshaError(error, 'NothingToUpload')) rows.failed(uploadId, messageOf(error));
+  if (isAkoshaError(error, 'NothingToUpload')) rows.failed(uploadId, error.type, messageOf(error));
   else if (isAkoshaError(error, 'UploadReplaced')) rows.replaced(uploadId, messageOf(error));
   else rows.tryFailed(uploadId, messageOf(error), { permanent: isPermanent(error) });
   if (error instanceof Error) recorded.add(error);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../contract/index.js';
 import type { HostContext } from './host.js';
+import { sendNoticesQuietly } from './notices.js';
 import { readWorkInProgress } from './progress-file.js';
 import { DAY_MS, removeStaleParts } from './stale-parts.js';
 import { flushDirectly } from './sync.js';
@@ -66,6 +67,7 @@ class Flush {
   #handed: { what: string; at: number } | undefined;
   #cleanedAt = 0;
   #cleaning: Promise<void> | undefined;
+  #telling: Promise<void> | undefined;
 
   constructor(options: FlushOptions, signal: AbortSignal) {
     this.#options = options;
@@ -74,6 +76,7 @@ class Flush {
 
   async look(): Promise<void> {
     this.#cleanDaily();
+    this.#tell();
     const due = this.#findDue();
     if (due === undefined) this.#handed = undefined;
     if (due === undefined || this.#own !== undefined) return;
@@ -82,7 +85,7 @@ class Flush {
   }
 
   async ended(): Promise<void> {
-    await Promise.all([this.#own, this.#cleaning]);
+    await Promise.all([this.#own, this.#cleaning, this.#telling]);
   }
 
   #findDue(): Due {
@@ -137,6 +140,15 @@ class Flush {
       this.#own = undefined;
       this.#handed = undefined;
     }
+  }
+
+  /** Beside the uploads, which a receiver that is away is not to hold up. What the workflow is at it leaves to that. */
+  #tell(): void {
+    const { host, orchestrator, patienceMs = PATIENCE_MS } = this.#options;
+    if (this.#telling !== undefined) return;
+    const leastAgeMs = orchestrator?.working === true ? patienceMs : 0;
+    const options = { signal: this.#signal, leastAgeMs };
+    this.#telling = sendNoticesQuietly(host, options).finally(() => (this.#telling = undefined));
   }
 
   #cleanDaily(): void {

@@ -1,5 +1,6 @@
 import type { ObjectStore } from '../objects/index.js';
 import type { ReaderPool, SnapshotRequest } from '../reader/index.js';
+import type { Webhook } from './notices.js';
 import type { MethodRules } from './methods/hybrid.js';
 import type { SyncMethod } from './methods/method.js';
 import type { UploadLog } from './options.js';
@@ -28,6 +29,8 @@ export interface Host {
   /** Bytes of snapshots that may wait for delivery (`AKOSHA_OUTBOX_DISK_MB`). */
   outboxDiskBytes: number;
   log?: UploadLog;
+  /** Who is told of each sync's end; absent: nobody. */
+  webhook?: Webhook | undefined;
 }
 
 /** A host, and the ways in which its uploads travel, the most preferred first. */

@@ -1,7 +1,7 @@
 import { NO_ROWS, type RowCounts } from '../contract/index.js';
 import { rowsIn } from './contents.js';
 import type { Outbox } from './outbox/outbox.js';
-import type { UploadState } from './outbox/row-shapes.js';
+import type { UploadRow, UploadState } from './outbox/row-shapes.js';
 
 /** What became of a request so far. */
 export interface RequestOutcome {
@@ -36,8 +36,17 @@ export function outcomeOf({ rows }: Outbox, requestId: number): RequestOutcome |
   if (upload === undefined || upload.state === 'requested') {
     return { ...NOTHING_YET, lastError: upload?.lastError ?? null };
   }
+  return outcomeIn(upload, holderOf(rows, upload));
+}
+
+/** The upload that has the rows; undefined where that is so long ago that nothing is known of it. */
+export function holderOf(rows: Outbox['rows'], upload: UploadRow): UploadRow | undefined {
+  return upload.state === 'unchanged' ? rows.upload(upload.answeredBy ?? '') : upload;
+}
+
+/** What became of a snapshot. */
+export function outcomeIn(upload: UploadRow, holder: UploadRow | undefined): RequestOutcome {
   const { state, lastError } = upload;
-  const holder = state === 'unchanged' ? rows.upload(upload.answeredBy ?? '') : upload;
   const databases = holder?.contents?.databases ?? [];
   const sent = state === 'unchanged' ? [] : databases.filter(({ uploadId }) => uploadId === upload.uploadId);
   const left = databases.filter((database) => !sent.includes(database));

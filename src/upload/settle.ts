@@ -16,6 +16,7 @@ export function readOutbox(host: Host, signal: AbortSignal | undefined): Promise
         return { uploadId: manifest.uploadId, files, bytes };
       }),
       requested: rows.openRequests().length > 0 || rows.uploadsIn('requested').length > 0,
+      ...(host.webhook === undefined ? {} : { notices: true }),
     };
   });
 }

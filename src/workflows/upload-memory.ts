@@ -2,10 +2,12 @@ import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
+  condition,
   continueAsNew,
   defineSignal,
   isCancellation,
   log,
+  patched,
   proxyActivities,
   setHandler,
   workflowInfo,
@@ -15,6 +17,7 @@ import {
   agentOptions,
   cancelOptions,
   handOverOptions,
+  noticeOptions,
   SIGNALS,
   transferOptions,
   type AgentActivities,
@@ -46,7 +49,7 @@ export async function uploadMemory({ systemId }: UploadMemoryInput): Promise<Upl
   const agent = agentSteps(systemId);
 
   for (;;) {
-    const result = await uploadOnce({ systemId, agent, progress, ...request });
+    const result = await uploadAndTell({ systemId, agent, progress, notices: { wanted: false }, ...request });
     if (!request.rang()) {
       progress.finish(describe(result));
       // Nothing is awaited from the look on, so a request is either seen or makes the server hand out the task again.
@@ -63,15 +66,52 @@ function agentSteps(systemId: string) {
   const { takeSnapshot, deliverUpload } = proxyActivities<AgentActivities>(transferOptions(systemId));
   const { cancelUploads } = proxyActivities<AgentActivities>(cancelOptions(systemId));
   const { handOver } = proxyActivities<StoreActivities>(handOverOptions(systemId));
-  return { readOutbox, takeSnapshot, deliverUpload, closeUpload, dropUpload, cancelUploads, handOver };
+  const { sendNotices } = proxyActivities<AgentActivities>(noticeOptions(systemId));
+  return {
+    ...{ readOutbox, takeSnapshot, deliverUpload, closeUpload, dropUpload, cancelUploads },
+    ...{ handOver, sendNotices },
+  };
 }
 
 interface Round {
   systemId: string;
   agent: AgentSteps;
   progress: ProgressTracker;
+  /** Whether the host has somebody to be told of the end, as far as it is known. */
+  notices: { wanted: boolean };
   reset: () => void;
   rang: () => boolean;
+}
+
+/** Runs that began before there were notices end without one. */
+const NOTICES_PATCH = 'notices';
+
+/**
+ * However it ends, somebody may be told of it. Of a cancelled run the agent tells by itself: whoever cancels is not to wait for a receiver
+ * that is away.
+ */
+async function uploadAndTell(round: Round): Promise<UploadMemoryResult> {
+  try {
+    const result = await uploadOnce(round);
+    await tellReceiver(round);
+    return result;
+  } catch (error) {
+    if (!isCancellation(error)) await tellReceiver(round);
+    throw error;
+  }
+}
+
+/**
+ * Not longer than until somebody asks for the next upload: that is not to wait for a receiver that is away. What is left untold the agent
+ * tells by itself, so a failure here is not the upload's.
+ */
+async function tellReceiver({ systemId, agent, notices, rang }: Round): Promise<void> {
+  if (!notices.wanted || !patched(NOTICES_PATCH)) return;
+  const told = agent.sendNotices().catch((error: unknown) => {
+    log.info('nobody was told; the agent tries again', { systemId, error });
+  });
+  const nextAsked = condition(rang).catch(() => undefined);
+  await Promise.race([told, nextAsked]);
 }
 
 async function uploadOnce(round: Round): Promise<UploadMemoryResult> {
@@ -79,7 +119,8 @@ async function uploadOnce(round: Round): Promise<UploadMemoryResult> {
   const ref = { systemId: round.systemId, uploadId: ulid(Date.now(), Math.random) };
   try {
     round.progress.enter('outbox');
-    const { uploads, requested } = await round.agent.readOutbox();
+    const { uploads, requested, notices } = await round.agent.readOutbox();
+    round.notices.wanted = notices === true;
     const last = uploads.at(-1);
     if (round.rang() || requested || last === undefined) return await snapshotAndDeliver(ref, round);
     const { transfers } = await deliverAll(uploads, round);

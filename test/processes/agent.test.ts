@@ -8,6 +8,7 @@ import { createLog } from '../../src/telemetry/index.js';
 import { outboxStatus, writeRequest, type OutboxStatus } from '../../src/upload/index.js';
 import { s3Url, temporaryFolder } from '../objects/stores.js';
 import { makeDatabase } from '../support/databases.js';
+import { startWebhookReceiver } from '../support/webhook-receiver.js';
 import { createNamespace, eventually, type RunningWorkers, type TestNamespace } from '../support/temporal.js';
 
 interface TestAgent {
@@ -71,7 +72,14 @@ describe('with Temporal at hand', () => {
 
   it('has a session’s request carried out by the workflow', async () => {
     workers = await temporal.runWorkers({});
-    const { agent, dataDir } = await start('handing', temporal);
+    const receiver = await startWebhookReceiver();
+    onTestFinished(() => receiver.close());
+    // The first try at a notice fails, and the next is Temporal's.
+    receiver.script.push(503);
+    const { agent, dataDir } = await start('handing', temporal, {
+      AKOSHA_WEBHOOK_URL: receiver.url,
+      AKOSHA_WEBHOOK_SECRET: 'a secret of both sides',
+    });
     await eventually(() => expect(agent.working).toBe(true));
     const begun = performance.now();
     writeRequest(dataDir, { trigger: 'session-end' });
@@ -79,9 +87,14 @@ describe('with Temporal at hand', () => {
     expect(performance.now() - begun).toBeLessThan(9_000);
     const run = temporal.client.connection.temporal.workflow.getHandle('upload/handing');
     expect(await run.result()).toMatchObject({ status: 'delivered', uploadId, method: 'cloud' });
-    expect(
-      (await run.fetchHistory()).events?.some((event) => event.workflowExecutionSignaledEventAttributes),
-    ).toBe(true);
+    const events = (await run.fetchHistory()).events ?? [];
+    expect(events.some((event) => event.workflowExecutionSignaledEventAttributes)).toBe(true);
+    const steps = events.map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name);
+    expect(steps.filter((step) => step === 'sendNotices')).toHaveLength(1);
+    const bodies = receiver.received.map(({ body }): unknown => JSON.parse(body));
+    expect(bodies).toHaveLength(2);
+    expect(bodies[1]).toEqual(bodies[0]);
+    expect(bodies[0]).toMatchObject({ event: 'sync.completed', upload_id: uploadId, method: 'cloud' });
   });
 
   it('shows the bytes of a transfer, and clears it away when somebody cancels the workflow', async () => {

@@ -140,6 +140,7 @@ export const WILLING_AGENT: AgentActivities = {
   closeUpload: () => Promise.resolve(),
   dropUpload: () => Promise.resolve(),
   cancelUploads: () => Promise.resolve(),
+  sendNotices: () => Promise.resolve(),
 };
 
 /** What a snapshot of one small database comes to. */

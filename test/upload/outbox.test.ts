@@ -215,7 +215,7 @@ describe('the status', () => {
     rows.answeredBy('u1', 'unchanged', 'u0');
     pass(1);
     rows.begin('u2', 's');
-    rows.failed('u2', 'no database');
+    rows.failed('u2', 'NothingToUpload', 'no database');
     expect(outboxStatus(dataDir)).toMatchObject({
       last_sync: { upload_id: 'u0', status: 'unchanged' },
       pending: { requests: 0, uploads: 0 },

@@ -6,7 +6,7 @@ import Libsql from 'libsql';
  * A request is who asked, and when. An upload is the snapshot that answers one or several, and what became of it; `upload_id` of a request
  * is null until a snapshot takes it up. Times are milliseconds since 1970 by the host's own clock.
  */
-const SCHEMA = `
+const FIRST_SCHEMA = `
   CREATE TABLE requests (
     request_id      INTEGER PRIMARY KEY AUTOINCREMENT,
     trigger         TEXT    NOT NULL,
@@ -49,7 +49,18 @@ const SCHEMA = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-const SCHEMA_VERSION = 1;
+/** Of an upload that has ended: the notice of it. Null: nobody is told, as of all that ended before there were notices. */
+const NOTICES = `
+  ALTER TABLE uploads ADD COLUMN error_type      TEXT;
+  ALTER TABLE uploads ADD COLUMN notice          TEXT CHECK (notice IN ('due', 'sent', 'given_up'));
+  ALTER TABLE uploads ADD COLUMN notice_attempts INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE uploads ADD COLUMN notice_next_at  INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX uploads_by_due_notice ON uploads (ended_at) WHERE notice = 'due';
+`;
+
+/** What makes each version of the schema from the one before. A step that was released is never changed. */
+const STEPS = [FIRST_SCHEMA, NOTICES];
+const SCHEMA_VERSION = STEPS.length;
 
 /** Another process of the host writes for some milliseconds at a time; a longer wait would mean a broken disk. */
 const BUSY_MS = 5_000;
@@ -84,7 +95,7 @@ function openAndPrepare(file: string, check: boolean): Libsql.Database {
   const database = new Libsql(file);
   try {
     database.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`);
-    if (versionOf(database) === 0) create(database);
+    if (versionOf(database) < SCHEMA_VERSION) migrate(database);
     const version = versionOf(database);
     if (version > SCHEMA_VERSION) {
       throw new Error(
@@ -109,11 +120,14 @@ function requireSound(database: Libsql.Database): void {
     throw new Damaged(`the outbox is damaged: ${String(first)}`);
 }
 
-function create(database: Libsql.Database): void {
+function migrate(database: Libsql.Database): void {
   database.exec('BEGIN IMMEDIATE');
   try {
     // Looked at again under the lock: two processes may begin at once.
-    if (versionOf(database) === 0) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}`);
+    const missing = STEPS.slice(versionOf(database));
+    if (missing.length > 0) {
+      database.exec(`${missing.join('')} PRAGMA user_version = ${SCHEMA_VERSION}`);
+    }
     database.exec('COMMIT');
   } catch (error) {
     if (database.inTransaction) database.exec('ROLLBACK');

@@ -1,6 +1,7 @@
 import type { UploadLog } from '../options.js';
 import { OutboxConnection } from './connection.js';
 import { OutboxFiles } from './files.js';
+import { NoticeRows } from './notice-rows.js';
 import { OutboxRows } from './rows.js';
 import { SequenceRows } from './sequence-rows.js';
 
@@ -21,6 +22,7 @@ export class Outbox {
   readonly rows: OutboxRows;
   readonly files: OutboxFiles;
   readonly sequence: SequenceRows;
+  readonly notices: NoticeRows;
   readonly #connection: OutboxConnection;
 
   constructor({ dataDir, log, now = Date.now, check = true }: OutboxOptions) {
@@ -28,6 +30,7 @@ export class Outbox {
     this.rows = new OutboxRows(this.#connection, now);
     this.files = new OutboxFiles(dataDir, log);
     this.sequence = new SequenceRows(this.#connection);
+    this.notices = new NoticeRows(this.#connection, now);
   }
 
   /** All of `work`'s changes to rows, or none. */

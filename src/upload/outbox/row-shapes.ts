@@ -29,6 +29,7 @@ export const UploadRowSchema = z
     attempts: z.number(),
     next_try_at: z.number(),
     last_error: z.string().nullable(),
+    error_type: z.string().nullable(),
     method: z.string().nullable(),
     files: z.number(),
     bytes: z.number(),
@@ -49,6 +50,8 @@ export const UploadRowSchema = z
     attempts: row.attempts,
     nextTryAt: row.next_try_at,
     lastError: row.last_error,
+    /** Of the error that ended it. */
+    errorType: row.error_type,
     method: row.method,
     files: row.files,
     /** After compression. */

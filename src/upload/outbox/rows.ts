@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ErrorType } from '../../contract/index.js';
 import { backoffMs, LONGEST_WAIT_MS } from './backoff.js';
 import type { OutboxConnection } from './connection.js';
 import type { UploadContents } from './contents.js';
@@ -159,7 +160,7 @@ export class OutboxRows {
   /** A new snapshot is to be taken under this id. */
   requestAgain(uploadId: string): void {
     this.connection.run(
-      `UPDATE uploads SET state = 'requested', host_order = NULL, ended_at = NULL WHERE upload_id = $uploadId`,
+      `UPDATE uploads SET state = 'requested', host_order = NULL, ended_at = NULL, error_type = NULL, notice = NULL WHERE upload_id = $uploadId`,
       { uploadId },
     );
   }
@@ -222,11 +223,11 @@ export class OutboxRows {
     });
   }
 
-  failed(uploadId: string, error: string): void {
-    this.connection.run('UPDATE uploads SET last_error = $error WHERE upload_id = $uploadId', {
-      uploadId,
-      error,
-    });
+  failed(uploadId: string, type: ErrorType, error: string): void {
+    this.connection.run(
+      'UPDATE uploads SET last_error = $error, error_type = $type WHERE upload_id = $uploadId',
+      { uploadId, error, type },
+    );
     this.#end(uploadId, 'failed');
   }
 
@@ -234,7 +235,9 @@ export class OutboxRows {
   replaced(uploadId: string, error: string): void {
     this.connection.transaction(() => {
       this.connection.run('UPDATE requests SET upload_id = NULL WHERE upload_id = $uploadId', { uploadId });
-      this.failed(uploadId, error);
+      this.failed(uploadId, 'UploadReplaced', error);
+      // Who asked is told of the other.
+      this.connection.run('UPDATE uploads SET notice = NULL WHERE upload_id = $uploadId', { uploadId });
     });
   }
 
@@ -274,10 +277,13 @@ export class OutboxRows {
     });
   }
 
+  /** Of a dropped upload nobody is told: the one that has its rows has its own end. */
   #end(uploadId: string, state: UploadState): void {
+    const notice = state === 'superseded' ? null : 'due';
     this.connection.run(
-      'UPDATE uploads SET state = $state, ended_at = $now, next_try_at = 0 WHERE upload_id = $uploadId',
-      { uploadId, state, now: this.now() },
+      `UPDATE uploads SET state = $state, ended_at = $now, next_try_at = 0,
+         notice = $notice, notice_attempts = 0, notice_next_at = 0 WHERE upload_id = $uploadId`,
+      { uploadId, state, notice, now: this.now() },
     );
   }
 
