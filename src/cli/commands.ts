@@ -56,7 +56,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'tiers', summary: 'show the tiers, or age them now', load: () => import('./commands/tiers.js') },
   {
     name: 'schedules',
-    summary: 'list, pause, resume or trigger the schedules',
+    summary: 'list, pause, resume, trigger or backfill the schedules',
     load: () => import('./commands/schedules.js'),
   },
   {

@@ -5,7 +5,7 @@ import { requireServable } from '../config/index.js';
 import { TIERS } from '../contract/index.js';
 import type { BatchAcceptor } from '../ingest/index.js';
 import { runAll } from '../runtime/index.js';
-import { reconcileSchedules } from '../schedules/index.js';
+import { listSchedules, reconcileSchedules } from '../schedules/index.js';
 import { observeProcess, type Metrics } from '../telemetry/index.js';
 import { setBacklog, withMetrics } from './activity-metrics.js';
 import type { ProcessOptions } from './agent.js';
@@ -13,6 +13,7 @@ import { createBatchAcceptor } from './batch-acceptor.js';
 import { runInboxPoll } from './inbox-poll.js';
 import { keepWorking } from '../workers/index.js';
 import { createServerWorkers } from '../workers/server.js';
+import { runScheduleWatch } from './schedule-watch.js';
 import { openServerParts, type ServerParts } from './server-parts.js';
 import { serverServices, type ServerState } from './server-services.js';
 
@@ -50,6 +51,7 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
   const stopping = new AbortController();
   const work = runServerWorkers(options, parts, client, state, stopping.signal);
   const poll = pollInboxes(options, parts, client, stopping.signal);
+  const watch = runScheduleWatch({ list: () => listSchedules(client), metrics, log }, stopping.signal);
   let api: RunningApi;
   try {
     api = await startApi({
@@ -63,14 +65,17 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
     });
   } catch (error) {
     stopping.abort();
-    await runAll([() => drained([work, poll]), () => client.close(), () => parts.close()]).catch(
+    await runAll([() => drained([work, poll, watch]), () => client.close(), () => parts.close()]).catch(
       (fault: unknown) => {
         log.warn({ err: fault }, 'closing after a failed start');
       },
     );
     throw error;
   }
-  return { api, stop: () => stop(api, { parts, client, acceptor, state, stopping, running: [work, poll] }) };
+  return {
+    api,
+    stop: () => stop(api, { parts, client, acceptor, state, stopping, running: [work, poll, watch] }),
+  };
 }
 
 interface Running {

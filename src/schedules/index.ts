@@ -1,5 +1,6 @@
 export { SCHEDULES, type ScheduleDefinition, type ScheduleId } from './definitions.js';
 export {
+  backfillSchedule,
   listSchedules,
   pauseSchedule,
   resumeSchedule,

@@ -42,6 +42,47 @@ export function triggerSchedule(client: AkoshaClient, scheduleId: string): Promi
   return operate(client, scheduleId, (handle) => handle.trigger(ScheduleOverlapPolicy.BUFFER_ONE));
 }
 
+/** A month: more runs at once would keep a schedule from its own for hours. */
+const MAX_BACKFILL_DAYS = 31;
+const DAY_MS = 86_400_000;
+
+/**
+ * Runs it once for each time that it was due on these days (ISO 8601 dates, UTC, both included), one run after the other, also where it
+ * is paused. Times that are still to come are left out. Raises `BadRequest` for days that are none, or more than 31.
+ */
+export async function backfillSchedule(
+  client: AkoshaClient,
+  scheduleId: string,
+  { from, to }: { from: string; to: string },
+): Promise<void> {
+  const first = requireDay('from', from);
+  const behind = requireDay('to', to) + DAY_MS;
+  if (behind <= first) throw new AkoshaError('BadRequest', `backfill: ${to} is before ${from}`);
+  if (behind - first > MAX_BACKFILL_DAYS * DAY_MS)
+    throw new AkoshaError(
+      'BadRequest',
+      `backfill: at most ${MAX_BACKFILL_DAYS} days at once, from ${from} on`,
+    );
+  if (first > Date.now()) throw new AkoshaError('BadRequest', `backfill: ${from} is still to come`);
+  await operate(client, scheduleId, (handle) =>
+    handle.backfill({
+      // Temporal leaves out the start itself: a run that was due at midnight belongs to its day.
+      start: new Date(first - 1),
+      end: new Date(Math.min(behind - 1, Date.now())),
+      overlap: ScheduleOverlapPolicy.BUFFER_ALL,
+    }),
+  );
+}
+
+function requireDay(name: string, text: string): number {
+  const day = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : NaN;
+  if (!Number.isNaN(day)) return day;
+  throw new AkoshaError(
+    'BadRequest',
+    `${name} must be a day such as 2026-11-22, not ${JSON.stringify(text)}`,
+  );
+}
+
 /** Raises `BadRequest` for a schedule that we do not have, or that does not exist yet. */
 async function operate(
   { connection }: AkoshaClient,

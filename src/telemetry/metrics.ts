@@ -56,6 +56,24 @@ export function createMetrics() {
       buckets: INGEST_BUCKETS,
       registers,
     }),
+    scheduleMissed: new Counter({
+      name: 'akosha_schedule_missed_total',
+      help: 'Runs of a schedule that never were, because Temporal was away longer than their catch-up window.',
+      labelNames: ['schedule'],
+      registers,
+    }),
+    scheduleSkipped: new Counter({
+      name: 'akosha_schedule_skipped_total',
+      help: 'Runs of a schedule that never were, because the one before was still under way.',
+      labelNames: ['schedule'],
+      registers,
+    }),
+    scheduleLastRun: new Gauge({
+      name: 'akosha_schedule_last_run_timestamp_seconds',
+      help: 'When a schedule last started a run; 0 where it has not yet.',
+      labelNames: ['schedule'],
+      registers,
+    }),
     tierRows: new Gauge({
       name: 'akosha_tier_rows',
       help: 'Memories in each tier.',

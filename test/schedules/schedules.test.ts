@@ -1,5 +1,7 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
+  backfillSchedule,
   listSchedules,
   pauseSchedule,
   reconcileSchedules,
@@ -107,6 +109,46 @@ describe('schedules', () => {
     const run = workflow.getHandle(state.lastRun?.workflowId ?? '');
     expect(await run.result()).toEqual({ seen: 1, added: 0 });
     expect(await (await run.describe()).staticSummary()).toContain('uploads');
+  });
+
+  it('run for past days that are asked for, each once, one after the other', async () => {
+    let walks = 0;
+    let atOnce = 0;
+    let most = 0;
+    workers = await temporal.runWorkers({
+      // A double, to count.
+      store: {
+        walkUploads: async () => {
+          walks += 1;
+          most = Math.max(most, (atOnce += 1));
+          await setTimeout(50);
+          atOnce -= 1;
+          return { seen: 0, added: 0, at: 1 };
+        },
+      },
+    });
+    const before = (await stateOf('akosha-daily-ingest')).runs;
+    const days = { from: '2026-01-05', to: '2026-01-07' };
+    await backfillSchedule(temporal.client, 'akosha-daily-ingest', days);
+    await eventually(async () => {
+      expect(walks).toBe(3);
+      expect((await stateOf('akosha-daily-ingest')).runs).toBe(before + 3);
+    });
+    expect(most).toBe(1);
+    const { workflow } = temporal.client.connection.temporal;
+    for (const day of ['2026-01-05', '2026-01-06', '2026-01-07'])
+      expect(await workflow.getHandle(`daily-ingest-${day}T00:00:00Z`).describe()).toBeDefined();
+  });
+
+  it.each([
+    ['2026-01-05', '2026-01-04', '2026-01-04 is before 2026-01-05'],
+    ['2026-01-01', '2026-02-01', 'at most 31 days'],
+    ['2026-1-5', '2026-01-06', 'from must be a day such as'],
+    ['2999-01-01', '2999-01-02', '2999-01-01 is still to come'],
+  ])('run for no days from %s to %s', async (from, to, message) => {
+    await expect(
+      backfillSchedule(temporal.client, 'akosha-daily-ingest', { from, to }),
+    ).rejects.toMatchObject({ type: 'BadRequest', message: expect.stringContaining(message) });
   });
 
   it('are known by name', async () => {

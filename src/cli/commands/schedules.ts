@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { AkoshaClient } from '../../client/index.js';
 import {
+  backfillSchedule,
   listSchedules,
   pauseSchedule,
   resumeSchedule,
@@ -15,6 +16,11 @@ interface Options extends SettingOptions {
   json?: boolean;
 }
 
+interface DaysOptions extends Options {
+  from: string;
+  to: string;
+}
+
 interface ReasonOptions extends Options {
   reason?: string;
 }
@@ -27,7 +33,8 @@ export function define(command: Command): void {
 Examples:
   akosha schedules
   akosha schedules pause akosha-tier-transition --reason "moving the disk"
-  akosha schedules trigger akosha-daily-ingest`,
+  akosha schedules trigger akosha-daily-ingest
+  akosha schedules backfill akosha-daily-ingest --from 2026-11-01 --to 2026-11-07`,
     )
     .action(list);
   sub(command, 'list', 'list the schedules').action((options: Options, self: Command) =>
@@ -49,6 +56,26 @@ Examples:
     .action((id: string, options: Options, self: Command) =>
       change(id, 'triggered', merged(self, options), (client) => triggerSchedule(client, id)),
     );
+  sub(
+    command,
+    'backfill',
+    'run a schedule for each time that it was due on past days, one run after the other',
+  )
+    .argument('<schedule>', 'its id')
+    .requiredOption('--from <date>', 'the first day (UTC)')
+    .requiredOption('--to <date>', 'the last day, at most a month on')
+    .addHelpText(
+      'after',
+      `
+A run works on what stands there when it runs, and not on its day alone: one makes up for all that were missed.
+
+Example:
+  akosha schedules backfill akosha-daily-ingest --from 2026-11-01 --to 2026-11-07`,
+    )
+    .action((id: string, options: DaysOptions, self: Command) => {
+      const { from, to, ...rest } = merged(self, options);
+      return change(id, 'backfilling', rest, (client) => backfillSchedule(client, id, { from, to }));
+    });
 }
 
 function sub(command: Command, name: string, description: string): Command {
