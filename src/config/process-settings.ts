@@ -74,6 +74,12 @@ export const PROCESS_SETTINGS = {
     initial: ({ terminal }) => (terminal ? 'text' : 'json'),
     initialText: 'text where stderr is a terminal, otherwise json',
   }),
+  metricsAddress: setting(shape.metricsAddress().optional(), {
+    group: 'Process',
+    rule: 'a port such as 9465, or an address and a port such as 127.0.0.1:9465',
+    description:
+      'Where `akosha agent` serves its metrics, at `/metrics`, without a token; a port alone is the loopback address’s. Absent, it serves none. Those of a server, and of an agent within `akosha up`, are at `/metrics` of its HTTP server.',
+  }),
 
   temporal: setting(z.enum(['on', 'off']), {
     group: 'Temporal',

@@ -124,6 +124,14 @@ export function hostAndPort() {
   return z.string().regex(/^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/);
 }
 
+/** The same; a port alone is one of this machine's loopback address. */
+export function metricsAddress() {
+  return z.preprocess(
+    (value) => (/^\d{1,5}$/.test(String(value)) ? `127.0.0.1:${String(value)}` : value),
+    hostAndPort(),
+  );
+}
+
 export function clockTime() {
   return z.union([z.literal('system'), z.iso.datetime({ offset: true })]);
 }

@@ -1,9 +1,10 @@
 import { clockFrom, type Settings } from '../config/index.js';
-import type { Logger } from '../telemetry/index.js';
+import { countNotices, observeSyncs, type Logger, type MetricsTarget } from '../telemetry/index.js';
 import { runAll, takeLock, type CircuitBreakers } from '../runtime/index.js';
 import { agentLockFile, detachedAgentLockFile } from '../runtime/lock-owner.js';
-import { keepFlushing, type Orchestrator } from '../upload/index.js';
+import { keepFlushing, SyncObserver, type Orchestrator } from '../upload/index.js';
 import type { KeepWorkingOptions } from '../workers/index.js';
+import { agentMetrics, serveMetrics } from './agent-metrics.js';
 import { createBreakers } from './breakers.js';
 import { openAgentParts, type AgentParts } from './agent-parts.js';
 
@@ -29,6 +30,8 @@ export interface ProcessOptions {
 export interface AgentOptions extends ProcessOptions {
   /** Started by a session's end: it makes way for one that lasts. */
   detached?: boolean;
+  /** Of the process, where it has some; by default the agent has its own, and serves them itself. */
+  metrics?: MetricsTarget;
 }
 
 /**
@@ -49,10 +52,17 @@ export async function startAgent(options: AgentOptions): Promise<AgentProcess> {
   }
 }
 
-async function startLocked(options: ProcessOptions, unlock: () => Promise<void>): Promise<AgentProcess> {
+async function startLocked(options: AgentOptions, unlock: () => Promise<void>): Promise<AgentProcess> {
   const { settings, log, breakers = createBreakers(log) } = options;
-  const parts = await openAgentParts(settings, { now: clockFrom(settings), log, breakers });
+  const metrics = options.metrics ?? agentMetrics(breakers);
+  const onNotice = countNotices(metrics);
+  const parts = await openAgentParts(settings, { now: clockFrom(settings), log, breakers, onNotice });
   const { host } = parts;
+  observeSyncs(metrics, new SyncObserver(host.outbox));
+  const hideMetrics = await exposed(options, metrics).catch(async (error: unknown) => {
+    await parts.close();
+    throw error;
+  });
   const stopping = new AbortController();
   const temporal =
     settings.temporal === 'off' ? undefined : await joinTemporal(parts, options, stopping.signal);
@@ -65,12 +75,22 @@ async function startLocked(options: ProcessOptions, unlock: () => Promise<void>)
     stop: async () => {
       stopping.abort();
       await runAll([
+        hideMetrics,
         () => Promise.all([flushing, temporal?.ended()]).then(() => undefined),
         () => parts.close(),
         unlock,
       ]);
     },
   };
+}
+
+/** Where the agent is the process's only part. One that a session's end started makes way for one that lasts, and leaves the address to it. */
+function exposed(
+  { settings: { metricsAddress }, detached = false, metrics: shared }: AgentOptions,
+  metrics: MetricsTarget,
+): Promise<() => Promise<void>> {
+  const own = shared === undefined && !detached && metricsAddress !== undefined;
+  return own ? serveMetrics(metricsAddress, metrics) : Promise.resolve(() => Promise.resolve());
 }
 
 interface TemporalSide {

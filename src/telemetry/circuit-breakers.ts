@@ -1,5 +1,5 @@
 import { Counter, Gauge } from 'prom-client';
-import type { Metrics } from './metrics.js';
+import type { MetricsTarget } from './metrics.js';
 
 /** What is told of one breaker. */
 interface BreakerSample {
@@ -17,7 +17,10 @@ const STATE_VALUES = { closed: 0, half_open: 1, open: 2 } as const;
  * Adds the circuit breakers of a process to its metrics, as they are whenever somebody asks: the breakers keep count
  * themselves, and a remote may be added at any time.
  */
-export function observeCircuitBreakers(metrics: Metrics, samples: () => readonly BreakerSample[]): void {
+export function observeCircuitBreakers(
+  metrics: MetricsTarget,
+  samples: () => readonly BreakerSample[],
+): void {
   const registers = [metrics.registry];
   new Gauge({
     name: 'akosha_circuit_breaker_state',

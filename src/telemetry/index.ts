@@ -1,4 +1,12 @@
 export { observeCircuitBreakers } from './circuit-breakers.js';
 export { createLog, type Logger, type LogOptions } from './log.js';
-export { createMetrics, observeProcess, renderMetrics, type Metrics } from './metrics.js';
+export {
+  createMetrics,
+  createRegistry,
+  observeProcess,
+  renderMetrics,
+  type Metrics,
+  type MetricsTarget,
+} from './metrics.js';
+export { countNotices, observeSyncs } from './syncs.js';
 export { installTemporalRuntime, type TemporalRuntimeOptions } from './temporal-runtime.js';

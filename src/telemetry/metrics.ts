@@ -8,6 +8,14 @@ const SEARCH_BUCKETS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
+/** Where parts of a process add metrics of their own. */
+export type MetricsTarget = Pick<Metrics, 'registry'>;
+
+/** Without any metric: for a process that is no server. */
+export function createRegistry(): Registry {
+  return new Registry();
+}
+
 /**
  * Every metric of the program, in one table, on a registry of its own: two servers in one process (as in tests) do not
  * add up. A label has few values; no ids, because each value is a series that Prometheus keeps.
@@ -134,11 +142,11 @@ export function createMetrics() {
  * Adds memory, garbage collection and event-loop delay of this process. Once for a process: each call starts observers
  * of its own, which last as long as the process.
  */
-export function observeProcess(metrics: Metrics): void {
+export function observeProcess(metrics: MetricsTarget): void {
   collectDefaultMetrics({ register: metrics.registry });
 }
 
 /** The metrics in Prometheus's text format, and the content type to send them with. */
-export async function renderMetrics(metrics: Metrics): Promise<{ contentType: string; body: string }> {
+export async function renderMetrics(metrics: MetricsTarget): Promise<{ contentType: string; body: string }> {
   return { contentType: metrics.registry.contentType, body: await metrics.registry.metrics() };
 }

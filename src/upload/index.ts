@@ -4,6 +4,7 @@ export { findDatabases } from './find-databases.js';
 export type { Host, HostContext } from './host.js';
 export { keepFlushing, type Orchestrator } from './flush.js';
 export { sendNotices, sendNoticesQuietly, type NoticeOutcome, type Webhook } from './notices.js';
+export { SyncObserver } from './observe.js';
 export { openHost, type HostOptions, type OpenHost } from './open-host.js';
 export type { UploadLog, UploadOptions, UploadProgress } from './options.js';
 export type { QueuedUpload } from './outbox/files.js';

@@ -100,12 +100,13 @@ async function startAll(
 ): Promise<void> {
   const breakers = createBreakers(log);
   const where = { ...processOptions(settings, log, servers.temporalAddress), breakers };
-  const agent = await startAgent(where);
+  const metrics = createMetrics();
+  const agent = await startAgent({ ...where, metrics });
   steps.unshift(() => agent.stop());
   until.throwIfStopped();
   const server = await startServer({
     ...where,
-    metrics: createMetrics(),
+    metrics,
     version: VERSION,
     onShutdown: () => {
       until.stopNow();
