@@ -53,6 +53,7 @@ export const AGENT_CODE = [
   'workers/agent',
   'processes/agent',
   'processes/agent-parts',
+  'processes/agent-metrics',
   'processes/host',
 ];
 export const SERVER_ONLY = ['store', 'search', 'ingest', 'maintenance'];
