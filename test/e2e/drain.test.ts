@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inboxKey, receiptKey, type UploadRef } from '../../src/contract/index.js';
 import { openObjectStore, type ObjectStore } from '../../src/objects/index.js';
 import { findRunning } from '../../src/runtime/index.js';
-import { originalId, putOriginal } from '../ingest/support.js';
+import { putOriginal } from '../ingest/support.js';
 import { SAMPLES } from '../support/databases.js';
 import { eventually } from '../support/eventually.js';
 import { Program } from '../support/program.js';
@@ -39,7 +39,8 @@ describe('told to stop under load', () => {
   /** What hosts would send, and an inbox entry for each, so that the next poll finds it. */
   async function send(round: number): Promise<void> {
     for (let n = 0; n < UPLOADS_EACH; n++) {
-      const ref = { systemId: `host-${round}-${n}`, uploadId: originalId() };
+      const number = uploads.length.toString(16).padStart(8, '0');
+      const ref = { systemId: `host-${round}-${n}`, uploadId: `20261122_100000_${number}` };
       await putOriginal(objects, ref, { 'knowledge_graph.duckdb.gz': graph });
       await objects.put(inboxKey(ref), '');
       uploads.push(ref);
