@@ -1,0 +1,83 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { findRunning, isRunning } from '../../src/runtime/index.js';
+import { detachedAgentLockFile, ownerOf } from '../../src/runtime/lock-owner.js';
+import { eventually } from '../support/eventually.js';
+import { Program } from '../support/program.js';
+
+/** What one graph of the sample holds. */
+const MEMORIES = 135;
+
+/** The third knows nothing of Temporal, and is what the hosts of a large fleet are. */
+const HOSTS = { 'host-1': 'on', 'host-2': 'on', 'host-3': 'off' } as const;
+
+interface Receipt {
+  system_id: string;
+  status: string;
+  rows: { new: number; changed: number; unchanged: number };
+}
+
+it('sessions that end on three hosts while Temporal is stopped arrive, each once, when it goes on', async () => {
+  const program = await Program.create({ AKOSHA_SYSTEM_ID: 'server', AKOSHA_POLL_INTERVAL_SECONDS: '1' });
+  onTestFinished(() => program.destroy());
+  await program.up();
+  const address = (await findRunning(program.dataDir))?.temporal_address ?? '';
+  const temporal = (await program.servers()).find(({ name }) => name === 'temporal')?.pid ?? 0;
+  const objects = path.join(program.dataDir, 'objects');
+  const dataDirOf = (host: string): string => path.join(program.dataDir, host);
+  // Ended before the folder that they work in goes.
+  onTestFinished(() =>
+    Promise.all(Object.keys(HOSTS).map((host) => stopAgent(dataDirOf(host)))).then(() => undefined),
+  );
+
+  onTestFinished(() => void process.kill(temporal, 'SIGCONT'));
+  process.kill(temporal, 'SIGSTOP');
+  const endSession = ([host, knowsTemporal]: [string, string]) =>
+    program.run(['session-end', '--data-dir', dataDirOf(host)], {
+      AKOSHA_SYSTEM_ID: host,
+      AKOSHA_DATABASES: path.join(program.dataDir, 'host/knowledge_graph.duckdb'),
+      AKOSHA_OBJECT_STORE: `file://${objects}`,
+      AKOSHA_TEMPORAL: knowsTemporal,
+      TEMPORAL_ADDRESS: address,
+    });
+  for (let sessions = 0; sessions < 2; sessions += 1) {
+    const ended = await Promise.all(Object.entries(HOSTS).map(endSession));
+    expect(ended.map(({ code }) => code)).toEqual([0, 0, 0]);
+  }
+  // Away for so long that those that know it go on without.
+  await eventually(async () => expect(await named(objects, 'manifest.json')).toHaveLength(3), 60_000);
+  expect(await named(objects, 'receipt.json')).toEqual([]);
+
+  process.kill(temporal, 'SIGCONT');
+  await eventually(async () => {
+    expect(await named(objects, 'receipt.json')).toHaveLength((await named(objects, 'manifest.json')).length);
+  }, 60_000);
+  const receipts = await Promise.all((await named(objects, 'receipt.json')).map(readReceipt));
+  for (const host of Object.keys(HOSTS)) {
+    const own = receipts.filter(({ system_id: id }) => id === host);
+    expect(own.every(({ status }) => status === 'ingested')).toBe(true);
+    expect(own.reduce((sum, { rows }) => sum + rows.new, 0)).toBe(MEMORIES);
+  }
+  const { tiers } = await program.json<{ tiers: Record<string, { rows: number }> }>('tiers');
+  expect(Object.values(tiers).reduce((sum, { rows }) => sum + rows, 0)).toBe(3 * MEMORIES);
+}, 180_000);
+
+async function named(folder: string, name: string): Promise<string[]> {
+  const files = await readdir(path.join(folder, 'systems'), { recursive: true }).catch(() => []);
+  return files
+    .filter((file) => path.basename(file) === name)
+    .map((file) => path.join(folder, 'systems', file));
+}
+
+async function readReceipt(file: string): Promise<Receipt> {
+  return JSON.parse(await readFile(file, 'utf8')) as Receipt;
+}
+
+/** The one that a session's end started. */
+async function stopAgent(dataDir: string): Promise<void> {
+  const owner = ownerOf(await readFile(detachedAgentLockFile(dataDir), 'utf8').catch(() => ''));
+  if (owner === undefined || !isRunning(owner)) return;
+  process.kill(owner.pid, 'SIGTERM');
+  await eventually(() => expect(isRunning(owner)).toBe(false), 30_000);
+}
