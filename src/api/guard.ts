@@ -7,22 +7,29 @@ import { LOGIN_PAGE, PAGE_HEADERS } from './page.js';
 /** They tell nothing but that the server runs, and probes carry no token. */
 const OPEN_ROUTES = new Set(['/health', '/ready']);
 
+/** Where object stores post their events: they may have a token that is good for nothing else. */
+export const EVENTS_ROUTE = '/api/v1/events/objects';
+
 /** With a token, every route but the probes asks for it. Without one, only this machine's own programs are answered. */
-export function guard(app: App, token: string | undefined): void {
-  const check = token === undefined ? refuseOtherSites : requireToken(token);
+export function guard(app: App, token: string | undefined, eventsToken: string | undefined): void {
+  const checkAll = token === undefined ? refuseOtherSites : requireToken([token]);
+  const tokens = [token, eventsToken].filter((one) => one !== undefined);
+  const checkEvents = eventsToken === undefined ? checkAll : requireToken(tokens);
   app.addHook('onRequest', (request, reply, done) => {
-    if (OPEN_ROUTES.has(request.routeOptions.url ?? '') || check(request, reply)) done();
+    const { url = '' } = request.routeOptions;
+    const check = url === EVENTS_ROUTE ? checkEvents : checkAll;
+    if (OPEN_ROUTES.has(url) || check(request, reply)) done();
   });
 }
 
 /** Whether the request may go on; if not, it has been answered. */
 type Check = (request: FastifyRequest, reply: FastifyReply) => boolean;
 
-function requireToken(token: string): Check {
-  const expected = digest(token);
+function requireToken(tokens: readonly string[]): Check {
+  const expected = tokens.map(digest);
   return (request, reply) => {
     const given = credentialsOf(request.headers.authorization);
-    if (given === undefined || !timingSafeEqual(digest(given.token), expected)) askForToken(request, reply);
+    if (given === undefined || !isOneOf(digest(given.token), expected)) askForToken(request, reply);
     else if (given.scheme === 'basic' && !isHarmless(request) && !isFromOwnPage(request))
       forbid(reply, 'a login is good for this server’s own page only: send Authorization: Bearer TOKEN');
     else return true;
@@ -71,6 +78,10 @@ function challenge(given: string | undefined): string {
 /** Of one length, whatever was sent: comparing takes the same time then. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
+}
+
+function isOneOf(given: Buffer, expected: readonly Buffer[]): boolean {
+  return expected.filter((one) => timingSafeEqual(given, one)).length > 0;
 }
 
 /** Changes nothing, and no other site's page can read what it is answered. */

@@ -4,6 +4,7 @@ import { AkoshaError } from '../contract/index.js';
 import type { Logger, Metrics } from '../telemetry/index.js';
 import { createApp, type App } from './app.js';
 import { answerErrors } from './errors.js';
+import { eventRoutes } from './events.js';
 import { guard } from './guard.js';
 import { mcpRoutes } from './mcp.js';
 import { memoryRoutes } from './memories.js';
@@ -20,6 +21,8 @@ export interface ApiOptions {
   port: number;
   /** Guards every route but `/health` and `/ready`. Required where other machines can reach `host`. */
   apiToken?: string | undefined;
+  /** Good for posting events of an object store, beside `apiToken`. */
+  eventsToken?: string | undefined;
   version: string;
   log: Logger;
   metrics: Metrics;
@@ -44,19 +47,20 @@ const CLOSE_GRACE_MS = 5000;
  * address cannot be had.
  */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
-  const { host, port, apiToken, version, log, metrics, services } = options;
+  const { host, port, apiToken, eventsToken, version, log, metrics, services } = options;
   // The starter asks before it opens anything else; here, because this is what listens.
   requireServable({ host, apiToken });
   const app = createApp(log.child({ part: 'api' }));
   hangUpWhenClosing(app);
   observe(app, metrics);
-  guard(app, apiToken);
+  guard(app, apiToken, eventsToken);
   answerErrors(app);
   openApiRoute(app, version);
   pageRoute(app);
   searchRoute(app, services, metrics);
   operationRoutes(app, services);
   reportRoutes(app, services);
+  eventRoutes(app, services);
   memoryRoutes(app, services);
   uploadRoutes(app, services);
   quarantineRoutes(app, services);

@@ -27,6 +27,11 @@ export interface ApiServices {
   triggerIngest(systemId?: string): Promise<{ workflowId: string; runId: string }>;
   /** Stores memories as an upload; returns once they are promised. Raises what `BatchAcceptor.accept` does. */
   acceptRows: AcceptRows;
+  /**
+   * Queues the uploads that an event of an object store announces. Raises `BadRequest` for one in no known form, `ObjectNotFound` where
+   * a manifest does not stand, `ObjectStoreUnavailable`.
+   */
+  takeEvents(event: unknown, signal: AbortSignal): Promise<{ added: number; known: number }>;
   circuitBreakers(): readonly CircuitBreakerStatus[];
   /** Begins the shutdown and returns at once. Called after the reply is out. */
   shutdown(): void;

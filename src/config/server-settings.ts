@@ -10,6 +10,20 @@ export const SERVER_SETTINGS = {
     description: 'How often the server lists the inbox for uploads that nobody announced.',
     initial: 30,
   }),
+  ingestionQueue: setting(shape.webAddress().optional(), {
+    group: 'Ingest',
+    rule: 'the URL of a queue such as https://sqs.eu-central-1.amazonaws.com/123456789012/akosha',
+    description:
+      'An SQS queue that S3 tells of new objects, so that an upload is ingested within seconds of its manifest. Credentials as for object storage. The inbox is polled all the same; while the queue is away, that is how uploads are found.',
+    initialText: 'none: uploads are found by polling',
+  }),
+  eventsToken: setting(z.string().min(16).optional(), {
+    group: 'Ingest',
+    rule: 'a text of at least 16 characters',
+    description:
+      'A bearer token that is good for `POST /api/v1/events/objects` alone, for an object store that posts its events; `api_token` is good there as well.',
+    secret: true,
+  }),
   ingestConcurrency: setting(shape.wholeNumber(1, 1000), {
     group: 'Ingest',
     rule: 'a whole number from 1 to 1000',

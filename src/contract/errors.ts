@@ -35,6 +35,7 @@ export const ERROR_TYPES = {
   VerifyFailed: { permanent: false, meaning: 'a copy does not equal its source' },
   ModelUnavailable: { permanent: true, meaning: 'the embedding model is not installed' },
   OrchestratorUnavailable: { permanent: false, meaning: 'Temporal does not answer' },
+  QueueUnavailable: { permanent: false, meaning: 'the queue of events does not answer, or refuses' },
   ServerUnavailable: { permanent: false, meaning: 'the akosha server does not answer' },
   ServerMissing: { permanent: true, meaning: 'a server program (Temporal, S3) is not installed' },
   BundleMissing: { permanent: true, meaning: 'the workflows were not built' },

@@ -25,6 +25,15 @@ export function manifestKey(ref: UploadRef): string {
   return uploadPrefix(ref) + MANIFEST_NAME;
 }
 
+/** The folders of the upload whose manifest this key is; undefined for any other key. They may be no ids. */
+export function parseManifestKey(key: string): UploadRef | undefined {
+  const [prefix, systemId, uploads, uploadId, name, ...rest] = key.split('/');
+  if (`${prefix}/` !== SYSTEMS_PREFIX || uploads !== 'uploads' || name !== MANIFEST_NAME) return undefined;
+  return systemId !== undefined && uploadId !== undefined && rest.length === 0
+    ? { systemId, uploadId }
+    : undefined;
+}
+
 export function receiptKey(ref: UploadRef): string {
   return uploadPrefix(ref) + RECEIPT_NAME;
 }

@@ -1,7 +1,9 @@
+export { queueAnnounced, type Announced } from './announce.js';
 export { BatchAcceptor, type AcceptedRow, type AcceptorOptions, type RowSource } from './accept-batch.js';
 export { sumExcluded } from './databases.js';
 export type { IngestContext, IngestEvents, IngestLog } from './context.js';
 export { pollInbox, registerUpload, walkUploads, type WalkProgress } from './discovery.js';
+export { announcedUploads, parseEvents, parseEventText, type EventPlace } from './events/index.js';
 export type { IngestOutcome } from './finish-upload.js';
 export { ingestUpload, type IngestOptions } from './ingest-upload.js';
 export { dropUpload, retryUpload } from './quarantine.js';

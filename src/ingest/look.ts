@@ -37,10 +37,10 @@ const LOGGED = 10;
  */
 export class Look {
   readonly added: UploadRef[] = [];
+  readonly failed: FailedUpload[] = [];
   seen = 0;
   readonly #context: IngestContext;
   readonly #prefix: string | undefined;
-  readonly #failed: FailedUpload[] = [];
   readonly #firstSkipped: SkippedName[] = [];
   #skipped = 0;
   #succeeded = 0;
@@ -77,7 +77,7 @@ export class Look {
   /** Notes an upload that cannot be queued. */
   fail({ systemId, uploadId }: UploadRef, error: AkoshaError): void {
     this.#first ??= error;
-    this.#failed.push({ ref: { systemId, uploadId }, reason: error.message });
+    this.failed.push({ ref: { systemId, uploadId }, reason: error.message });
   }
 
   /** Raises what ended the look. Called between steps and not in them: what was read before is queued all the same. */
@@ -89,15 +89,15 @@ export class Look {
   result(): Discovered {
     this.throwIfEnded();
     this.#tellSkipped();
-    if (this.#failed.length > 0) {
+    if (this.failed.length > 0) {
       if (this.#succeeded === 0) throw this.#first;
       this.#context.log?.warn(
-        { failed: this.#failed.length, first: this.#failed.slice(0, LOGGED) },
+        { failed: this.failed.length, first: this.failed.slice(0, LOGGED) },
         'some uploads could not be looked at; the next look tries again',
       );
     }
     const systems = [...new Set(this.added.map((ref) => ref.systemId))];
-    return { added: this.added, seen: this.seen, systems, failed: this.#failed, skipped: this.#skipped };
+    return { added: this.added, seen: this.seen, systems, failed: this.failed, skipped: this.#skipped };
   }
 
   #tellSkipped(): void {
@@ -120,7 +120,7 @@ export class Look {
         this.#ending ??= { error };
       } else {
         this.#first ??= error;
-        this.#failed.push({ ref: { systemId, uploadId }, reason: messageOf(error) });
+        this.failed.push({ ref: { systemId, uploadId }, reason: messageOf(error) });
       }
       return [];
     }

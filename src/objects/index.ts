@@ -2,6 +2,7 @@ import type { ObjectStore, ObjectStoreOptions } from './object-store.js';
 import { parseObjectStoreUrl } from './url.js';
 
 export { throwIfAborted } from './cancel.js';
+export { isKey } from './keys.js';
 export { parseObjectStoreUrl } from './url.js';
 export type { FileLocation, ObjectStoreLocation, S3Location } from './url.js';
 export type {

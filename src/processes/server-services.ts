@@ -2,6 +2,7 @@ import { toBreakerReply, type ApiServices } from '../api/index.js';
 import type { AkoshaClient } from '../client/index.js';
 import type { Settings } from '../config/index.js';
 import { AkoshaError, isAkoshaError, messageOf, TIERS, type UploadRef } from '../contract/index.js';
+import type { ObjectEvents } from './object-events.js';
 import { ingestStatus } from './ingest-status.js';
 import { dropUpload, listUploads, requireUpload, retryUpload, type BatchAcceptor } from '../ingest/index.js';
 import type { UploadRecord } from '../store/index.js';
@@ -19,6 +20,7 @@ export interface ServiceInputs {
   parts: ServerParts;
   client: AkoshaClient;
   acceptor: BatchAcceptor;
+  events: ObjectEvents;
   state: ServerState;
   onShutdown: () => void;
   describe: () => Record<string, unknown>;
@@ -31,6 +33,7 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
     search: (request, signal) => parts.search.search(request, signal),
     triggerIngest: (systemId) => triggerIngest(inputs, systemId),
     acceptRows: (source, rows) => inputs.acceptor.accept(source, rows),
+    takeEvents: (event, signal) => inputs.events.intake.takePosted(event, signal),
     circuitBreakers: () => parts.breakers.statuses(),
     shutdown: inputs.onShutdown,
     status: () => describeServer(inputs),
@@ -111,6 +114,7 @@ async function describeServer(inputs: ServiceInputs): Promise<Record<string, unk
     object_store: parts.uploads.url,
     archive_store: parts.archive.url,
     clock: settings.clock,
+    discovery: inputs.events.status(),
     uploads: await parts.store.countUploads(),
     ...(await ingestStatus(parts.store)),
     rows: Object.fromEntries(TIERS.map((tier) => [tier, tiers[tier].rows])),

@@ -13,6 +13,7 @@ import { createBatchAcceptor } from './batch-acceptor.js';
 import { runInboxPoll } from './inbox-poll.js';
 import { keepWorking } from '../workers/index.js';
 import { createServerWorkers } from '../workers/server.js';
+import { openObjectEvents } from './object-events.js';
 import { runScheduleWatch } from './schedule-watch.js';
 import { openServerParts, type ServerParts } from './server-parts.js';
 import { serverServices, type ServerState } from './server-services.js';
@@ -47,35 +48,35 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
     identity: `akosha-server@${process.pid}`,
   });
   const acceptor = createBatchAcceptor(parts, client, options);
+  const events = await openObjectEvents({ settings, parts, client, metrics, log });
   const state: ServerState = { working: false, stopping: false };
   const stopping = new AbortController();
   const work = runServerWorkers(options, parts, client, state, stopping.signal);
   const poll = pollInboxes(options, parts, client, stopping.signal);
   const watch = runScheduleWatch({ list: () => listSchedules(client), metrics, log }, stopping.signal);
+  const running = [work, poll, watch, events.run(stopping.signal)];
   let api: RunningApi;
   try {
     api = await startApi({
       host: settings.host,
       port: settings.port,
       apiToken: settings.apiToken,
+      eventsToken: settings.eventsToken,
       version: options.version,
       log,
       metrics,
-      services: serverServices({ ...options, parts, client, acceptor, state }),
+      services: serverServices({ ...options, parts, client, acceptor, events, state }),
     });
   } catch (error) {
     stopping.abort();
-    await runAll([() => drained([work, poll, watch]), () => client.close(), () => parts.close()]).catch(
+    await runAll([() => drained(running), () => client.close(), () => parts.close()]).catch(
       (fault: unknown) => {
         log.warn({ err: fault }, 'closing after a failed start');
       },
     );
     throw error;
   }
-  return {
-    api,
-    stop: () => stop(api, { parts, client, acceptor, state, stopping, running: [work, poll, watch] }),
-  };
+  return { api, stop: () => stop(api, { parts, client, acceptor, state, stopping, running }) };
 }
 
 interface Running {

@@ -40,6 +40,23 @@ export function createMetrics() {
       help: 'Uploads that could not be read and wait for a person.',
       registers,
     }),
+    ingestionEvents: new Counter({
+      name: 'akosha_ingestion_events_total',
+      help: 'Announced uploads, by who announced them and whether they were added to the queue, known before or left to be announced again; and messages that announced none (ignored) or were in no known form (unreadable).',
+      labelNames: ['source', 'result'],
+      registers,
+    }),
+    ingestionQueueMessages: new Gauge({
+      name: 'akosha_ingestion_queue_messages',
+      help: 'About how many messages wait in the queue of events, and in its dead-letter queue.',
+      labelNames: ['queue'],
+      registers,
+    }),
+    ingestionQueueUp: new Gauge({
+      name: 'akosha_ingestion_queue_up',
+      help: 'Whether the queue of events answers: 1 it does; 0 it does not, or is not set, and uploads are found by polling alone.',
+      registers,
+    }),
     ingestedUploads: new Counter({
       name: 'akosha_ingested_uploads_total',
       help: 'Uploads whose ingest ended, by how it ended.',

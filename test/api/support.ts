@@ -20,6 +20,7 @@ const NO_SERVICES: ApiServices = {
   search: notAsked,
   triggerIngest: notAsked,
   acceptRows: notAsked,
+  takeEvents: notAsked,
   circuitBreakers: notAsked,
   shutdown: notAsked,
   status: notAsked,
@@ -40,7 +41,7 @@ afterEach(async () => {
 /** A server on a free port, closed after the test. */
 export async function serve(
   services: Partial<ApiServices> = {},
-  options: Partial<Pick<ApiOptions, 'host' | 'port' | 'apiToken'>> = {},
+  options: Partial<Pick<ApiOptions, 'host' | 'port' | 'apiToken' | 'eventsToken'>> = {},
 ): Promise<TestApi> {
   const lines: string[] = [];
   const destination = new Writable({

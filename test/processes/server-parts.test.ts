@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createAkoshaClient } from '../../src/client/index.js';
 import { loadSettings } from '../../src/config/index.js';
 import { createBatchAcceptor } from '../../src/processes/batch-acceptor.js';
+import { openObjectEvents } from '../../src/processes/object-events.js';
 import { openServerParts, type ServerParts } from '../../src/processes/server-parts.js';
 import { serverServices } from '../../src/processes/server-services.js';
 import { createLog, createMetrics } from '../../src/telemetry/index.js';
@@ -58,12 +59,14 @@ describe('readiness', () => {
       identity: 'test',
     });
     onTestFinished(() => client.close());
+    const settings = settingsOf(home);
     const services = serverServices({
-      settings: settingsOf(home),
+      settings,
       version: '0',
       parts,
       client,
       acceptor: createBatchAcceptor(parts, client, { version: '0', log: silentLog() }),
+      events: await openObjectEvents({ settings, parts, client, metrics: createMetrics(), log: silentLog() }),
       state: { working: true, stopping: false },
       onShutdown: () => undefined,
       describe: () => ({}),

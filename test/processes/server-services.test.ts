@@ -4,6 +4,7 @@ import { createAkoshaClient, type AkoshaClient } from '../../src/client/index.js
 import { loadSettings } from '../../src/config/index.js';
 import type { ApiServices } from '../../src/api/index.js';
 import { createBatchAcceptor } from '../../src/processes/batch-acceptor.js';
+import { openObjectEvents } from '../../src/processes/object-events.js';
 import { openServerParts } from '../../src/processes/server-parts.js';
 import { serverServices } from '../../src/processes/server-services.js';
 import { freePort } from '../../src/servers/index.js';
@@ -17,7 +18,8 @@ async function servicesWith(client: AkoshaClient, working: boolean): Promise<Api
   const env = { HOME: home, AKOSHA_DATA_DIR: home, AKOSHA_READER_PROCESSES: '1', AKOSHA_EMBEDDINGS: 'off' };
   const settings = loadSettings({ env, cwd: home });
   const log = createLog({ level: 'silent', format: 'json' });
-  const parts = await openServerParts(settings, log, createMetrics());
+  const metrics = createMetrics();
+  const parts = await openServerParts(settings, log, metrics);
   onTestFinished(() => parts.close());
   return serverServices({
     settings,
@@ -25,6 +27,7 @@ async function servicesWith(client: AkoshaClient, working: boolean): Promise<Api
     parts,
     client,
     acceptor: createBatchAcceptor(parts, client, { version: '1', log }),
+    events: await openObjectEvents({ settings, parts, client, metrics, log }),
     state: { working, stopping: false },
     onShutdown: () => undefined,
     describe: () => ({}),

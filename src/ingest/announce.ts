@@ -1,0 +1,54 @@
+import { uploadPrefix, type UploadRef, type UploadState } from '../contract/index.js';
+import type { IngestContext } from './context.js';
+import { Look, type FailedUpload } from './look.js';
+import { register } from './register.js';
+
+/** What became of uploads that somebody announced. */
+export interface Announced {
+  /** In the queue since now. */
+  added: UploadRef[];
+  /** Places of those that are on record, be it since now or before. Of no other may the announcement be dropped. */
+  onRecord: UploadRef[];
+  /** Places of those whose manifest does not stand, or could not be read. */
+  open: UploadRef[];
+  failed: FailedUpload[];
+  /** Systems with something to ingest: also of uploads known before, whose nudge may have been lost. */
+  waiting: string[];
+}
+
+const TO_INGEST: ReadonlySet<UploadState> = new Set<UploadState>(['pending', 'committed', 'receipted']);
+
+/**
+ * Queues uploads that are announced by their places, as often as anybody likes. Raises `ObjectStoreUnavailable` and `Cancelled`;
+ * what fails for one upload is in `failed` and holds up no other.
+ */
+export async function queueAnnounced(
+  context: IngestContext,
+  places: readonly UploadRef[],
+  signal?: AbortSignal,
+): Promise<Announced> {
+  const look = new Look(context);
+  const before = await prefixesOf(context, places);
+  await register(
+    context,
+    look,
+    places.filter((place) => !before.has(uploadPrefix(place))),
+    signal,
+  );
+  const known = await context.store.knownUploads(places);
+  const onRecord = new Set(known.map(({ place }) => uploadPrefix(place)));
+  const isOnRecord = (place: UploadRef): boolean => onRecord.has(uploadPrefix(place));
+  const waiting = known.filter(({ state }) => TO_INGEST.has(state)).map(({ ref }) => ref.systemId);
+  return {
+    added: look.added,
+    onRecord: places.filter(isOnRecord),
+    open: places.filter((place) => !isOnRecord(place)),
+    failed: look.failed,
+    waiting: [...new Set(waiting)],
+  };
+}
+
+async function prefixesOf({ store }: IngestContext, places: readonly UploadRef[]): Promise<Set<string>> {
+  const known = await store.knownUploads(places);
+  return new Set(known.map(({ place }) => uploadPrefix(place)));
+}

@@ -1,0 +1,107 @@
+import { AkoshaError, uploadPrefix, type UploadRef } from '../contract/index.js';
+import {
+  announcedUploads,
+  parseEvents,
+  parseEventText,
+  queueAnnounced,
+  type Announced,
+  type EventPlace,
+  type IngestContext,
+} from '../ingest/index.js';
+import { parseObjectStoreUrl } from '../objects/index.js';
+import type { Metrics } from '../telemetry/index.js';
+
+export interface EventIntakeOptions {
+  ingest: IngestContext;
+  /** Of the store that hosts write to. */
+  objectStore: string;
+  /** Systems with uploads in the queue: their ingest is told, some time and without being waited for. */
+  nudge: (systemIds: readonly string[]) => void;
+  metrics: Metrics;
+}
+
+type Source = 'queue' | 'webhook';
+
+/** What an event that was taken came to. */
+export interface TakenEvent {
+  /** Uploads that are in the queue since now, and those that were on record before. */
+  added: number;
+  known: number;
+}
+
+/** Turns messages about objects into rows of the queue, however they come in. */
+export class EventIntake {
+  readonly #options: EventIntakeOptions;
+  readonly #place: EventPlace;
+
+  constructor(options: EventIntakeOptions) {
+    this.#options = options;
+    this.#place = placeOf(options.objectStore);
+  }
+
+  /**
+   * Messages of the queue, by their texts. Returns for each whether it is done with: all uploads that it announces are on record, or it
+   * announces none. Raises `ObjectStoreUnavailable` and `Cancelled`.
+   */
+  async takeMessages(texts: readonly string[], signal: AbortSignal): Promise<boolean[]> {
+    const parsed = texts.map((text) => this.#uploadsIn(parseEventText(text)));
+    this.#count('queue', 'unreadable', parsed.filter((uploads) => uploads === undefined).length);
+    this.#count('queue', 'ignored', parsed.filter((uploads) => uploads?.length === 0).length);
+    const { onRecord } = await this.#announce(
+      'queue',
+      distinct(parsed.flatMap((uploads) => uploads ?? [])),
+      signal,
+    );
+    const done = new Set(onRecord.map(uploadPrefix));
+    return parsed.map((uploads) => uploads?.every((upload) => done.has(uploadPrefix(upload))) ?? false);
+  }
+
+  /**
+   * One posted message. Returns once all that it announces is on record. Raises `BadRequest` for one in no known form,
+   * `ObjectNotFound` where an announced manifest does not stand, and `ObjectStoreUnavailable` where it cannot be read.
+   */
+  async takePosted(message: unknown, signal: AbortSignal): Promise<TakenEvent> {
+    const uploads = this.#uploadsIn(parseEvents(message));
+    if (uploads === undefined) {
+      this.#count('webhook', 'unreadable', 1);
+      throw new AkoshaError(
+        'BadRequest',
+        'the body is no event of an object store: it must be one of S3, EventBridge, MinIO, Cloudflare R2 or SeaweedFS, or an array of such',
+      );
+    }
+    if (uploads.length === 0) this.#count('webhook', 'ignored', 1);
+    const { added, onRecord, open, failed } = await this.#announce('webhook', uploads, signal);
+    const [fault] = failed;
+    if (fault !== undefined) throw new AkoshaError('ObjectStoreUnavailable', fault.reason);
+    const [missing] = open;
+    if (missing !== undefined)
+      throw new AkoshaError('ObjectNotFound', `there is no manifest at ${uploadPrefix(missing)}`);
+    return { added: added.length, known: onRecord.length - added.length };
+  }
+
+  #uploadsIn(events: ReturnType<typeof parseEvents>): UploadRef[] | undefined {
+    return events === undefined ? undefined : announcedUploads(events, this.#place);
+  }
+
+  async #announce(source: Source, uploads: readonly UploadRef[], signal: AbortSignal): Promise<Announced> {
+    const announced = await queueAnnounced(this.#options.ingest, uploads, signal);
+    this.#count(source, 'added', announced.added.length);
+    this.#count(source, 'known', announced.onRecord.length - announced.added.length);
+    this.#count(source, 'left', announced.open.length);
+    if (announced.waiting.length > 0) this.#options.nudge(announced.waiting);
+    return announced;
+  }
+
+  #count(source: Source, result: string, events: number): void {
+    if (events > 0) this.#options.metrics.ingestionEvents.inc({ source, result }, events);
+  }
+}
+
+function placeOf(objectStore: string): EventPlace {
+  const location = parseObjectStoreUrl(objectStore);
+  return location.kind === 's3' ? { bucket: location.bucket, prefix: location.prefix } : { prefix: '' };
+}
+
+function distinct(uploads: readonly UploadRef[]): UploadRef[] {
+  return [...new Map(uploads.map((upload) => [uploadPrefix(upload), upload])).values()];
+}
