@@ -10,7 +10,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { createAkoshaClient } from '../dist/client/index.js';
-import { NO_ROWS } from '../dist/contract/index.js';
+import { NO_OUTAGE_WORK, NO_ROWS } from '../dist/contract/index.js';
 import { requireServer } from '../dist/servers/index.js';
 import { createAgentWorker } from '../dist/workers/agent.js';
 import { runWorkers } from '../dist/workers/index.js';
@@ -55,6 +55,13 @@ const STORE = {
   moveToWarm: async () => ({ due: 0, moved: 0 }),
   moveToCold: async () => ({ due: 0, moved: 0 }),
   sweep: async () => ({ rows: 1, tables: 1, objects: 1 }),
+  readOutage: async ({ start }) => ({
+    ...{ start, detected: '2026-11-22T12:00:10.000Z', end: '2026-11-22T12:05:00.000Z' },
+    totals: { ...NO_OUTAGE_WORK, ingested: 1, newRows: 1 },
+    steps: [{ at: '2026-11-22T12:01:00.000Z', ms: 120, what: 'ingest', text: 'upload 1 of laptop ingested' }],
+    ...{ omitted: 0, samples: [] },
+  }),
+  closeOutage: async () => {},
 };
 
 /** Each path by the name of its file: the activities that lead there, and how it is started. `runs`: the whole chain is kept. */
@@ -143,6 +150,11 @@ const PATHS = {
     store: { walkUploads: failingOnce(STORE.walkUploads, 'ObjectStoreRefused', true) },
     start: (client) => client.runDailyIngest(),
     fails: true,
+  },
+  'outage-record': { start: recordOutage('2026-11-22T12:00:00.000Z') },
+  'outage-record-retried': {
+    store: { closeOutage: failingOnce(STORE.closeOutage, 'StoreClosed') },
+    start: recordOutage('2026-11-22T13:00:00.000Z'),
   },
   'tier-transition': { store: rowsOf(15, 12), start: transition },
   'tier-transition-retried': {
@@ -297,6 +309,14 @@ async function nudge(akosha) {
   await akosha.nudgeIngest([SYSTEM]);
   const { runId } = await workflow.getHandle(`ingest/${SYSTEM}`).describe();
   return { workflowId: `ingest/${SYSTEM}`, runId };
+}
+
+function recordOutage(start) {
+  return async (akosha) => {
+    await akosha.recordOutage(start);
+    const { workflowId, runId } = await workflow.getHandle(`outage/${start}`).describe();
+    return { workflowId, runId };
+  };
 }
 
 function transition(akosha) {

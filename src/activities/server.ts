@@ -1,12 +1,13 @@
 import type { StoreActivities } from '../contract/index.js';
 import { ingestActivities, type IngestActivityDeps } from './server-ingest.js';
+import { outageActivities, type OutageActivityDeps } from './server-outage.js';
 import { tierActivities, type TierActivityDeps } from './server-tiers.js';
 
 export type { ActivityLog } from './server-ingest.js';
 
-export type StoreActivityDeps = IngestActivityDeps & TierActivityDeps;
+export type StoreActivityDeps = IngestActivityDeps & TierActivityDeps & OutageActivityDeps;
 
 /** The activities of the process that owns the store. */
 export function createStoreActivities(deps: StoreActivityDeps): StoreActivities {
-  return { ...ingestActivities(deps), ...tierActivities(deps) };
+  return { ...ingestActivities(deps), ...tierActivities(deps), ...outageActivities(deps) };
 }

@@ -7,7 +7,9 @@ export async function beginProcess(settings: Settings): Promise<Logger> {
   const log = createLog({
     level: settings.logLevel,
     format: settings.logFormat,
-    ...(settings.apiToken === undefined ? {} : { secrets: [settings.apiToken] }),
+    secrets: [settings.apiToken, settings.alertWebhookSecret, settings.pagerdutyRoutingKey].filter(
+      (secret) => secret !== undefined,
+    ),
   });
   // Once installed it keeps the process alive until a worker has ended, and without Temporal there is none.
   if (settings.temporal !== 'off') {

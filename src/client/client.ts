@@ -1,3 +1,4 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   AkoshaError,
   QUERIES,
@@ -10,7 +11,13 @@ import {
   type TierTransitionResult,
   type UploadMemoryResult,
 } from '../contract/index.js';
-import type { dailyIngest, ingestSystem, tierTransition, uploadMemory } from '../workflows/index.js';
+import type {
+  dailyIngest,
+  ingestSystem,
+  outageRecord,
+  tierTransition,
+  uploadMemory,
+} from '../workflows/index.js';
 import { openConnection, type TemporalConnection, type TemporalOptions } from './connection.js';
 import { isAgentPolling } from './pollers.js';
 import { runHandle, type RunHandle } from './run-handle.js';
@@ -18,6 +25,7 @@ import { ensureSearchAttributes } from './search-attributes.js';
 import {
   dailyIngestOptions,
   ingestSystemOptions,
+  outageRecordOptions,
   tierTransitionOptions,
   triggeredIngestOptions,
   uploadMemoryOptions,
@@ -45,6 +53,11 @@ export interface AkoshaClient {
   runTierTransition(
     input?: Pick<TierTransitionInput, 'asOf' | 'all'>,
   ): Promise<RunHandle<TierTransitionResult>>;
+  /**
+   * Has the record of the outage that began at `start` (ISO 8601) put into Temporal, as the workflow `outage/<start>`. Returns false where
+   * it stands there already.
+   */
+  recordOutage(start: string): Promise<boolean>;
   progress(workflowId: string): Promise<Progress>;
   /** Whether Temporal answers for our namespace within this time. Raises nothing. */
   isReachable(timeoutMs: number): Promise<boolean>;
@@ -120,6 +133,17 @@ export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient 
       );
       return runHandle(connection, handle, handle.firstExecutionRunId);
     },
+
+    recordOutage: (start) =>
+      request(async () => {
+        try {
+          await workflow.start<typeof outageRecord>(WORKFLOWS.outageRecord, outageRecordOptions(start));
+          return true;
+        } catch (error) {
+          if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+          throw error;
+        }
+      }),
 
     progress: (workflowId) => request(() => workflow.getHandle(workflowId).query<Progress>(QUERIES.progress)),
 

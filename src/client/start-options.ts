@@ -6,6 +6,7 @@ import {
   WORKFLOW_IDS,
   type DailyIngestInput,
   type IngestSystemInput,
+  type OutageRecordInput,
   type TierTransitionInput,
   type UploadMemoryInput,
 } from '../contract/index.js';
@@ -27,6 +28,12 @@ const ONE_AT_A_TIME = {
 const ONE_OF_ITS_OWN = {
   workflowIdConflictPolicy: 'FAIL',
   workflowIdReusePolicy: 'REJECT_DUPLICATE',
+} as const;
+
+/** What is told once is not told again, unless it came to nothing. */
+const ONCE = {
+  workflowIdConflictPolicy: 'USE_EXISTING',
+  workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
 } as const;
 
 export function uploadMemoryOptions(systemId: string): StartOptions<UploadMemoryInput> {
@@ -92,6 +99,18 @@ export function tierTransitionOptions(
     workflowId: WORKFLOW_IDS.tierTransition(time),
     taskQueue: TASK_QUEUES.server,
     args: [input],
+    priority: fairnessOf(MAINTENANCE),
+  };
+}
+
+export function outageRecordOptions(start: string): StartOptions<OutageRecordInput> {
+  return {
+    ...ONCE,
+    workflowId: WORKFLOW_IDS.outageRecord(start),
+    taskQueue: TASK_QUEUES.server,
+    args: [{ start }],
+    staticSummary: `What the server did by itself while Temporal was away, from ${start}`,
+    staticDetails: 'The record that the server kept on its disk. Nothing is done again by it.',
     priority: fairnessOf(MAINTENANCE),
   };
 }

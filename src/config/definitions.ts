@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SETTING_DETAILS, type SettingDetails } from './details.js';
+import { OUTAGE_SETTINGS } from './outage-settings.js';
 import { PROCESS_SETTINGS } from './process-settings.js';
 import { SERVER_SETTINGS } from './server-settings.js';
 import { SNAPSHOT_SETTINGS } from './snapshot-settings.js';
@@ -16,6 +17,7 @@ export const SETTING_SHAPES = z.object({
   ...SNAPSHOT_SETTINGS,
   ...SYNC_SETTINGS,
   ...SERVER_SETTINGS,
+  ...OUTAGE_SETTINGS,
 });
 
 export type SettingKey = keyof typeof SETTING_SHAPES.shape;

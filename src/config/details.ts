@@ -11,6 +11,7 @@ export const GROUPS = [
   'Tiers',
   'Search',
   'Temporal',
+  'Outage',
 ] as const;
 export type SettingGroup = (typeof GROUPS)[number];
 

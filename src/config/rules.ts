@@ -8,6 +8,7 @@ const TIER_AGES = SETTING_SHAPES.pick({ hotDays: true, warmDays: true });
 const SHUTDOWN_TIMES = SETTING_SHAPES.pick({ shutdownGraceSeconds: true, shutdownForceSeconds: true });
 const SEARCH_TIMES = SETTING_SHAPES.pick({ searchTimeoutSeconds: true, longestSearchSeconds: true });
 const LEASE_TIMES = SETTING_SHAPES.pick({ operationLeaseSeconds: true, longestRequestSeconds: true });
+const ALERT = SETTING_SHAPES.pick({ alertWebhookUrl: true, alertWebhookSecret: true });
 const CLOUD = {
   objectStore: true,
   cloudBucket: true,
@@ -55,6 +56,12 @@ export const SETTINGS = SETTING_SHAPES.refine((s) => s.warmDays > s.hotDays, {
     path: ['operationLeaseSeconds'],
     message: 'must exceed longest_request_seconds (AKOSHA_LONGEST_REQUEST_SECONDS)',
     when: ifValid(LEASE_TIMES),
+  })
+  .refine((s) => s.alertWebhookUrl === undefined || s.alertWebhookSecret !== undefined, {
+    path: ['alertWebhookSecret'],
+    message:
+      'must be set with alert_webhook_url (AKOSHA_ALERT_WEBHOOK_URL): whoever gets a notice is to know whose it is',
+    when: ifValid(ALERT),
   })
   .refine((s) => s.allowInsecureHttp || !isExposed(s.cloudEndpoint), exposedRule('cloudEndpoint'))
   .refine((s) => s.allowInsecureHttp || !isExposed(s.serverUrl), exposedRule('serverUrl'))

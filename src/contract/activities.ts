@@ -1,4 +1,5 @@
 import type { Kind, RowCounts, UploadRef } from './memory.js';
+import type { OutageReport } from './outage.js';
 
 /** A snapshot that waits in a host's outbox. */
 export interface WaitingUpload {
@@ -131,4 +132,8 @@ export interface StoreActivities {
   moveToWarm(input: { asOf: number }): Promise<BatchSummary>;
   moveToCold(input: { asOf: number; partition: ColdPartitionPlan }): Promise<BatchSummary>;
   sweep(): Promise<SweepSummary>;
+  /** What this server did by itself in the outage that began at `start`, in bounded size. */
+  readOutage(input: { start: string }): Promise<OutageReport>;
+  /** Puts down that the outage's record stands in Temporal. */
+  closeOutage(input: { start: string }): Promise<void>;
 }

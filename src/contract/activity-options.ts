@@ -179,3 +179,14 @@ export function walkOptions(): ActivityRules {
     priority: fairnessOf(MAINTENANCE),
   };
 }
+
+/** What reads or writes a record on the server's disk, of some megabytes at most. */
+export function recordOptions(): ActivityRules {
+  return {
+    ...COMMON,
+    taskQueue: TASK_QUEUES.store,
+    // The steps of a long outage are read whole, 256 MiB of them at most: some seconds.
+    startToCloseTimeout: 5 * MINUTE,
+    priority: fairnessOf(MAINTENANCE),
+  };
+}

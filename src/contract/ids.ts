@@ -16,6 +16,7 @@ export const WORKFLOWS = {
   ingestSystem: 'ingestSystem',
   dailyIngest: 'dailyIngest',
   tierTransition: 'tierTransition',
+  outageRecord: 'outageRecord',
 } as const;
 
 /** Workflow ids are business keys, so that starting twice means joining. */
@@ -27,6 +28,8 @@ export const WORKFLOW_IDS = {
   triggeredIngest: (systemId?: string): string =>
     systemId === undefined ? 'daily-ingest/manual' : `daily-ingest/manual/${systemId}`,
   tierTransition: (time: string): string => `tier-transition/manual/${time}`,
+  /** By when the outage began, ISO 8601. */
+  outageRecord: (start: string): string => `outage/${start}`,
 } as const;
 
 export const SCHEDULE_IDS = {
@@ -59,7 +62,7 @@ export interface Progress {
   done: number;
   /** Unknown until planned. */
   total: number | null;
-  unit: 'files' | 'uploads' | 'rows';
+  unit: 'files' | 'uploads' | 'rows' | 'steps';
   systemId: string | null;
   uploadId: string | null;
   tier: Tier | null;

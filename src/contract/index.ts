@@ -5,5 +5,6 @@ export * from './object-keys.js';
 export * from './query.js';
 export * from './time.js';
 export * from './activities.js';
+export * from './outage.js';
 export * from './workflows.js';
 export * from './activity-options.js';

@@ -77,3 +77,8 @@ export interface TierTransitionResult extends TransitionTotals {
   sweptTables: number;
   sweptObjects: number;
 }
+
+export interface OutageRecordInput {
+  /** When the outage began, ISO 8601: by it the server finds its record. */
+  start: string;
+}

@@ -57,6 +57,11 @@ export const FAIL_POINTS = [
   'sweep.after-rows',
   'sweep.after-objects',
   'sweep.after-drop',
+  // Outage of Temporal, in the server.
+  'outage.after-begin',
+  'outage.after-alert',
+  'outage.after-end',
+  'outage.after-replay',
 ] as const;
 
 export type FailPoint = (typeof FAIL_POINTS)[number];

@@ -1,5 +1,13 @@
-import { secondsSince, type StoreActivities } from '../contract/index.js';
+import {
+  SCHEDULE_IDS,
+  secondsSince,
+  type BatchSummary,
+  type IngestSummary,
+  type StoreActivities,
+  type SweepSummary,
+} from '../contract/index.js';
 import type { IngestEvents } from '../ingest/index.js';
+import type { ScheduleId } from '../schedules/index.js';
 import type { Backlog } from '../store/index.js';
 import type { Metrics } from '../telemetry/index.js';
 
@@ -18,33 +26,68 @@ export function setBacklog(metrics: Metrics, { uploads, oldest, quarantined }: B
   metrics.quarantinedUploads.set(quarantined);
 }
 
-/** Counts what the store's activities did. Attempts that failed changed nothing and are Temporal's to count. */
-export function withMetrics(activities: StoreActivities, metrics: Metrics): StoreActivities {
+/** What work on the store came to, by whoever did it. Attempts that failed changed nothing. */
+export interface WorkCounts {
+  ingested(summary: IngestSummary, ms: number): void;
+  moved(from: 'hot' | 'warm', batch: BatchSummary): void;
+  swept(summary: SweepSummary): void;
+}
+
+const NEXT_TIER = { hot: 'warm', warm: 'cold' } as const;
+
+export function countWork(metrics: Metrics): WorkCounts {
+  return {
+    ingested: ({ status, rows }, ms) => {
+      metrics.ingestDuration.observe(ms / 1000);
+      if (status === 'ingested') metrics.ingestedUploads.inc({ status });
+      for (const [result, n] of counts(rows)) metrics.ingestedRows.inc({ result }, n);
+    },
+    moved: (from, { moved, held }) => {
+      metrics.movedRows.inc({ from, to: NEXT_TIER[from] }, moved);
+      for (const { reason, rows } of held ?? []) metrics.heldRows.inc({ from, reason }, rows);
+    },
+    swept: (summary) => {
+      for (const [what, n] of counts(summary)) metrics.swept.inc({ what }, n);
+    },
+  };
+}
+
+/** Counts what the store's activities did, and marks when the work of a schedule was begun that came to its end. */
+export function withMetrics(
+  activities: StoreActivities,
+  work: WorkCounts,
+  mark: (scheduleId: ScheduleId, begunAt: number) => Promise<void>,
+): StoreActivities {
   return {
     ...activities,
     ingestUpload: async (ref) => {
-      const stop = metrics.ingestDuration.startTimer();
+      const started = performance.now();
       const summary = await activities.ingestUpload(ref);
-      stop();
-      if (summary.status === 'ingested') metrics.ingestedUploads.inc({ status: 'ingested' });
-      for (const [result, n] of counts(summary.rows)) metrics.ingestedRows.inc({ result }, n);
+      work.ingested(summary, performance.now() - started);
       return summary;
+    },
+    walkUploads: async (input) => {
+      const begunAt = Date.now();
+      const walk = await activities.walkUploads(input);
+      if (input === undefined) await mark(SCHEDULE_IDS.dailyIngest, begunAt);
+      return walk;
     },
     moveToWarm: async (input) => {
       const batch = await activities.moveToWarm(input);
-      metrics.movedRows.inc({ from: 'hot', to: 'warm' }, batch.moved);
-      for (const { reason, rows } of batch.held ?? []) metrics.heldRows.inc({ from: 'hot', reason }, rows);
+      work.moved('hot', batch);
       return batch;
     },
     moveToCold: async (input) => {
       const batch = await activities.moveToCold(input);
-      metrics.movedRows.inc({ from: 'warm', to: 'cold' }, batch.moved);
-      for (const { reason, rows } of batch.held ?? []) metrics.heldRows.inc({ from: 'warm', reason }, rows);
+      work.moved('warm', batch);
       return batch;
     },
+    // The last step of a transition.
     sweep: async () => {
+      const begunAt = Date.now();
       const swept = await activities.sweep();
-      for (const [what, n] of counts(swept)) metrics.swept.inc({ what }, n);
+      work.swept(swept);
+      await mark(SCHEDULE_IDS.tierTransition, begunAt);
       return swept;
     },
   };

@@ -1,5 +1,6 @@
 import { toBreakerReply, type ApiServices } from '../api/index.js';
 import type { AkoshaClient } from '../client/index.js';
+import type { OutageStatus } from '../bootstrap/index.js';
 import type { Settings } from '../config/index.js';
 import { AkoshaError, isAkoshaError, messageOf, TIERS, type UploadRef } from '../contract/index.js';
 import type { ObjectEvents } from './object-events.js';
@@ -12,6 +13,8 @@ export interface ServerState {
   /** Whether the workers take work from Temporal. */
   working: boolean;
   stopping: boolean;
+  /** Undefined while there is no outage of Temporal. */
+  outage: () => OutageStatus | undefined;
 }
 
 export interface ServiceInputs {
@@ -49,6 +52,7 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
         checks: {
           store: parts.store.failure()?.message ?? 'ok',
           workers: state.working ? 'ok' : 'not connected to Temporal',
+          orchestrator: describeOrchestrator(state.outage()),
           process: state.stopping ? 'shutting down' : 'ok',
         },
       }),
@@ -95,9 +99,19 @@ function temporalAway({ connection: { address, namespace } }: AkoshaClient, caus
   );
 }
 
-/** A store that lost a part does not mend itself: whoever watches readiness is to restart the process. */
+function describeOrchestrator(outage: OutageStatus | undefined): string {
+  if (outage === undefined) return 'ok';
+  return `bootstrap: Temporal does not answer since ${outage.since}; the server does its work itself`;
+}
+
+/**
+ * In bootstrap mode the server does all its work, so it is ready: taken out of service it would neither be searched nor take memories in,
+ * and restarting it brings no Temporal back. A store that lost a part does not mend itself: whoever watches readiness is to restart
+ * the process.
+ */
 function isReady({ parts, state }: ServiceInputs): boolean {
-  return state.working && !state.stopping && parts.store.failure() === undefined;
+  const atWork = state.working || state.outage() !== undefined;
+  return atWork && !state.stopping && parts.store.failure() === undefined;
 }
 
 async function describeServer(inputs: ServiceInputs): Promise<Record<string, unknown>> {
@@ -111,6 +125,8 @@ async function describeServer(inputs: ServiceInputs): Promise<Record<string, unk
       namespace: client.connection.namespace,
       connected: state.working,
     },
+    mode: state.outage() === undefined ? 'normal' : 'bootstrap',
+    bootstrap: state.outage() ?? null,
     object_store: parts.uploads.url,
     archive_store: parts.archive.url,
     clock: settings.clock,

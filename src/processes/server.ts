@@ -5,12 +5,14 @@ import { requireServable } from '../config/index.js';
 import { TIERS } from '../contract/index.js';
 import type { BatchAcceptor } from '../ingest/index.js';
 import { runAll } from '../runtime/index.js';
+import type { OutageWatch } from '../bootstrap/index.js';
 import { listSchedules, reconcileSchedules } from '../schedules/index.js';
 import { observeProcess, type Metrics } from '../telemetry/index.js';
-import { setBacklog, withMetrics } from './activity-metrics.js';
+import { countWork, setBacklog, withMetrics } from './activity-metrics.js';
 import type { ProcessOptions } from './agent.js';
 import { createBatchAcceptor } from './batch-acceptor.js';
 import { runInboxPoll } from './inbox-poll.js';
+import { openOutageWatch } from './outage.js';
 import { keepWorking } from '../workers/index.js';
 import { createServerWorkers } from '../workers/server.js';
 import { openObjectEvents } from './object-events.js';
@@ -34,8 +36,8 @@ export interface ServerProcessOptions extends ProcessOptions {
 }
 
 /**
- * The server: store, workers, inbox poll and API. Works without Temporal too, as far as that goes: it searches, queues what it
- * finds, and goes on when Temporal answers.
+ * The server: store, workers, inbox poll, outage watch and API. Works without Temporal too: it searches, queues what it finds, and after
+ * ten seconds does the work of the workflows itself, until Temporal answers.
  */
 export async function startServer(options: ServerProcessOptions): Promise<ServerProcess> {
   const { settings, log, metrics, namespace, connectionOptions } = options;
@@ -49,12 +51,16 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
   });
   const acceptor = createBatchAcceptor(parts, client, options);
   const events = await openObjectEvents({ settings, parts, client, metrics, log });
-  const state: ServerState = { working: false, stopping: false };
+  const outage = await openOutageWatch(options, parts, client);
+  const state: ServerState = { working: false, stopping: false, outage: () => outage.status() };
   const stopping = new AbortController();
-  const work = runServerWorkers(options, parts, client, state, stopping.signal);
-  const poll = pollInboxes(options, parts, client, stopping.signal);
-  const watch = runScheduleWatch({ list: () => listSchedules(client), metrics, log }, stopping.signal);
-  const running = [work, poll, watch, events.run(stopping.signal)];
+  const running = [
+    runServerWorkers(options, { parts, client, outage }, state, stopping.signal),
+    pollInboxes(options, { parts, client, outage }, stopping.signal),
+    outage.run(stopping.signal),
+    events.run(stopping.signal),
+    runScheduleWatch({ list: () => listSchedules(client), metrics, log }, stopping.signal),
+  ];
   let api: RunningApi;
   try {
     api = await startApi({
@@ -111,10 +117,15 @@ async function drained(running: readonly Promise<void>[]): Promise<void> {
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
+interface Inner {
+  parts: ServerParts;
+  client: AkoshaClient;
+  outage: OutageWatch;
+}
+
 function runServerWorkers(
   { settings, log, metrics, namespace, connectionOptions }: ServerProcessOptions,
-  parts: ServerParts,
-  client: AkoshaClient,
+  { parts, client, outage }: Inner,
   state: ServerState,
   signal: AbortSignal,
 ): Promise<void> {
@@ -124,6 +135,7 @@ function runServerWorkers(
     nudge: (systemIds) => client.nudgeIngest(systemIds),
     clock: parts.clock,
     now: Date.now,
+    outages: outage,
     log,
   });
   return keepWorking(
@@ -140,7 +152,7 @@ function runServerWorkers(
           connection,
           namespace,
           identity: `akosha-server@${process.pid}`,
-          activities: withMetrics(activities, metrics),
+          activities: withMetrics(activities, countWork(metrics), (...args) => outage.marks.mark(...args)),
           ingestConcurrency: settings.ingestConcurrency,
           shutdownGraceMs: settings.shutdownGraceSeconds * 1000,
           shutdownForceMs: settings.shutdownForceSeconds * 1000,
@@ -153,17 +165,20 @@ function runServerWorkers(
 
 function pollInboxes(
   { settings, log, metrics }: ServerProcessOptions,
-  { ingest }: ServerParts,
-  client: AkoshaClient,
+  { parts: { ingest }, client, outage }: Inner,
   signal: AbortSignal,
 ): Promise<void> {
+  // In an outage the runner looks into the queue itself, and a request would be tried again for ten seconds.
+  const unlessAway = async (nudge: () => Promise<void>): Promise<void> => {
+    if (!outage.wake()) await nudge();
+  };
   return runInboxPoll(
     {
       ingest,
       intervalMs: settings.pollIntervalSeconds * 1000,
       log,
-      nudge: (systemIds) => client.nudgeIngest(systemIds),
-      ensureRunning: (systemIds) => client.nudgeIngest(systemIds, { onlyIfIdle: true }),
+      nudge: (systemIds) => unlessAway(() => client.nudgeIngest(systemIds)),
+      ensureRunning: (systemIds) => unlessAway(() => client.nudgeIngest(systemIds, { onlyIfIdle: true })),
       onBacklog: async (backlog) => {
         setBacklog(metrics, backlog, Date.now());
         // With each poll, so that the gauges are as fresh as the queue's whoever asks for them.

@@ -5,6 +5,7 @@ export {
   type BreakerCall,
   type CircuitBreakerStatus,
 } from './circuit-breaker.js';
+export { isMissing, makeFolderDurably, syncFolder, writeFileDurably } from './durable-file.js';
 export { entryPoint } from './entry.js';
 export { takeLock } from './folder-lock.js';
 export { runAll } from './run-all.js';

@@ -1,4 +1,5 @@
 export { SCHEDULES, type ScheduleDefinition, type ScheduleId } from './definitions.js';
+export { lastDue } from './due.js';
 export {
   backfillSchedule,
   listSchedules,

@@ -5,6 +5,7 @@ export {
   createRegistry,
   observeProcess,
   renderMetrics,
+  sampleMetrics,
   type Metrics,
   type MetricsTarget,
 } from './metrics.js';

@@ -99,6 +99,11 @@ export function createMetrics() {
       labelNames: ['schedule'],
       registers,
     }),
+    bootstrapMode: new Gauge({
+      name: 'akosha_bootstrap_mode',
+      help: '1 while Temporal is away and the server does its work itself, else 0.',
+      registers,
+    }),
     tierRows: new Gauge({
       name: 'akosha_tier_rows',
       help: 'Memories in each tier.',
@@ -166,4 +171,20 @@ export function observeProcess(metrics: MetricsTarget): void {
 /** The metrics in Prometheus's text format, and the content type to send them with. */
 export async function renderMetrics(metrics: MetricsTarget): Promise<{ contentType: string; body: string }> {
   return { contentType: metrics.registry.contentType, body: await metrics.registry.metrics() };
+}
+
+/** The values of its gauges and counters now, each by its name and labels as in the text format. */
+export async function sampleMetrics({ registry }: Metrics): Promise<Record<string, number>> {
+  const sample: Record<string, number> = {};
+  for (const { name, type, values } of await registry.getMetricsAsJSON()) {
+    // A histogram is many values, and says what the counters say.
+    if (String(type) !== 'gauge' && String(type) !== 'counter') continue;
+    for (const { value, labels } of values) {
+      // An average of nothing, which JSON has no word for.
+      if (!Number.isFinite(value)) continue;
+      const pairs = Object.entries(labels).map(([key, text]) => `${key}="${String(text)}"`);
+      sample[pairs.length === 0 ? name : `${name}{${pairs.join(',')}}`] = value;
+    }
+  }
+  return sample;
 }

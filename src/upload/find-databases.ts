@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { isMissing } from './durable-file.js';
+import { isMissing } from '../runtime/index.js';
 
 /**
  * The files that a host's list of databases means now. A `*` in a file's name stands for any letters; what it finds is in the order of the

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isMissing, makeFolderDurably } from './durable-file.js';
+import { isMissing, makeFolderDurably } from '../runtime/index.js';
 import { agentFolder, throwIfCancelled } from './options.js';
 
 /** The holder touches its lock so often. */

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { SystemId } from '../contract/index.js';
 import { escapeSystemId } from '../memory/index.js';
-import { isMissing, makeFolderDurably, syncFolder, writeFileDurably } from './durable-file.js';
+import { isMissing, makeFolderDurably, syncFolder, writeFileDurably } from '../runtime/index.js';
 import { agentFolder } from './options.js';
 
 /**

@@ -85,6 +85,7 @@ describe('the activities of the chain', () => {
         nudge: (systemIds) => nudge(systemIds),
         clock: () => clock,
         now: Date.now,
+        outages: { report: () => expect.fail('no outage'), close: () => expect.fail('no outage') },
         log: { warn: (_details, message) => void warnings.push(message) },
       }),
     );

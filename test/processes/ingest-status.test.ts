@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NO_ROWS, type UploadRef } from '../../src/contract/index.js';
 import { ingestUpload, pollInbox, walkUploads, type IngestContext } from '../../src/ingest/index.js';
-import { ingestEvents, setBacklog, withMetrics } from '../../src/processes/activity-metrics.js';
+import { countWork, ingestEvents, setBacklog, withMetrics } from '../../src/processes/activity-metrics.js';
 import { ingestStatus } from '../../src/processes/ingest-status.js';
 import { createMetrics, renderMetrics } from '../../src/telemetry/index.js';
 import { openIngestWorld, originalId, putOriginal, type IngestWorld } from '../ingest/support.js';
@@ -22,7 +22,8 @@ async function ingestAll(context: IngestContext, metrics = createMetrics()): Pro
   const { added } = await walkUploads(context, () => undefined);
   const { ingestUpload: activity } = withMetrics(
     { ...IDLE_STORE, ingestUpload: (ref) => ingestUpload(context, ref) },
-    metrics,
+    countWork(metrics),
+    () => Promise.resolve(),
   );
   for (const ref of added) await activity(ref);
   return added;

@@ -67,7 +67,7 @@ describe('readiness', () => {
       client,
       acceptor: createBatchAcceptor(parts, client, { version: '0', log: silentLog() }),
       events: await openObjectEvents({ settings, parts, client, metrics: createMetrics(), log: silentLog() }),
-      state: { working: true, stopping: false },
+      state: { working: true, stopping: false, outage: () => undefined },
       onShutdown: () => undefined,
       describe: () => ({}),
     });

@@ -28,7 +28,7 @@ async function servicesWith(client: AkoshaClient, working: boolean): Promise<Api
     client,
     acceptor: createBatchAcceptor(parts, client, { version: '1', log }),
     events: await openObjectEvents({ settings, parts, client, metrics, log }),
-    state: { working, stopping: false },
+    state: { working, stopping: false, outage: () => undefined },
     onShutdown: () => undefined,
     describe: () => ({}),
   });

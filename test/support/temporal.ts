@@ -5,6 +5,7 @@ import { DefaultLogger, Runtime, type NativeConnection, type Worker } from '@tem
 import { createAkoshaClient, type AkoshaClient } from '../../src/client/index.js';
 import {
   ERROR_TYPES,
+  NO_OUTAGE_WORK,
   NO_ROWS,
   type AgentActivities,
   type SnapshotSummary,
@@ -129,6 +130,13 @@ export const IDLE_STORE: StoreActivities = {
   moveToWarm: () => Promise.resolve({ due: 0, moved: 0 }),
   moveToCold: () => Promise.resolve({ due: 0, moved: 0 }),
   sweep: () => Promise.resolve({ rows: 0, tables: 0, objects: 0 }),
+  readOutage: ({ start }) =>
+    Promise.resolve({
+      ...{ start, detected: start, end: start },
+      totals: NO_OUTAGE_WORK,
+      ...{ steps: [], omitted: 0, samples: [] },
+    }),
+  closeOutage: () => Promise.resolve(),
 };
 
 /** A double that uploads one file at once and has nothing outstanding. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf } from '../../contract/index.js';
 import { parseManifest, type Manifest } from '../../memory/index.js';
-import { isMissing, makeFolderDurably, syncFolder, writeFileDurably } from '../durable-file.js';
+import { isMissing, makeFolderDurably, syncFolder, writeFileDurably } from '../../runtime/index.js';
 import { agentFolder, assertUploadId, type UploadLog } from '../options.js';
 
 /**

@@ -1,0 +1,75 @@
+import type { BatchSummary, TransitionTotals } from '../contract/index.js';
+import {
+  moveToCold,
+  moveToWarm,
+  planTransition,
+  sweep,
+  type MaintenanceContext,
+  type TransitionPlan,
+} from '../maintenance/index.js';
+import type { SweptCounts } from '../store/index.js';
+
+export interface TransitionWork {
+  maintenance: MaintenanceContext;
+  /** The setting's clock: decides which rows are due. */
+  clock: () => number;
+  onMoved: (from: 'hot' | 'warm', batch: BatchSummary) => void;
+  onSwept: (swept: SweptCounts) => void;
+}
+
+export interface TransitionOutcome extends TransitionTotals {
+  /** False where it was told to stop between two batches. */
+  finished: boolean;
+  /** Rows, tables and objects. */
+  swept: number;
+}
+
+/** As in the workflow: rows that change faster than they can be moved are left to the next transition. */
+const FRUITLESS_BATCHES = 2;
+
+/**
+ * The tier transition as its workflow does it: all that is due as of now, hot to warm and warm to cold, batch by batch, then the sweep.
+ * `goOn` is asked before each batch.
+ */
+export async function runTransition(
+  work: TransitionWork,
+  goOn: () => boolean,
+  signal: AbortSignal,
+): Promise<TransitionOutcome> {
+  const { maintenance, clock, onMoved, onSwept } = work;
+  const asOf = clock();
+  const plan = (): Promise<TransitionPlan> => planTransition(maintenance, { asOf, all: false });
+  const counted = async (from: 'hot' | 'warm', batch: Promise<BatchSummary>): Promise<BatchSummary> => {
+    const summary = await batch;
+    onMoved(from, summary);
+    return summary;
+  };
+  const toWarm = await moveAll(() => counted('hot', moveToWarm(maintenance, asOf, signal)), goOn);
+  let toCold = 0;
+  for (let due = await plan(); due.partitions.length > 0 && goOn(); due = await plan()) {
+    const before = toCold;
+    for (const partition of due.partitions) {
+      const move = (): Promise<BatchSummary> =>
+        counted('warm', moveToCold(maintenance, asOf, partition, signal));
+      toCold += await moveAll(move, goOn);
+    }
+    // The next plan would name the same partitions again.
+    if (toCold === before) break;
+  }
+  if (!goOn()) return { toWarm, toCold, swept: 0, finished: false };
+  const swept = await sweep(maintenance, signal);
+  onSwept(swept);
+  return { toWarm, toCold, swept: swept.rows + swept.tables + swept.objects, finished: true };
+}
+
+/** Returns the rows moved. */
+async function moveAll(move: () => Promise<BatchSummary>, goOn: () => boolean): Promise<number> {
+  let rows = 0;
+  for (let fruitless = 0; fruitless < FRUITLESS_BATCHES && goOn();) {
+    const { due, moved, held } = await move();
+    if (due === 0) break;
+    fruitless = moved === 0 && held === undefined ? fruitless + 1 : 0;
+    rows += moved;
+  }
+  return rows;
+}

@@ -1,0 +1,51 @@
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { OutageWatch, type AlertSettings } from '../bootstrap/index.js';
+import type { AkoshaClient } from '../client/index.js';
+import type { Settings } from '../config/index.js';
+import { sampleMetrics, type Logger, type Metrics } from '../telemetry/index.js';
+import { countWork } from './activity-metrics.js';
+import type { ServerParts } from './server-parts.js';
+
+/** What watches over Temporal, and does a server's work where it is away. */
+export function openOutageWatch(
+  { settings, log, metrics }: { settings: Settings; log: Logger; metrics: Metrics },
+  { ingest, maintenance, clock }: ServerParts,
+  client: AkoshaClient,
+): Promise<OutageWatch> {
+  const counts = countWork(metrics);
+  return OutageWatch.open({
+    client,
+    folder: path.join(settings.dataDir, 'outage'),
+    awayMs: settings.outageDetectionSeconds * 1000,
+    limits: {
+      graceMs: settings.shutdownGraceSeconds * 1000,
+      forceMs: settings.shutdownForceSeconds * 1000,
+    },
+    work: {
+      ingest,
+      maintenance,
+      clock,
+      concurrency: settings.ingestConcurrency,
+      now: Date.now,
+      onIngested: (...args) => counts.ingested(...args),
+      onMoved: (...args) => counts.moved(...args),
+      onSwept: (...args) => counts.swept(...args),
+    },
+    sample: () => sampleMetrics(metrics),
+    onBootstrap: (on) => metrics.bootstrapMode.set(on ? 1 : 0),
+    alert: alertSettings(settings),
+    log: log.child({ part: 'outage' }),
+  });
+}
+
+function alertSettings(settings: Settings): AlertSettings {
+  const { alertWebhookUrl: url, alertWebhookSecret: secret, pagerdutyUrl, pagerdutyRoutingKey } = settings;
+  return {
+    source: hostname(),
+    ...(url === undefined || secret === undefined ? {} : { webhook: { url, secret } }),
+    ...(pagerdutyRoutingKey === undefined
+      ? {}
+      : { pagerDuty: { url: pagerdutyUrl, routingKey: pagerdutyRoutingKey } }),
+  };
+}
