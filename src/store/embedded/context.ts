@@ -3,6 +3,7 @@ import { cutoff } from '../../memory/index.js';
 import type { TierPolicy } from '../store.js';
 import type { Catalog } from './catalog/catalog.js';
 import type { ColdCache } from './cold-cache.js';
+import { InsertQueue } from './insert-queue.js';
 import { OperationLatch } from './latch.js';
 import type { TierDatabase } from './tiers/tier-database.js';
 
@@ -15,6 +16,7 @@ export type HashFile = (
 /** What the parts of the embedded engine share. */
 export class EngineContext {
   readonly latch = new OperationLatch();
+  readonly inserts: InsertQueue;
   #stages = 0;
 
   constructor(
@@ -27,7 +29,9 @@ export class EngineContext {
     readonly leaseMs: number,
     /** The system's clock, never the fixed one: leases and grace are about real time. */
     readonly now: () => number,
-  ) {}
+  ) {
+    this.inserts = new InsertQueue(tiers);
+  }
 
   /** Names an attempt's staged rows in the catalog. */
   nextStage(): number {

@@ -3,7 +3,8 @@ import { throwIfAborted } from '../../objects/index.js';
 import type { IngestBatch, IngestOperation, WrittenObject } from '../store.js';
 import type { EngineContext } from './context.js';
 import { OpenOperation, openExclusively } from './open-operation.js';
-import { IngestStaging, readKeys } from './tiers/staging.js';
+import type { InsertedRows } from './insert-queue.js';
+import { readKeys } from './tiers/staging.js';
 import type { DeletionToWrite, RowToWrite } from './catalog/classify.js';
 import type { OpenedIngest } from './catalog/ingest.js';
 
@@ -54,7 +55,7 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
   readonly #order: number;
   readonly #rows: readonly RowToWrite[];
   readonly #deletions: readonly DeletionToWrite[];
-  #staging: IngestStaging | undefined;
+  #inserted: InsertedRows | undefined;
 
   constructor(
     context: EngineContext,
@@ -71,16 +72,20 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
   }
 
   insertRows(): Promise<void> {
-    return this.write(async () => {
-      const staging = await this.#load();
-      await staging.insert();
-      for await (const texts of staging.texts())
+    return this.write(async (signal) => {
+      const { rowsFile, upload } = this.#batch;
+      const rows = { rowsFile, ...upload, order: this.#order, rows: this.#rows, deletions: this.#deletions };
+      this.#inserted = await this.context.inserts.insert({ ...rows, opId: this.opId }, signal);
+      for await (const texts of this.#inserted.texts())
         await this.context.catalog.write.stageTexts(this.#stage, texts);
     });
   }
 
   exportJournal(path: string): Promise<void> {
-    return this.write(async () => (await this.#load()).exportJournal(path));
+    return this.write(async () => {
+      if (this.#inserted === undefined) throw new Error('the journal holds rows that were inserted');
+      await this.#inserted.exportJournal(path);
+    });
   }
 
   async commit(journal: WrittenObject | undefined): Promise<RowCounts> {
@@ -101,22 +106,8 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
     return counts;
   }
 
-  async #load(): Promise<IngestStaging> {
-    this.#staging ??= await IngestStaging.load(this.context.tiers, {
-      rowsFile: this.#batch.rowsFile,
-      opId: this.opId,
-      systemId: this.#batch.upload.systemId,
-      uploadId: this.#batch.upload.uploadId,
-      order: this.#order,
-      rows: this.#rows,
-      deletions: this.#deletions,
-      signal: this.signal,
-    });
-    return this.#staging;
-  }
-
   protected override async release(): Promise<void> {
-    this.#staging?.close();
+    this.#inserted?.close();
     await this.context.catalog.write.dropStage(this.#stage);
   }
 }

@@ -1,4 +1,3 @@
-import { failPoint } from '../../../faults/index.js';
 import { DELETED_HASH, EMBEDDING_DIMENSIONS } from '../../../memory/index.js';
 import type { DeletionToWrite, RowToWrite } from '../catalog/classify.js';
 import type { IncomingRow } from '../catalog/ingest.js';
@@ -11,6 +10,8 @@ import {
   quantisedSql,
   tableFor,
   timestampSql,
+  VECTOR_COLUMNS,
+  type TableTier,
 } from './tables.js';
 import { queryRows, requireRows, type TierDatabase } from './tier-database.js';
 
@@ -50,10 +51,13 @@ export async function* readKeys(tiers: TierDatabase, rowsFile: string): AsyncGen
       ownTime: Number(row.own),
       project: row.project,
     }));
+    // Asking once more for what is not there would take as long as the answer did.
+    if (rows.length < CHUNK) return;
   }
 }
 
-export interface StagingInput {
+/** The rows that one ingest writes. */
+export interface StagedIngest {
   rowsFile: string;
   opId: number;
   systemId: string;
@@ -61,82 +65,97 @@ export interface StagingInput {
   order: number;
   rows: readonly RowToWrite[];
   deletions: readonly DeletionToWrite[];
-  /** The operation's. */
-  signal: AbortSignal;
 }
 
-/** The rows that one ingest writes, in a temporary table of a connection of their own. */
+/**
+ * The rows of one ingest or of several, in temporary tables of a connection of their own. Several share every statement: to plan
+ * one takes DuckDB longer than to run it over a hundred rows, and a commit waits for the disk however little it holds.
+ */
 export class IngestStaging {
+  readonly #tiers: TierDatabase;
   readonly #connection: OperationConnection;
 
-  private constructor(connection: OperationConnection) {
+  private constructor(tiers: TierDatabase, connection: OperationConnection) {
+    this.#tiers = tiers;
     this.#connection = connection;
   }
 
-  static async load(tiers: TierDatabase, input: StagingInput): Promise<IngestStaging> {
-    const connection = await OperationConnection.open(tiers, input.signal);
+  /** The caller closes it. */
+  static async load(
+    tiers: TierDatabase,
+    ingests: readonly StagedIngest[],
+    signal: AbortSignal,
+  ): Promise<IngestStaging> {
+    const connection = await OperationConnection.open(tiers, signal);
     try {
-      await assignRows(connection, input.rows);
-      await assignDeletions(connection, input.deletions);
-      await connection.run(stagedSql(input));
+      await appendIngests(connection, ingests);
+      await appendRows(connection, ingests);
+      await appendDeletions(connection, ingests);
+      await connection.run(stagedSql(ingests));
     } catch (error) {
       connection.close();
       throw error;
     }
-    return new IngestStaging(connection);
+    return new IngestStaging(tiers, connection);
   }
 
-  /** The texts of the rows, in parts, for the text index. */
-  async *texts(): AsyncGenerator<{ n: number; content: string }[]> {
+  /** The texts of one ingest's rows, in parts, for the text index. */
+  async *texts(opId: number): AsyncGenerator<{ n: number; content: string }[]> {
     const parts = await this.#connection.rows<{ first: bigint; last: bigint }>(
       `SELECT min(n) AS first, max(n) AS last
-       FROM (SELECT n, sum(strlen(content)) OVER (ORDER BY n) // ${TEXT_PART_BYTES} AS part FROM staged)
+       FROM (SELECT n, sum(strlen(content)) OVER (ORDER BY n) // ${TEXT_PART_BYTES} AS part FROM staged WHERE op_id = ${opId})
        GROUP BY part ORDER BY part`,
     );
     for (const { first, last } of parts) {
       const rows = await this.#connection.rows<{ n: bigint; content: string }>(
-        `SELECT n, content FROM staged WHERE n BETWEEN ${first} AND ${last} AND hash <> '${DELETED_HASH}'`,
+        `SELECT n, content FROM staged
+         WHERE op_id = ${opId} AND n BETWEEN ${first} AND ${last} AND hash <> '${DELETED_HASH}'`,
       );
       yield rows.map((row) => ({ n: Number(row.n), content: row.content }));
     }
   }
 
-  /** Step 2 of ingest: one transaction per tier, since two attached files cannot share one. */
-  async insert(): Promise<void> {
-    await this.#insertTier('hot');
-    failPoint('ingest.after-hot-insert');
-    await this.#insertTier('warm');
-  }
-
-  async #insertTier(tier: 'hot' | 'warm'): Promise<void> {
-    const times = await this.#connection.rows<{ own: bigint }>(
+  /** Step 2 of ingest in one tier, as one transaction: two attached files cannot share one. */
+  async insert(tier: TableTier): Promise<void> {
+    const periods = await this.#connection.rows<{ own: bigint }>(
       `SELECT DISTINCT epoch_ms(date_trunc('day', own_time)) AS own FROM staged WHERE tier = '${tier}'`,
     );
     const tables = new Map(
-      times.map(({ own }) => tableFor(tier, Number(own))).map((table) => [table.name, table]),
+      periods.map(({ own }) => tableFor(tier, Number(own))).map((table) => [table.name, table]),
     );
+    if (tables.size === 0) return;
     const staged = await this.#connection.number(`SELECT count(*) FROM staged WHERE tier = '${tier}'`);
+    const source = tier === 'hot' ? `(SELECT * FROM staged WHERE tier = 'hot')` : 'quantised';
+    if (tier === 'warm') await this.#quantise();
     await this.#connection.write(tier, async () => {
+      // Nobody else creates or drops a table during this turn.
+      const standing = new Set((await this.#tiers.tables(tier)).map(({ name }) => name));
       let inserted = 0;
       for (const table of tables.values()) {
-        const source = `(SELECT * FROM staged WHERE tier = '${tier}'
-          AND own_time >= ${timestampSql(table.from)} AND own_time < ${timestampSql(table.until)})`;
-        const columns = COMMON_COLUMNS.join(', ');
-        const select = tier === 'hot' ? `SELECT ${columns}, embedding FROM ${source}` : quantisedSql(source);
-        await this.#connection.run(createTableSql(table));
-        inserted += await this.#connection.run(`INSERT INTO ${qualified(table)} ${select}`);
+        if (!standing.has(table.name)) await this.#connection.run(createTableSql(table));
+        inserted += await this.#connection.run(
+          `INSERT INTO ${qualified(table)} SELECT ${[...COMMON_COLUMNS, ...VECTOR_COLUMNS[tier]].join(', ')} FROM ${source}
+           WHERE own_time >= ${timestampSql(table.from)} AND own_time < ${timestampSql(table.until)}`,
+        );
       }
       requireRows(staged, inserted, `rows inserted into ${tier}`);
     });
+  }
+
+  /** Once for all tables, and before the turn at the tier: to plan it takes longer than to insert a hundred rows. */
+  async #quantise(): Promise<void> {
+    await this.#connection.run(
+      `CREATE TEMP TABLE quantised AS ${quantisedSql(`(SELECT * FROM staged WHERE tier = 'warm')`)}`,
+    );
   }
 
   /**
    * The journal object: the same rows, with their vectors, so that a lost tier can be rebuilt without the model. In the order in
    * which they come: to sort them takes as much memory as they do.
    */
-  async exportJournal(path: string): Promise<void> {
+  async exportJournal(opId: number, path: string): Promise<void> {
     await this.#connection.run(
-      `COPY (SELECT ${COMMON_COLUMNS.join(', ')}, embedding FROM staged)
+      `COPY (SELECT ${COMMON_COLUMNS.join(', ')}, embedding FROM staged WHERE op_id = ${opId})
        TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${JOURNAL_ROW_GROUP})`,
     );
   }
@@ -146,53 +165,76 @@ export class IngestStaging {
   }
 }
 
-async function assignRows(connection: OperationConnection, rows: readonly RowToWrite[]): Promise<void> {
-  await connection.run('CREATE TEMP TABLE assigned (n BIGINT, row_id BIGINT, tier VARCHAR)');
-  const appender = await connection.appendTo('assigned');
-  for (const row of rows) {
-    appender.appendBigInt(BigInt(row.n));
-    appender.appendBigInt(BigInt(row.rowId));
-    appender.appendVarchar(row.tier);
+async function appendIngests(
+  connection: OperationConnection,
+  ingests: readonly StagedIngest[],
+): Promise<void> {
+  await connection.run(
+    'CREATE TEMP TABLE ingests (op_id BIGINT, system_id VARCHAR, upload_id VARCHAR, ord BIGINT, file VARCHAR)',
+  );
+  const appender = await connection.appendTo('ingests');
+  for (const { opId, systemId, uploadId, order, rowsFile } of ingests) {
+    appender.appendBigInt(BigInt(opId));
+    for (const text of [systemId, uploadId]) appender.appendVarchar(text);
+    appender.appendBigInt(BigInt(order));
+    appender.appendVarchar(rowsFile);
     appender.endRow();
   }
   appender.closeSync();
 }
 
-async function assignDeletions(
+async function appendRows(connection: OperationConnection, ingests: readonly StagedIngest[]): Promise<void> {
+  await connection.run('CREATE TEMP TABLE assigned (op_id BIGINT, n BIGINT, row_id BIGINT, tier VARCHAR)');
+  const appender = await connection.appendTo('assigned');
+  for (const { opId, rows } of ingests) {
+    for (const row of rows) {
+      for (const value of [opId, row.n, row.rowId]) appender.appendBigInt(BigInt(value));
+      appender.appendVarchar(row.tier);
+      appender.endRow();
+    }
+  }
+  appender.closeSync();
+}
+
+async function appendDeletions(
   connection: OperationConnection,
-  deletions: readonly DeletionToWrite[],
+  ingests: readonly StagedIngest[],
 ): Promise<void> {
   await connection.run(
-    `CREATE TEMP TABLE deletions (n BIGINT, row_id BIGINT, tier VARCHAR, kind VARCHAR, memory_id VARCHAR, own BIGINT,
-       project VARCHAR, ord BIGINT)`,
+    `CREATE TEMP TABLE deletions (op_id BIGINT, n BIGINT, row_id BIGINT, tier VARCHAR, kind VARCHAR, memory_id VARCHAR,
+       own BIGINT, project VARCHAR, ord BIGINT)`,
   );
   const appender = await connection.appendTo('deletions');
-  for (const row of deletions) {
-    appender.appendBigInt(BigInt(row.n));
-    appender.appendBigInt(BigInt(row.rowId));
-    for (const text of [row.tier, row.kind, row.memoryId]) appender.appendVarchar(text);
-    appender.appendBigInt(BigInt(row.ownTime));
-    if (row.project === null) appender.appendNull();
-    else appender.appendVarchar(row.project);
-    appender.appendBigInt(BigInt(row.order));
-    appender.endRow();
+  for (const { opId, deletions } of ingests) {
+    for (const row of deletions) {
+      for (const value of [opId, row.n, row.rowId]) appender.appendBigInt(BigInt(value));
+      for (const text of [row.tier, row.kind, row.memoryId]) appender.appendVarchar(text);
+      appender.appendBigInt(BigInt(row.ownTime));
+      if (row.project === null) appender.appendNull();
+      else appender.appendVarchar(row.project);
+      appender.appendBigInt(BigInt(row.order));
+      appender.endRow();
+    }
   }
   appender.closeSync();
 }
 
 /** A deletion has the columns of any row, an empty text and no vector, so that no search finds it; its hash says what it is. */
-function stagedSql({ rowsFile, opId, systemId, uploadId, order }: StagingInput): string {
+function stagedSql(ingests: readonly StagedIngest[]): string {
   const columns = [...COMMON_COLUMNS, 'embedding'].join(', ');
-  const common = `${opId}::BIGINT AS op_id, ${literal(systemId)} AS system_id, ${literal(uploadId)} AS upload_id`;
+  const files = [...new Set(ingests.map(({ rowsFile }) => rowsFile))].map(literal).join(', ');
   return `
     CREATE TEMP TABLE staged AS
     SELECT n, tier, ${columns} FROM (
-      SELECT a.n, a.tier, a.row_id, ${common}, r.kind, r.memory_id, r.hash, ${order}::BIGINT AS ord, r.own_time, r.content,
+      SELECT a.n, a.tier, a.row_id, i.op_id, i.system_id, i.upload_id, i.ord, r.kind, r.memory_id, r.hash, r.own_time, r.content,
         r.project, r.tags, r.fields, r.embedding
-      FROM read_parquet(${literal(rowsFile)}, file_row_number = true) r JOIN assigned a ON a.n = r.file_row_number)
+      FROM read_parquet([${files}], file_row_number = true, filename = true) r
+      JOIN ingests i ON i.file = r.filename
+      JOIN assigned a ON a.op_id = i.op_id AND a.n = r.file_row_number)
     UNION ALL
     SELECT n, tier, ${columns} FROM (
-      SELECT n, tier, row_id, ${common}, kind, memory_id, '${DELETED_HASH}' AS hash, ord, make_timestamp(own * 1000) AS own_time,
-        '' AS content, project, NULL::VARCHAR[] AS tags, '{}' AS fields, NULL::FLOAT[${EMBEDDING_DIMENSIONS}] AS embedding
-      FROM deletions)`;
+      SELECT d.n, d.tier, d.row_id, i.op_id, i.system_id, i.upload_id, d.ord, d.kind, d.memory_id, '${DELETED_HASH}' AS hash,
+        make_timestamp(d.own * 1000) AS own_time, '' AS content, d.project, NULL::VARCHAR[] AS tags, '{}' AS fields,
+        NULL::FLOAT[${EMBEDDING_DIMENSIONS}] AS embedding
+      FROM deletions d JOIN ingests i ON i.op_id = d.op_id)`;
 }

@@ -1,0 +1,173 @@
+import { failPoint } from '../../faults/index.js';
+import { IngestStaging, type StagedIngest } from './tiers/staging.js';
+import type { TableTier } from './tiers/tables.js';
+import type { TierDatabase } from './tiers/tier-database.js';
+
+/**
+ * Rows that share a transaction. With a hundred rows an ingest, statements cost next to nothing each by then; some 30 MB of texts and
+ * vectors, written within a second, which is as long as one may have to wait for the rest of its group.
+ */
+const GROUP_ROWS = 10_000;
+
+const TIERS: readonly TableTier[] = ['hot', 'warm'];
+
+/** One ingest's rows, which stand in their tiers. */
+export interface InsertedRows {
+  /** The texts, in parts, for the text index. */
+  texts(): AsyncGenerator<{ n: number; content: string }[]>;
+  exportJournal(path: string): Promise<void>;
+  close(): void;
+}
+
+interface Waiting {
+  ingest: StagedIngest;
+  rows: number;
+  /** The operation's. */
+  signal: AbortSignal;
+  /** Where its rows stand already: a row id is inserted once. */
+  standing: Set<TableTier>;
+  resolve: (inserted: InsertedRows) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * Group commit of step 2: ingests of different systems that wait at the same time write their rows together. Each is still an
+ * operation of its own, which commits in the catalog, or leaves garbage, by itself; and where a group fails, its ingests are tried one by
+ * one, so that only the one at fault does.
+ */
+export class InsertQueue {
+  readonly #tiers: TierDatabase;
+  #waiting: Waiting[] = [];
+  #running = false;
+
+  constructor(tiers: TierDatabase) {
+    this.#tiers = tiers;
+  }
+
+  /**
+   * Inserts the rows of an operation into their tiers; the caller closes what it gets. To be run as a write of the operation: once
+   * that is closed, nothing of it lands any more. In a group it is not interrupted, and costs its caller the group's second.
+   */
+  insert(ingest: StagedIngest, signal: AbortSignal): Promise<InsertedRows> {
+    return new Promise((resolve, reject) => {
+      const rows = ingest.rows.length + ingest.deletions.length;
+      const waiting = { ingest, rows, signal, standing: new Set<TableTier>(), resolve, reject };
+      // A whole database would hold up the others: beside them it takes turns at the tiers alone.
+      if (rows > GROUP_ROWS) return void insertGroup(this.#tiers, [waiting]);
+      this.#waiting.push(waiting);
+      if (!this.#running) void this.#run();
+    });
+  }
+
+  /** One group at a time: while it writes, the next one gathers. */
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#waiting.length > 0) await insertGroup(this.#tiers, this.#next());
+    this.#running = false;
+  }
+
+  /** In their order, so that nobody waits for ever. */
+  #next(): Waiting[] {
+    const group: Waiting[] = [];
+    let rows = 0;
+    for (const waiting of this.#waiting) {
+      rows += waiting.rows;
+      if (rows > GROUP_ROWS) break;
+      group.push(waiting);
+    }
+    this.#waiting = this.#waiting.slice(group.length);
+    return group;
+  }
+}
+
+/** Settles every one of them. */
+async function insertGroup(tiers: TierDatabase, group: readonly Waiting[]): Promise<void> {
+  const open = group.filter(({ signal, reject }) => {
+    if (signal.aborted) reject(signal.reason);
+    return !signal.aborted;
+  });
+  if (open.length === 0) return;
+  try {
+    await insertTogether(tiers, open);
+  } catch (error) {
+    const [only, ...others] = open;
+    if (others.length === 0) return only?.reject(error);
+    for (const waiting of open) await insertGroup(tiers, [waiting]);
+  }
+}
+
+async function insertTogether(tiers: TierDatabase, group: readonly Waiting[]): Promise<void> {
+  const staging = await IngestStaging.load(
+    tiers,
+    group.map(({ ingest }) => ingest),
+    whenAllAborted(group.map(({ signal }) => signal)),
+  );
+  try {
+    for (const tier of TIERS) {
+      if (group.every(({ standing }) => standing.has(tier))) continue;
+      await staging.insert(tier);
+      for (const { standing } of group) standing.add(tier);
+      if (tier === 'hot') failPoint('ingest.after-hot-insert');
+    }
+  } catch (error) {
+    staging.close();
+    throw error;
+  }
+  const shared = new SharedStaging(staging, group.length);
+  for (const { ingest, resolve } of group) resolve(shared.of(ingest.opId));
+}
+
+/** A group goes on for as long as one of it does. */
+function whenAllAborted(signals: readonly AbortSignal[]): AbortSignal {
+  const controller = new AbortController();
+  let left = signals.length;
+  for (const signal of signals) {
+    const abort = (): void => {
+      if (--left === 0) controller.abort(signal.reason);
+    };
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  }
+  return controller.signal;
+}
+
+/** Closes the group's connection when the last of the group is through with it. */
+class SharedStaging {
+  readonly #staging: IngestStaging;
+  #users: number;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(staging: IngestStaging, users: number) {
+    this.#staging = staging;
+    this.#users = users;
+  }
+
+  of(opId: number): InsertedRows {
+    let closed = false;
+    return {
+      texts: () => this.#texts(opId),
+      exportJournal: (path) => this.#inTurn(() => this.#staging.exportJournal(opId, path)),
+      close: () => {
+        if (closed) return;
+        closed = true;
+        if (--this.#users === 0) this.#staging.close();
+      },
+    };
+  }
+
+  async *#texts(opId: number): AsyncGenerator<{ n: number; content: string }[]> {
+    const parts = this.#staging.texts(opId);
+    for (;;) {
+      const part = await this.#inTurn(() => parts.next());
+      if (part.done === true) return;
+      yield part.value;
+    }
+  }
+
+  /** A connection runs one statement at a time, and interrupting it ends whichever runs. */
+  #inTurn<T>(statement: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(statement);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+}
