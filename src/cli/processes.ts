@@ -1,4 +1,5 @@
 import { temporalConnection, type Settings } from '../config/index.js';
+import { logFields } from '../runtime/index.js';
 import { createLog, installTemporalRuntime, type Logger } from '../telemetry/index.js';
 import type { ProcessOptions } from '../processes/agent.js';
 
@@ -10,6 +11,7 @@ export async function beginProcess(settings: Settings): Promise<Logger> {
     secrets: [settings.apiToken, settings.alertWebhookSecret, settings.pagerdutyRoutingKey].filter(
       (secret) => secret !== undefined,
     ),
+    fields: logFields,
   });
   // Once installed it keeps the process alive until a worker has ended, and without Temporal there is none.
   if (settings.temporal !== 'off') {

@@ -96,3 +96,23 @@ export function isAkoshaError(error: unknown, type?: ErrorType): error is Akosha
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** DuckDB's errors of these classes quote the value that they are about, at whatever length. Others name tables, columns and files. */
+const ERROR_ABOUT_A_VALUE =
+  /\b((?:Conversion|Invalid Input|Constraint|Out of Range|Mismatch Type|Invalid Type) Error): (?=\S)[\s\S]*/;
+
+/** Where the value stood, which tells more than the value did. */
+const SOURCE_COLUMN = /when casting from source column (\w{1,64})/;
+
+/** Node's JSON parser quotes where it stopped. */
+const JSON_EXCERPT = /Unexpected (?:token|non-whitespace|end)[\s\S]*?(?:is not valid JSON|after JSON)[^\n]*/g;
+
+/** An error's text without the values that it repeats: a value is part of somebody's memory, and an error is told to the log, to Temporal and to receipts. */
+export function withoutValues(text: string): string {
+  return text
+    .replace(ERROR_ABOUT_A_VALUE, (told: string, kind: string) => {
+      const column = SOURCE_COLUMN.exec(told)?.[1];
+      return `${kind} (of a value${column === undefined ? '' : ` in column ${column}`})`;
+    })
+    .replaceAll(JSON_EXCERPT, 'a character that JSON does not allow there');
+}

@@ -32,6 +32,11 @@ export const WORKFLOW_IDS = {
   outageRecord: (start: string): string => `outage/${start}`,
 } as const;
 
+/** The system that a workflow works for, by its id; undefined where it works for all. */
+export function systemOfWorkflow(workflowId: string): string | undefined {
+  return /^(?:upload|ingest|daily-ingest\/manual)\/([^/:]+)$/.exec(workflowId)?.[1];
+}
+
 export const SCHEDULE_IDS = {
   dailyIngest: 'akosha-daily-ingest',
   tierTransition: 'akosha-tier-transition',

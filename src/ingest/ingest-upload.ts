@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isAkoshaError, journalKey, type AkoshaError, type UploadRef } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
+import { withLogFields } from '../runtime/index.js';
 import type { IngestBatch, IngestOperation, UploadRecord, WrittenObject } from '../store/index.js';
 import type { IngestContext } from './context.js';
 import { countRead } from './count-read.js';
@@ -20,15 +21,17 @@ export interface IngestOptions {
  * with its inbox entry still there. Safe to run twice, also at once: the catalog's transaction lets one attempt commit.
  * What cannot be read is quarantined with its reason; every other error is raised and changes nothing.
  */
-export async function ingestUpload(
+export function ingestUpload(
   context: IngestContext,
   ref: UploadRef,
   options: IngestOptions = {},
 ): Promise<IngestOutcome> {
-  const record = await requireUpload(context.store, ref);
-  if (record.state === 'pending') await bringIn(context, record, options);
-  options.onStep?.('finish');
-  return finishUpload(context, ref);
+  return withLogFields({ systemId: ref.systemId, uploadId: ref.uploadId }, async () => {
+    const record = await requireUpload(context.store, ref);
+    if (record.state === 'pending') await bringIn(context, record, options);
+    options.onStep?.('finish');
+    return finishUpload(context, ref);
+  });
 }
 
 async function bringIn(context: IngestContext, record: UploadRecord, options: IngestOptions): Promise<void> {

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { AkoshaError, KINDS, type Kind, type UploadRef } from '../contract/index.js';
+import {
+  AkoshaError,
+  KINDS,
+  messageOf,
+  withoutValues,
+  type Kind,
+  type UploadRef,
+} from '../contract/index.js';
 import { originalUploadOrder } from './order.js';
 import { escapeSystemId, escapeUploadId, isSystemId, unescapeSystemId } from './system-name.js';
 
@@ -260,7 +267,7 @@ function parseJson(ref: UploadRef, bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    throw unreadable(ref, `is not JSON (${String(error)})`);
+    throw unreadable(ref, `is not JSON (${withoutValues(messageOf(error))})`);
   }
 }
 

@@ -78,7 +78,7 @@ export async function openAgentParts(
       maxRetries: settings.maxRetries,
       retryBackoffMs: settings.retryBackoffSeconds * 1000,
     },
-    ...(log === undefined ? {} : { log }),
+    ...(log === undefined ? {} : { log: ofSystem(log, systemId) }),
     webhook: webhookOf(settings, breakers, onNotice),
   });
   return {
@@ -89,6 +89,11 @@ export async function openAgentParts(
       await uploads.close();
     },
   };
+}
+
+/** Whatever an agent reports is about its system. */
+function ofSystem(log: UploadLog, systemId: SystemId): UploadLog {
+  return { warn: (details, message) => log.warn({ systemId, ...details }, message) };
 }
 
 function webhookOf(

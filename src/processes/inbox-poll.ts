@@ -18,6 +18,9 @@ export interface InboxPollOptions {
 /** Systems per look whose ingest is checked on: a backlog of more drains over several looks. */
 const SYSTEMS_PER_POLL = 100;
 
+/** Uploads that one line of the log names: a backlog of thousands has its rows in the queue. */
+const NAMED = 10;
+
 /**
  * Systems that take turns. The queue gives the longest waiting first, and with as many stuck ones as a look checks on, it would give the
  * same ones for ever. Some hundred kilobytes of ids; beyond it the latest wait until one of these is through.
@@ -46,7 +49,10 @@ async function pollOnce(options: InboxPollOptions, turns: Turns, signal: AbortSi
   let told: string[] = [];
   await attempt('polling the inbox', async () => {
     const { added, systems } = await pollInbox(options.ingest, signal);
-    if (added.length > 0) options.log.info({ uploads: added.length }, 'uploads found in the inbox');
+    if (added.length > 0) {
+      const first = added.slice(0, NAMED);
+      options.log.info({ uploads: added.length, first }, 'uploads found in the inbox');
+    }
     if (systems.length > 0) await options.nudge(systems);
     told = systems;
   });

@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AkoshaError, KINDS, messageOf } from '../contract/index.js';
+import { AkoshaError, KINDS, messageOf, withoutValues } from '../contract/index.js';
 import { KIND_DEFINITIONS } from '../memory/index.js';
 import { NewerDatabase, SOURCE, type ForeignFile } from './database-file.js';
 import {
@@ -68,7 +68,7 @@ async function convertNewer(
     } catch (error) {
       machine ||= lacksResources(error);
       exhausted ||= machine || isExhausted(error);
-      reasons.push(`${reader.name}: ${messageOf(error).replaceAll(file.path, file.label)}`);
+      reasons.push(`${reader.name}: ${withoutValues(messageOf(error)).replaceAll(file.path, file.label)}`);
     }
   }
   const why = reasons.length === 0 ? READER_REMEDY : `${reasons.join('; ')}; ${READER_REMEDY}`;

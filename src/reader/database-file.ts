@@ -1,5 +1,5 @@
 import { version as libraryVersion, type DuckDBConnection } from '@duckdb/node-api';
-import { AkoshaError, messageOf, type ErrorType } from '../contract/index.js';
+import { AkoshaError, messageOf, withoutValues, type ErrorType } from '../contract/index.js';
 import { lacksResources, readerFailed } from './reader-failed.js';
 import { quoteText } from './sandbox.js';
 import { readHead } from './streams.js';
@@ -80,7 +80,7 @@ export function brokenRule(file: ForeignFile, rule: string, cause?: unknown): Ak
 export function foreignFault(file: ForeignFile, error: unknown): AkoshaError {
   if (error instanceof AkoshaError) return error;
   // DuckDB's own message names the private copy, which is gone when a person reads it.
-  const message = firstLine(messageOf(error).replaceAll(file.path, file.label));
+  const message = firstLine(withoutValues(messageOf(error).replaceAll(file.path, file.label)));
   const machine = lacksResources(error);
   if (machine || /out of memory|max_temp_directory_size/i.test(messageOf(error))) {
     return readerFailed(`reading ${file.label} ran out of memory or disk: ${message}`, {

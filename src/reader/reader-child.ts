@@ -1,4 +1,4 @@
-import { isAkoshaError, messageOf, type AkoshaError } from '../contract/index.js';
+import { isAkoshaError, messageOf, withoutValues, type AkoshaError } from '../contract/index.js';
 import { RequestSchema, type Begun, type Job, type Response } from './messages.js';
 import { lacksResources, readerFailed } from './reader-failed.js';
 
@@ -58,7 +58,8 @@ async function answer(message: unknown): Promise<void> {
 }
 
 function asAkoshaError(error: unknown): AkoshaError {
-  return isAkoshaError(error) ? error : readerFailed(messageOf(error), { machine: lacksResources(error) });
+  if (isAkoshaError(error)) return error;
+  return readerFailed(withoutValues(messageOf(error)), { machine: lacksResources(error) });
 }
 
 function send(message: Begun | Response): void {

@@ -8,6 +8,7 @@ export {
 export { isMissing, makeFolderDurably, syncFolder, writeFileDurably } from './durable-file.js';
 export { entryPoint } from './entry.js';
 export { takeLock } from './folder-lock.js';
+export { logFields, withLogFields, type LogFields } from './log-fields.js';
 export { runAll } from './run-all.js';
 export {
   findRunning,

@@ -10,6 +10,8 @@ export interface LogOptions {
   format: 'json' | 'text';
   /** Values that must not appear in the log, such as the API token. */
   secrets?: readonly string[];
+  /** Asked for each line: more fields, such as what is being worked on. A new object each time. */
+  fields?: () => object;
   /** By default stderr, so that stdout stays for what a command answers. */
   destination?: DestinationStream;
 }
@@ -31,6 +33,7 @@ export function createLog(options: LogOptions): Logger {
       // Process id and host name are for whatever collects the log to add.
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
+      ...(options.fields === undefined ? {} : { mixin: options.fields }),
       formatters: { level: (label) => ({ level: label }) },
       // Pino's own would write the class of an error over its type.
       serializers: { err: (err: unknown) => (err instanceof Error ? errorFields(err) : err) },

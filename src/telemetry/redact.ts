@@ -1,3 +1,5 @@
+import { withoutValues } from '../contract/index.js';
+
 const MASK = '********';
 
 /** Names whose values are never logged, wherever in a line they stand. */
@@ -24,7 +26,7 @@ export function lineMask(secrets: readonly string[]): (line: string) => string {
 
 /** A number under a secret name is a count (`tokens: 12`), and an empty value has nothing to hide. */
 function maskField(name: string, value: unknown): unknown {
-  if (!SECRET_NAME.test(name)) return value;
+  if (!SECRET_NAME.test(name)) return typeof value === 'string' ? withoutValues(value) : value;
   return value === null || value === '' || typeof value === 'number' || typeof value === 'boolean'
     ? value
     : MASK;

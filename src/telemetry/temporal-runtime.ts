@@ -1,4 +1,5 @@
 import type { LogEntry, RuntimeOptions } from '@temporalio/worker';
+import { systemOfWorkflow } from '../contract/index.js';
 import type { Logger } from './log.js';
 
 export interface TemporalRuntimeOptions {
@@ -65,7 +66,13 @@ function forward(log: Logger, { level, message, timestampNanos, meta }: LogEntry
   const { error, ...fields } = meta ?? {};
   const at = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
   log[BY_DESIGN.test(message) ? 'debug' : LEVELS[level]](
-    { part: 'temporal', at, ...fields, ...(error === undefined ? {} : { err: error }) },
+    { part: 'temporal', at, ...systemIn(fields), ...fields, ...(error === undefined ? {} : { err: error }) },
     message,
   );
+}
+
+/** The SDK names the workflow, and its id the system. */
+function systemIn({ workflowId }: { workflowId?: unknown }): { systemId?: string } {
+  const systemId = typeof workflowId === 'string' ? systemOfWorkflow(workflowId) : undefined;
+  return systemId === undefined ? {} : { systemId };
 }

@@ -1,5 +1,6 @@
 import { AkoshaError, isAkoshaError, type UploadRef } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
+import { withLogFields } from '../runtime/index.js';
 import { recordFailure } from './failures.js';
 import type { Host, HostContext } from './host.js';
 import { withDeliveryLock, withHostLock } from './host-lock.js';
@@ -35,7 +36,15 @@ export function deliverUpload(
 }
 
 /** The same, for who holds the delivery lock. */
-export async function deliverLocked(
+export function deliverLocked(
+  host: HostContext,
+  uploadId: string,
+  options: UploadOptions,
+): Promise<MethodDelivery> {
+  return withLogFields({ uploadId }, () => deliverNow(host, uploadId, options));
+}
+
+async function deliverNow(
   host: HostContext,
   uploadId: string,
   options: UploadOptions,

@@ -2,8 +2,8 @@ import { isAkoshaError, messageOf } from '../contract/index.js';
 import type { Host } from './host.js';
 import { isPermanent } from './methods/index.js';
 
-/** Errors that stand in the outbox, with when to try again. */
-const recorded = new WeakSet<Error>();
+/** Errors that stand in the outbox, with when to try again: each in the row of this upload. */
+const recorded = new WeakMap<Error, string>();
 
 /**
  * Puts a failed try down in the upload's row. Whoever gave up says nothing about the next try; a host without any database has nothing
@@ -14,9 +14,10 @@ export function recordFailure({ outbox: { rows } }: Host, uploadId: string, erro
   if (isAkoshaError(error, 'NothingToUpload')) rows.failed(uploadId, error.type, messageOf(error));
   else if (isAkoshaError(error, 'UploadReplaced')) rows.replaced(uploadId, messageOf(error));
   else rows.tryFailed(uploadId, messageOf(error), { permanent: isPermanent(error) });
-  if (error instanceof Error) recorded.add(error);
+  if (error instanceof Error) recorded.set(error, uploadId);
 }
 
-export function isRecorded(error: unknown): boolean {
-  return error instanceof Error && recorded.has(error);
+/** In which upload's row an error stands; undefined where in none. */
+export function recordedIn(error: unknown): string | undefined {
+  return error instanceof Error ? recorded.get(error) : undefined;
 }

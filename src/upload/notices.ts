@@ -50,12 +50,16 @@ export async function sendNotices(
       await sendOne(outbox, webhook, upload, signal);
     } catch (error) {
       failure = { error };
+      if (error instanceof Error) about.set(error, upload.uploadId);
       // One that is refused says nothing of the others; a receiver that is away is away for all.
       if (!isAkoshaError(error, 'WebhookRefused')) break;
     }
   }
   if (failure !== undefined) throw failure.error;
 }
+
+/** Of which upload a notice failed. */
+const about = new WeakMap<Error, string>();
 
 async function sendOne(
   outbox: Outbox,
@@ -98,6 +102,7 @@ export async function sendNoticesQuietly(
     await sendNotices(host, options);
   } catch (error) {
     if (isAkoshaError(error, 'Cancelled')) return;
-    host.log?.warn({ reason: messageOf(error) }, 'a notice was not sent; it is tried again');
+    const uploadId = error instanceof Error ? about.get(error) : undefined;
+    host.log?.warn({ uploadId, reason: messageOf(error) }, 'a notice was not sent; it is tried again');
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { AkoshaError, isAkoshaError, type Kind, type UploadRef } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
 import { parseManifest, type Manifest } from '../memory/index.js';
+import { withLogFields } from '../runtime/index.js';
 import { contentsOf, rowsIn } from './contents.js';
 import { compareWithNewest } from './deduplicate.js';
 import { recordFailure } from './failures.js';
@@ -45,8 +46,13 @@ export interface PreparedUpload {
  * `UploadReplaced` for an id that was used up, and `BadRequest` for one that was cancelled. A failure stands in the upload's row.
  */
 export async function prepareUpload(host: Host, options: PrepareOptions): Promise<PreparedUpload> {
-  const { uploadId, signal } = options;
+  const { uploadId } = options;
   assertUploadId(uploadId);
+  return withLogFields({ uploadId }, () => prepareLocked(host, options));
+}
+
+function prepareLocked(host: Host, options: PrepareOptions): Promise<PreparedUpload> {
+  const { uploadId, signal } = options;
   return withHostLock(host.dataDir, signal, async () => {
     const { rows, files } = host.outbox;
     const row = rows.begin(uploadId, host.systemId);

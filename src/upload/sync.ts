@@ -1,7 +1,7 @@
 import { ulid } from 'ulid';
 import { isAkoshaError, messageOf } from '../contract/index.js';
 import { closeUpload, deliverLocked, dropReplaced, type MethodDelivery } from './deliver.js';
-import { isRecorded } from './failures.js';
+import { recordedIn } from './failures.js';
 import type { HostContext } from './host.js';
 import { withDeliveryLock } from './host-lock.js';
 import type { UploadOptions } from './options.js';
@@ -51,8 +51,12 @@ async function unlessRecorded(host: HostContext, work: () => Promise<unknown>): 
     await work();
   } catch (error) {
     if (isAkoshaError(error, 'Cancelled')) return;
-    if (!isRecorded(error)) throw error;
-    host.log?.warn({ reason: messageOf(error) }, 'an upload failed; the outbox says when it is tried again');
+    const uploadId = recordedIn(error);
+    if (uploadId === undefined) throw error;
+    host.log?.warn(
+      { uploadId, reason: messageOf(error) },
+      'an upload failed; the outbox says when it is tried again',
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+import { activityFields } from './activity-fields.js';
 
 export interface WorkerSettings {
   connection: NativeConnection;
@@ -37,5 +38,6 @@ export function commonOptions({
     shutdownGraceTime: shutdownGraceMs,
     shutdownForceTime: shutdownForceMs,
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE_MS,
+    interceptors: { activity: [activityFields] },
   } satisfies Partial<WorkerOptions>;
 }
