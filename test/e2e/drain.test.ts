@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { inboxKey, receiptKey, type UploadRef } from '../../src/contract/index.js';
 import { openObjectStore, type ObjectStore } from '../../src/objects/index.js';
 import { findRunning } from '../../src/runtime/index.js';
@@ -10,30 +10,41 @@ import { SAMPLES } from '../support/databases.js';
 import { eventually } from '../support/eventually.js';
 import { Program } from '../support/program.js';
 import { readStore } from '../support/store-check.js';
+import { createNamespace, type TestNamespace } from '../support/temporal.js';
 
 /** How often the program is told to stop while it works; `AKOSHA_TEST_DRAINS=20` for more than the suite has time for. */
 const DRAINS = Number(process.env['AKOSHA_TEST_DRAINS'] ?? 2);
 /** Of different systems, more than are ingested while the program is told to stop. */
-const UPLOADS_EACH = 8;
+const UPLOADS_EACH = 6;
 /** In the sample's knowledge graph. */
 const MEMORIES_EACH = 135;
 /** 25 s for work in hand (shutdown_force_seconds), and 10 s to close everything. */
 const LONGEST_END_MS = 35_000;
 
 describe('told to stop under load', () => {
+  let temporal: TestNamespace;
   let program: Program;
   let objects: ObjectStore;
   let graph: Uint8Array;
   const uploads: UploadRef[] = [];
 
   beforeAll(async () => {
-    program = await Program.create({ AKOSHA_POLL_INTERVAL_SECONDS: '1', AKOSHA_EMBEDDINGS: 'off' });
+    temporal = await createNamespace(inject('temporal').address);
+    program = await Program.create({
+      // One that is there already: each start of the program is a few seconds shorter.
+      TEMPORAL_ADDRESS: temporal.address,
+      TEMPORAL_NAMESPACE: temporal.namespace,
+      AKOSHA_POLL_INTERVAL_SECONDS: '1',
+      AKOSHA_INGEST_CONCURRENCY: '2',
+      AKOSHA_EMBEDDINGS: 'off',
+    });
     objects = await openObjectStore(`file://${program.dataDir}/objects`);
     graph = gzipSync(await readFile(path.join(SAMPLES, 'knowledge_graph.duckdb')));
   });
   afterAll(async () => {
     await objects.close();
     await program.destroy();
+    await temporal.close();
   });
 
   /** What hosts would send, and an inbox entry for each, so that the next poll finds it. */

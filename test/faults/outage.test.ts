@@ -21,6 +21,7 @@ describe('the program, killed in an outage', () => {
   beforeAll(async () => {
     program = await Program.create({
       AKOSHA_OUTAGE_DETECTION_SECONDS: '1',
+      AKOSHA_EMBEDDINGS: 'off',
       AKOSHA_ALERT_WEBHOOK_URL: await receiver.listen(),
       AKOSHA_ALERT_WEBHOOK_SECRET: SECRET,
     });

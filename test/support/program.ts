@@ -109,7 +109,8 @@ export class Program {
     const record = await findRunning(this.dataDir);
     const address = record?.temporal_address;
     if (address === undefined || address === null) throw new Error('akosha up does not run');
-    const client = createAkoshaClient({ address });
+    const namespace = this.environment['TEMPORAL_NAMESPACE'];
+    const client = createAkoshaClient({ address, ...(namespace === undefined ? {} : { namespace }) });
     try {
       return await work(client);
     } finally {
