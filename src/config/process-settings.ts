@@ -100,6 +100,13 @@ export const PROCESS_SETTINGS = {
     description: 'The port of its web interface; 0 is any free one.',
     initial: 8233,
   }),
+  versionedWorkers: setting(shape.flag(), {
+    group: 'Temporal',
+    rule: 'true or false',
+    description:
+      'Whether the server’s workflows run on the program’s version that an operator has set current in Temporal, and on no other: see docs/guides/deploy.md. Off, because until then a new version runs none at all.',
+    initial: false,
+  }),
   temporalMetricsAddress: setting(shape.hostAndPort().optional(), {
     group: 'Temporal',
     rule: 'an address and a port such as 127.0.0.1:9464',

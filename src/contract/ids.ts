@@ -10,6 +10,9 @@ export const TASK_QUEUES = {
   agent: (systemId: string): string => `akosha-agent-${systemId}`,
 } as const;
 
+/** The server's workers, to Temporal: the name that its versions are set current under. For ever, as operators' commands have it. */
+export const WORKER_DEPLOYMENT = 'akosha';
+
 /** Workflow types: the exported function's name is the type, for ever. */
 export const WORKFLOWS = {
   uploadMemory: 'uploadMemory',

@@ -124,7 +124,7 @@ interface Inner {
 }
 
 function runServerWorkers(
-  { settings, log, metrics, namespace, connectionOptions }: ServerProcessOptions,
+  { settings, log, metrics, version, namespace, connectionOptions }: ServerProcessOptions,
   { parts, client, outage }: Inner,
   state: ServerState,
   signal: AbortSignal,
@@ -154,6 +154,7 @@ function runServerWorkers(
           identity: `akosha-server@${process.pid}`,
           activities: withMetrics(activities, countWork(metrics), (...args) => outage.marks.mark(...args)),
           ingestConcurrency: settings.ingestConcurrency,
+          deployedVersion: settings.versionedWorkers ? version : undefined,
           shutdownGraceMs: settings.shutdownGraceSeconds * 1000,
           shutdownForceMs: settings.shutdownForceSeconds * 1000,
         }),

@@ -22,7 +22,7 @@ const SHUTDOWN_FORCE_MS = 25_000;
  */
 const HEARTBEAT_THROTTLE_MS = 3_000;
 
-/** What all our workers have in common. No worker versioning: a host's agents and its server are updated apart. */
+/** What all our workers have in common. Not versioned: those that run activities are updated apart, and each takes any version's. */
 export function commonOptions({
   connection,
   namespace,

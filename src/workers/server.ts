@@ -1,5 +1,5 @@
-import { Worker } from '@temporalio/worker';
-import { TASK_QUEUES, type StoreActivities } from '../contract/index.js';
+import { Worker, type WorkerOptions } from '@temporalio/worker';
+import { TASK_QUEUES, WORKER_DEPLOYMENT, type StoreActivities } from '../contract/index.js';
 import { findBundle } from './bundle.js';
 import { commonOptions, type WorkerSettings } from './options.js';
 
@@ -7,6 +7,8 @@ export interface ServerWorkerSettings extends WorkerSettings {
   activities: StoreActivities;
   /** Store activities at once, and thereby uploads of different systems ingested at once. */
   ingestConcurrency: number;
+  /** The program's version, where Temporal is to run workflows on the version that was set current and on no other. */
+  deployedVersion?: string | undefined;
   /** The built workflows; by default those beside the compiled program. */
   bundlePath?: string;
   /** Workflows kept in memory; by default 200. Any other is replayed from its history when it goes on. */
@@ -29,6 +31,7 @@ export async function createServerWorkers(settings: ServerWorkerSettings): Promi
     await Worker.create({
       ...commonOptions(settings),
       taskQueue: TASK_QUEUES.server,
+      ...deployment(settings.deployedVersion),
       workflowBundle,
       maxCachedWorkflows,
       workflowTaskPollerBehavior: { type: 'autoscaling' },
@@ -41,4 +44,20 @@ export async function createServerWorkers(settings: ServerWorkerSettings): Promi
       activityTaskPollerBehavior: { type: 'autoscaling' },
     }),
   ];
+}
+
+/**
+ * No workflow is pinned to the version that it began on: the store belongs to one process, so once a new version has it no worker of the old
+ * one is left, and what is pinned there would wait for ever. So each goes on with the version that is current when its next task is due, and the
+ * recorded histories show that it can.
+ */
+function deployment(buildId: string | undefined): Pick<WorkerOptions, 'workerDeploymentOptions'> {
+  if (buildId === undefined) return {};
+  return {
+    workerDeploymentOptions: {
+      useWorkerVersioning: true,
+      version: { deploymentName: WORKER_DEPLOYMENT, buildId },
+      defaultVersioningBehavior: 'AUTO_UPGRADE',
+    },
+  };
 }

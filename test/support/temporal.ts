@@ -40,7 +40,10 @@ export interface TestWorkers {
   /** By system id. */
   agents?: Record<string, Partial<AgentActivities>>;
   settings?: Partial<
-    Pick<ServerWorkerSettings, 'maxCachedWorkflows' | 'shutdownGraceMs' | 'ingestConcurrency'>
+    Pick<
+      ServerWorkerSettings,
+      'maxCachedWorkflows' | 'shutdownGraceMs' | 'ingestConcurrency' | 'deployedVersion'
+    >
   >;
 }
 
