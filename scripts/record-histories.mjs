@@ -132,6 +132,7 @@ const PATHS = {
   'ingest-system-retried': { store: queueOf(1, failingOnce), start: nudge },
   'ingest-system-continued': { store: queueOf(10), start: nudge, runs: true },
   'ingest-system-nudged': nudgedQueue(),
+  'ingest-system-chained': { store: chained(queueOf(3)), start: nudge },
   'daily-ingest': { start: (client) => client.runDailyIngest() },
   'daily-ingest-waiting': {
     store: { countUnfinished: counting([2, 1, 0]) },
@@ -385,6 +386,14 @@ function queueOf(length, disturb = (work) => work) {
       queue.shift();
       return STORE.ingestUpload(ref);
     }),
+  };
+}
+
+/** Each ingest tells what comes next, as the server does. */
+function chained(queue) {
+  return {
+    ...queue,
+    ingestUpload: async (ref) => ({ ...(await queue.ingestUpload(ref)), next: await queue.nextUpload(ref) }),
   };
 }
 

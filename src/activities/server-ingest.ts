@@ -1,4 +1,4 @@
-import { messageOf, type StoreActivities } from '../contract/index.js';
+import { messageOf, type StoreActivities, type UploadRef } from '../contract/index.js';
 import { ingestUpload, registerUpload, walkUploads, type IngestContext } from '../ingest/index.js';
 import { runActivity } from './run-activity.js';
 
@@ -31,16 +31,13 @@ export function ingestActivities({ ingest, nudge, now, log }: IngestActivityDeps
         return { added };
       }),
 
-    nextUpload: ({ systemId }) =>
-      runActivity(async () => {
-        const next = await ingest.store.nextUpload(systemId);
-        return next === undefined ? null : { systemId: next.systemId, uploadId: next.uploadId };
-      }),
+    nextUpload: ({ systemId }) => runActivity(() => nextUpload(systemId)),
 
     ingestUpload: (ref) =>
-      runActivity(({ signal, report }) =>
-        ingestUpload(ingest, ref, { signal, onStep: (step) => report({ step }) }),
-      ),
+      runActivity(async ({ signal, report }) => {
+        const outcome = await ingestUpload(ingest, ref, { signal, onStep: (step) => report({ step }) });
+        return { ...outcome, next: await nextUpload(ref.systemId) };
+      }),
 
     walkUploads: (input) =>
       runActivity(async ({ signal, report }) => {
@@ -56,6 +53,11 @@ export function ingestActivities({ ingest, nudge, now, log }: IngestActivityDeps
 
     countUnfinished: ({ before }) => runActivity(() => ingest.store.countUnfinished(before)),
   };
+
+  async function nextUpload(systemId: string): Promise<UploadRef | null> {
+    const next = await ingest.store.nextUpload(systemId);
+    return next === undefined ? null : { systemId: next.systemId, uploadId: next.uploadId };
+  }
 
   /** What is in the queue stays there, and the poll nudges for it: no reason to walk all of the bucket again. */
   async function tryToNudge(systemIds: readonly string[]): Promise<void> {

@@ -65,6 +65,11 @@ export interface IngestSummary {
   reason: string | null;
 }
 
+export interface NextInQueue {
+  /** The system's next upload, as of the activity's end, or null where there is none; absent: not known. */
+  next?: UploadRef | null;
+}
+
 export interface WalkSummary {
   /** Folders of uploads that were looked at, and how many of them are in the queue since. */
   seen: number;
@@ -119,7 +124,8 @@ export interface StoreActivities {
   /** Queues an upload that an agent delivered, and nudges its system's ingest: seconds instead of the next poll. */
   handOver(input: UploadRef): Promise<{ added: boolean }>;
   nextUpload(input: { systemId: string }): Promise<UploadRef | null>;
-  ingestUpload(input: UploadRef): Promise<IngestSummary>;
+  /** Also tells what comes next: a question of its own would cost Temporal as much as an ingest does. */
+  ingestUpload(input: UploadRef): Promise<IngestSummary & NextInQueue>;
   /** Walks object storage, of one system or of all, queues what is new, nudges. */
   walkUploads(input?: { systemId: string }): Promise<WalkSummary>;
   /** Uploads queued by `before` that are not through yet. */

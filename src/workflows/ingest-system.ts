@@ -7,6 +7,7 @@ import {
   type IngestSummary,
   type IngestSystemInput,
   type IngestTotals,
+  type NextInQueue,
   type RowCounts,
   type StoreActivities,
 } from '../contract/index.js';
@@ -34,20 +35,26 @@ export async function ingestSystem({
   let sum = totals;
   let last = lastUploadId;
   progress.enter('ingest', { done: uploadsOf(sum) });
+  let next: NextInQueue['next'];
   for (;;) {
+    // The bell is silenced before a look at the queue, and at the end of an ingest there is one.
     nudge.reset();
-    const upload = await nextUpload({ systemId });
-    if (upload !== null) {
-      const { uploadId } = upload;
+    if (next === undefined) next = await nextUpload({ systemId });
+    if (next !== null) {
+      const { uploadId } = next;
       last = uploadId;
       progress.advance(uploadsOf(sum), { uploadId });
-      sum = add(sum, await ingestUpload.executeWithOptions({ summary: `upload ${uploadId}` }, [upload]));
+      const summary = await ingestUpload.executeWithOptions({ summary: `upload ${uploadId}` }, [next]);
+      ({ next } = summary);
+      sum = add(sum, summary);
       progress.advance(uploadsOf(sum));
-    } else if (!nudge.rang()) {
+    }
+    if (next === null && !nudge.rang()) {
       // Nothing was awaited since the look at the queue, so a nudge that came meanwhile has been seen.
       progress.finish(describe(sum));
       return sum;
     }
+    if (next === null) next = undefined;
     if (workflowInfo().continueAsNewSuggested) {
       progress.publish();
       // A nudge that is lost here does no harm: the next run begins with a look.

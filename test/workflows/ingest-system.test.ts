@@ -73,6 +73,39 @@ describe('ingestSystem', () => {
     },
   );
 
+  it('goes by what an ingest says comes next, and looks again where a nudge came during it', async () => {
+    const systemId = 'chained';
+    const queue = ['u1', 'u2', 'u3'];
+    const steps: string[] = [];
+    const next = (): UploadRef | null => (queue[0] === undefined ? null : { systemId, uploadId: queue[0] });
+    const last = gate();
+    const nudged = gate();
+    await run({
+      nextUpload: () => {
+        steps.push('look');
+        return Promise.resolve(next());
+      },
+      ingestUpload: async ({ uploadId }) => {
+        steps.push(uploadId);
+        queue.shift();
+        const told = next();
+        if (uploadId === 'u3') {
+          last.open();
+          await nudged.opened;
+        }
+        return { status: 'ingested', rows: NO_ROWS, reason: null, next: told };
+      },
+    });
+    await temporal.client.nudgeIngest([systemId]);
+    await last.opened;
+    // After the look at the end of the last ingest.
+    queue.push('u4');
+    await temporal.client.nudgeIngest([systemId]);
+    nudged.open();
+    expect(await result(systemId)).toMatchObject({ ingested: 4 });
+    expect(steps).toEqual(['look', 'u1', 'u2', 'u3', 'look', 'u4']);
+  });
+
   it('does not miss an upload whose nudge comes during the last look', async () => {
     const queue: UploadRef[] = [];
     const ingested: string[] = [];
