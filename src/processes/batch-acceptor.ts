@@ -7,7 +7,7 @@ import type { ServerParts } from './server-parts.js';
 /** What takes memories in over HTTP; each upload it stores is ingested at once, not at the next poll. */
 export function createBatchAcceptor(
   { ingest }: ServerParts,
-  client: AkoshaClient,
+  client: Pick<AkoshaClient, 'nudgeIngest'>,
   { version, log }: { version: string; log: Logger },
 ): BatchAcceptor {
   const handOver = async (ref: UploadRef): Promise<void> => {

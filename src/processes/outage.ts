@@ -39,6 +39,18 @@ export function openOutageWatch(
   });
 }
 
+/** Tells ingest of systems, by Temporal or, in an outage, by the runner: a request to Temporal would be tried again for ten seconds. */
+export function tellWhoeverIngests(
+  client: Pick<AkoshaClient, 'nudgeIngest'>,
+  outage: Pick<OutageWatch, 'wake'>,
+): Pick<AkoshaClient, 'nudgeIngest'> {
+  return {
+    nudgeIngest: async (systemIds, options) => {
+      if (!outage.wake()) await client.nudgeIngest(systemIds, options);
+    },
+  };
+}
+
 function alertSettings(settings: Settings): AlertSettings {
   const { alertWebhookUrl: url, alertWebhookSecret: secret, pagerdutyUrl, pagerdutyRoutingKey } = settings;
   return {

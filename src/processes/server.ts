@@ -12,7 +12,7 @@ import { countWork, setBacklog, withMetrics } from './activity-metrics.js';
 import type { ProcessOptions } from './agent.js';
 import { createBatchAcceptor } from './batch-acceptor.js';
 import { runInboxPoll } from './inbox-poll.js';
-import { openOutageWatch } from './outage.js';
+import { openOutageWatch, tellWhoeverIngests } from './outage.js';
 import { keepWorking } from '../workers/index.js';
 import { createServerWorkers } from '../workers/server.js';
 import { openObjectEvents } from './object-events.js';
@@ -49,14 +49,15 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
     namespace,
     identity: `akosha-server@${process.pid}`,
   });
-  const acceptor = createBatchAcceptor(parts, client, options);
-  const events = await openObjectEvents({ settings, parts, client, metrics, log });
   const outage = await openOutageWatch(options, parts, client);
+  const ingest = tellWhoeverIngests(client, outage);
+  const acceptor = createBatchAcceptor(parts, ingest, options);
+  const events = await openObjectEvents({ settings, parts, client: ingest, metrics, log });
   const state: ServerState = { working: false, stopping: false, outage: () => outage.status() };
   const stopping = new AbortController();
   const running = [
     runServerWorkers(options, { parts, client, outage }, state, stopping.signal),
-    pollInboxes(options, { parts, client, outage }, stopping.signal),
+    pollInboxes(options, parts, ingest, stopping.signal),
     outage.run(stopping.signal),
     events.run(stopping.signal),
     runScheduleWatch({ list: () => listSchedules(client), metrics, log }, stopping.signal),
@@ -166,20 +167,17 @@ function runServerWorkers(
 
 function pollInboxes(
   { settings, log, metrics }: ServerProcessOptions,
-  { parts: { ingest }, client, outage }: Inner,
+  { ingest }: ServerParts,
+  client: Pick<AkoshaClient, 'nudgeIngest'>,
   signal: AbortSignal,
 ): Promise<void> {
-  // In an outage the runner looks into the queue itself, and a request would be tried again for ten seconds.
-  const unlessAway = async (nudge: () => Promise<void>): Promise<void> => {
-    if (!outage.wake()) await nudge();
-  };
   return runInboxPoll(
     {
       ingest,
       intervalMs: settings.pollIntervalSeconds * 1000,
       log,
-      nudge: (systemIds) => unlessAway(() => client.nudgeIngest(systemIds)),
-      ensureRunning: (systemIds) => unlessAway(() => client.nudgeIngest(systemIds, { onlyIfIdle: true })),
+      nudge: (systemIds) => client.nudgeIngest(systemIds),
+      ensureRunning: (systemIds) => client.nudgeIngest(systemIds, { onlyIfIdle: true }),
       onBacklog: async (backlog) => {
         setBacklog(metrics, backlog, Date.now());
         // With each poll, so that the gauges are as fresh as the queue's whoever asks for them.
