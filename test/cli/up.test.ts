@@ -64,7 +64,7 @@ describe('akosha up --s3, and what other commands know of it', () => {
     const { code, stdout } = await program.run(['status']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^temporal +address 127\.0\.0\.1:\d+, namespace default, connected yes$/m);
-    expect(stdout).toMatch(/^uploads +pending 0, .*quarantined 0$/m);
+    expect(stdout).toMatch(/^uploads +pending 0, .*quarantined 0, dropped 0$/m);
     expect(stdout).not.toMatch(/[{}"[\]]/);
   });
 
