@@ -13,6 +13,7 @@ const STATUS: Partial<Record<ErrorType, number>> = {
   ObjectExists: 409,
   UploadReplaced: 409,
   UploadStateMismatch: 409,
+  UploadGone: 410,
   UploadUnreadable: 422,
   DatabaseUnreadable: 422,
 };

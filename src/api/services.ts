@@ -46,6 +46,8 @@ export interface ApiServices {
   listUploads(page: UploadPageRequest): Promise<UploadPage>;
   /** Puts an upload in quarantine back in the queue. Raises what `retryUpload` of ingest does. */
   retryUpload(ref: UploadRef): Promise<UploadRecord>;
+  /** Puts an ingested upload in the queue again. Raises what `requestAgain` of ingest does. */
+  ingestAgain(ref: UploadRef): Promise<UploadRecord>;
   /** Gives up an upload in quarantine. Raises what `dropUpload` of ingest does. */
   dropUpload(ref: UploadRef, decision: { by: string; reason: string }): Promise<UploadRecord>;
   readiness(): Promise<Readiness>;

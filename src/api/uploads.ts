@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { KINDS, UPLOAD_STATES, type UploadState } from '../contract/index.js';
 import { sumExcluded } from '../ingest/index.js';
-import type { UploadPageStart, UploadRecord } from '../store/index.js';
+import type { IngestedAgain, UploadPageStart, UploadRecord } from '../store/index.js';
 import type { App } from './app.js';
 import { FAILURES, SystemId } from './schemas.js';
 import type { ApiServices } from './services.js';
@@ -42,23 +42,22 @@ const AllUploadsPage = UploadsPage.extend({ upload_id: UploadId.optional() });
 const Count = z.int().nonnegative();
 const RowsByKind = z.partialRecord(z.enum(KINDS), Count);
 
+const Rows = z.object({
+  new: Count,
+  changed: Count,
+  unchanged: Count,
+  refused: Count.describe('Kept out, because they were forgotten.'),
+  superseded: Count.describe('Older than what the store had.'),
+  absent: Count.describe('Of its system in the store, not in the upload, and kept.'),
+  deleted: Count.describe('The same, and deleted: where the system is mirrored.'),
+});
+
 const UploadSummary = z.object({
   system_id: z.string(),
   upload_id: z.string(),
   state: z.enum(UPLOAD_STATES),
   order: z.int().describe('Its place among the uploads of its system: a greater one is newer.'),
-  rows: z
-    .object({
-      new: Count,
-      changed: Count,
-      unchanged: Count,
-      refused: Count.describe('Kept out, because they were forgotten.'),
-      superseded: Count.describe('Older than what the store had.'),
-      absent: Count.describe('Of its system in the store, not in the upload, and kept.'),
-      deleted: Count.describe('The same, and deleted: where the system is mirrored.'),
-    })
-    .nullable()
-    .describe('What became of its rows; null where none were placed.'),
+  rows: Rows.nullable().describe('What became of its rows; null where none were placed.'),
   reason: z.string().nullable().describe('Why it is, or was, in quarantine.'),
   attempts: Count.describe(
     'Times in a row that a reader had its files and did not come back with their rows.',
@@ -70,6 +69,21 @@ const UploadSummary = z.object({
   queued_at: z.iso.datetime(),
   ingested_at: z.iso.datetime().nullable(),
   quarantined_at: z.iso.datetime().nullable(),
+  again: z
+    .object({
+      requested_at: z.iso
+        .datetime()
+        .nullable()
+        .describe('Since when it waits for that; null where it does not.'),
+      times: Count.describe('How often it was.'),
+      first: z
+        .object({ ingested_at: z.iso.datetime(), rows: Rows })
+        .nullable()
+        .describe('What its first ingest did; `rows` and `ingested_at` above are those of the last.'),
+      failure: z.string().nullable().describe('Why the last request came to nothing, where it did.'),
+    })
+    .nullable()
+    .describe('Ingests after the first, that somebody asked for; null where nobody did.'),
   dropped: z
     .object({ by: z.string(), reason: z.string(), at: z.iso.datetime() })
     .nullable()
@@ -111,6 +125,18 @@ export function uploadRoutes(app: App, services: ApiServices): void {
     },
     async ({ params }) =>
       toReply(await services.getUpload({ systemId: params.system_id, uploadId: params.upload_id })),
+  );
+  app.post(
+    '/api/v1/systems/:system_id/uploads/:upload_id/again',
+    {
+      schema: {
+        summary: 'Ingest an upload again, on purpose: for a new reader, or a new model',
+        params: z.object({ system_id: SystemId, upload_id: UploadId }),
+        response: { 202: UploadReply, ...FAILURES },
+      },
+    },
+    async ({ params: { system_id: systemId, upload_id: uploadId } }, reply) =>
+      reply.code(202).send(toReply(await services.ingestAgain({ systemId, uploadId }))),
   );
   app.get(
     '/api/v1/systems/:system_id/uploads',
@@ -161,7 +187,17 @@ function toSummary(record: UploadRecord) {
     queued_at: iso(record.registeredAt),
     ingested_at: record.committedAt === null ? null : iso(record.committedAt),
     quarantined_at: record.quarantinedAt === null ? null : iso(record.quarantinedAt),
+    again: record.again && againReply(record.again),
     dropped: record.dropped && { ...record.dropped, at: iso(record.dropped.at) },
+  };
+}
+
+function againReply({ requestedAt, times, first, failure }: IngestedAgain) {
+  return {
+    requested_at: requestedAt === null ? null : iso(requestedAt),
+    times,
+    first: first && { ingested_at: iso(first.committedAt), rows: first.rows },
+    failure,
   };
 }
 

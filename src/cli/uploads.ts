@@ -15,6 +15,9 @@ export const Upload = z.looseObject({
   queued_at: z.string(),
   ingested_at: z.string().nullable(),
   quarantined_at: z.string().nullable(),
+  again: z
+    .object({ requested_at: z.string().nullable(), times: z.number(), failure: z.string().nullable() })
+    .nullable(),
   dropped: z.object({ by: z.string(), reason: z.string(), at: z.string() }).nullable(),
 });
 export type Upload = z.infer<typeof Upload>;

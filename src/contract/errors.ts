@@ -20,6 +20,7 @@ export const ERROR_TYPES = {
   UploadReplaced: { permanent: true, meaning: 'an upload id is already taken by other content' },
   UploadUnknown: { permanent: true, meaning: 'no upload of this name is on record' },
   UploadStateMismatch: { permanent: true, meaning: 'the upload is not in the state that this needs' },
+  UploadGone: { permanent: true, meaning: 'the upload’s files were deleted by retention' },
   DatabaseUnreadable: { permanent: true, meaning: 'a DuckDB file cannot be read by this build' },
   SnapshotTorn: { permanent: false, meaning: 'the database changed while it was being copied' },
   NothingToUpload: { permanent: true, meaning: 'none of the named databases exists' },

@@ -43,6 +43,9 @@ export const FAIL_POINTS = [
   'retry.after-requeue',
   'drop.after-receipt-delete',
   'drop.after-ledger',
+  // An upload that is ingested a second time, in the server.
+  'again.after-request',
+  'again.after-commit',
   // Transition, in the server.
   'move.after-open',
   'move.after-insert',

@@ -82,8 +82,15 @@ function receiptOf(record: UploadRecord, { status, rows, reason }: IngestOutcome
     reason,
     ...(record.dropped === null ? {} : { dropped: { ...record.dropped, at: iso(record.dropped.at) } }),
     ingested_at: iso(record.committedAt ?? now),
+    ...againOf(record),
   };
   return `${JSON.stringify(receipt, null, 2)}\n`;
+}
+
+function againOf({ again }: UploadRecord): Pick<Receipt, 'again'> {
+  if (again === null || again.first === null) return {};
+  const { committedAt, rows } = again.first;
+  return { again: { times: again.times, first: { ingested_at: iso(committedAt), rows } } };
 }
 
 function iso(ms: number): string {

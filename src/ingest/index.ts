@@ -1,3 +1,4 @@
+export { requestAgain } from './again.js';
 export { queueAnnounced, type Announced } from './announce.js';
 export { BatchAcceptor, type AcceptedRow, type AcceptorOptions, type RowSource } from './accept-batch.js';
 export { sumExcluded } from './databases.js';

@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { isAkoshaError, journalKey, type AkoshaError, type UploadRef } from '../contract/index.js';
+import { isAkoshaError, journalKey, NO_ROWS, type AkoshaError, type UploadRef } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
 import { withLogFields } from '../runtime/index.js';
 import type { IngestBatch, IngestOperation, UploadRecord, WrittenObject } from '../store/index.js';
+import { abandonAgain, isWaitingAgain } from './again.js';
 import type { IngestContext } from './context.js';
 import { countRead } from './count-read.js';
 import { finishUpload, type IngestOutcome } from './finish-upload.js';
@@ -17,33 +18,68 @@ export interface IngestOptions {
 }
 
 /**
- * Ingests one upload by the protocol, from whatever state it is in: pending, committed without a receipt, or receipted
- * with its inbox entry still there. Safe to run twice, also at once: the catalog's transaction lets one attempt commit.
- * What cannot be read is quarantined with its reason; every other error is raised and changes nothing.
+ * Ingests one upload by the protocol, from whatever state it is in: pending, to be ingested again, committed without a receipt, or
+ * receipted with its inbox entry still there. Safe to run twice, also at once: the catalog's transaction lets one attempt commit.
+ * What cannot be read is quarantined with its reason, or stays as it was where it is ingested already; every other error is raised and changes nothing.
  */
 export function ingestUpload(
   context: IngestContext,
   ref: UploadRef,
   options: IngestOptions = {},
 ): Promise<IngestOutcome> {
-  return withLogFields({ systemId: ref.systemId, uploadId: ref.uploadId }, async () => {
-    const record = await requireUpload(context.store, ref);
-    if (record.state === 'pending') await bringIn(context, record, options);
-    options.onStep?.('finish');
-    return finishUpload(context, ref);
-  });
+  return withLogFields(
+    { systemId: ref.systemId, uploadId: ref.uploadId },
+    async (): Promise<IngestOutcome> => {
+      const record = await requireUpload(context.store, ref);
+      if (isWaitingAgain(record)) {
+        const failure = await ingestAgain(context, record, options);
+        if (failure !== undefined) return { status: 'ingested', rows: NO_ROWS, reason: failure };
+      } else if (record.state === 'pending') {
+        await bringIn(context, record, options);
+      }
+      options.onStep?.('finish');
+      return finishUpload(context, ref);
+    },
+  );
+}
+
+/** What cannot be read any more stays ingested as it was: returns why. */
+async function ingestAgain(
+  context: IngestContext,
+  record: UploadRecord,
+  options: IngestOptions,
+): Promise<string | undefined> {
+  try {
+    await readAndCommit(context, record, options);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    await abandonAgain(context, record, error.message);
+    return error.message;
+  }
+  failPoint('again.after-commit');
+  return undefined;
 }
 
 async function bringIn(context: IngestContext, record: UploadRecord, options: IngestOptions): Promise<void> {
+  try {
+    await readAndCommit(context, record, options);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    await quarantine(context, record, error.message);
+  }
+}
+
+async function readAndCommit(
+  context: IngestContext,
+  record: UploadRecord,
+  options: IngestOptions,
+): Promise<void> {
   const scratch = await mkdtemp(path.join(context.scratch, 'ingest-'));
   try {
     options.onStep?.('read');
     const fetched = await fetchUpload(context, record, scratch, options.signal);
     const batch = await countRead(context, record, () => readFiles(context, fetched, options.signal));
     await commitBatch(context, batch, scratch, options);
-  } catch (error) {
-    if (!isUnreadable(error)) throw error;
-    await quarantine(context, record, error.message);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

@@ -20,6 +20,17 @@ const ReceiptFile = z.object({
   reason: z.string().optional(),
 });
 
+const Rows = z.object({
+  new: Count,
+  changed: Count,
+  unchanged: Count,
+  refused: Count,
+  superseded: Count,
+  absent: Count,
+  // Not in receipts of earlier versions.
+  deleted: Count.default(0),
+});
+
 /** `receipt.json`: what became of an upload. The server writes it from the ledger; the host reads it. */
 export const ReceiptSchema = z.looseObject({
   format_version: z.literal(1),
@@ -29,16 +40,7 @@ export const ReceiptSchema = z.looseObject({
   order: z.number().int(),
   reader: z.string(),
   files: z.array(ReceiptFile),
-  rows: z.object({
-    new: Count,
-    changed: Count,
-    unchanged: Count,
-    refused: Count,
-    superseded: Count,
-    absent: Count,
-    // Not in receipts of earlier versions.
-    deleted: Count.default(0),
-  }),
+  rows: Rows,
   /** Of these kinds what it lacks is deleted, also what an upload of smaller order brings after it. Absent in receipts of earlier versions. */
   mirrors: z.array(z.enum(KINDS)).optional(),
   /** Rows of all files that the host's settings kept back. Absent in receipts of earlier versions. */
@@ -47,7 +49,15 @@ export const ReceiptSchema = z.looseObject({
   reason: z.string().nullable(),
   /** Where a person gave it up in quarantine. */
   dropped: z.object({ by: z.string(), reason: z.string(), at: z.iso.datetime() }).optional(),
+  /** Of the last ingest, as are `rows`, `files` and `reader`. */
   ingested_at: z.iso.datetime(),
+  /** Where a person had it ingested again: how often, and what the first ingest did. */
+  again: z
+    .object({
+      times: z.number().int().positive(),
+      first: z.object({ ingested_at: z.iso.datetime(), rows: Rows }),
+    })
+    .optional(),
 });
 export type Receipt = z.infer<typeof ReceiptSchema>;
 

@@ -5,7 +5,14 @@ import type { Settings } from '../config/index.js';
 import { AkoshaError, isAkoshaError, messageOf, TIERS, type UploadRef } from '../contract/index.js';
 import type { ObjectEvents } from './object-events.js';
 import { ingestStatus } from './ingest-status.js';
-import { dropUpload, listUploads, requireUpload, retryUpload, type BatchAcceptor } from '../ingest/index.js';
+import {
+  dropUpload,
+  listUploads,
+  requestAgain,
+  requireUpload,
+  retryUpload,
+  type BatchAcceptor,
+} from '../ingest/index.js';
 import type { UploadRecord } from '../store/index.js';
 import type { ServerParts } from './server-parts.js';
 
@@ -45,6 +52,7 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
     getUpload: (ref) => requireUpload(parts.store, ref),
     listUploads: (page) => listUploads(parts.store, page),
     retryUpload: (ref) => retry(inputs, ref),
+    ingestAgain: (ref) => again(inputs, ref),
     dropUpload: (ref, decision) => dropUpload(parts.ingest, ref, decision),
     readiness: () =>
       Promise.resolve({
@@ -63,6 +71,12 @@ async function retry(inputs: ServiceInputs, ref: UploadRef): Promise<UploadRecor
   const { parts } = inputs;
   await retryUpload(parts.ingest, ref);
   const record = await requireUpload(parts.store, ref);
+  tellIngest(inputs, ref.systemId);
+  return record;
+}
+
+async function again(inputs: ServiceInputs, ref: UploadRef): Promise<UploadRecord> {
+  const record = await requestAgain(inputs.parts.ingest, ref);
   tellIngest(inputs, ref.systemId);
   return record;
 }

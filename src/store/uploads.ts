@@ -41,6 +41,18 @@ export interface Dropped {
   at: number;
 }
 
+/** What is on record of an upload's ingests after the first. Times in milliseconds since 1970, by the system's clock. */
+export interface IngestedAgain {
+  /** Since when it waits to be ingested again; null where it does not. */
+  requestedAt: number | null;
+  /** How often it was. */
+  times: number;
+  /** What the first ingest came to; null while there was no other. */
+  first: { committedAt: number; rows: RowCounts } | null;
+  /** Why the last request came to nothing, where it did. */
+  failure: string | null;
+}
+
 /** An upload in the queue or the ledger. `rows` counts once it is committed. */
 export interface UploadRecord extends UploadRef {
   /** The names of its folders: what keys are made of. */
@@ -57,6 +69,8 @@ export interface UploadRecord extends UploadRef {
   dropped: Dropped | null;
   /** Times in a row that a reader had its files and did not come back with their rows. */
   attempts: number;
+  /** Null where nobody asked for that. */
+  again: IngestedAgain | null;
   files: IngestedFile[];
   mirrors: Kind[];
   reader: string | null;
@@ -131,7 +145,7 @@ export interface UploadLedger {
   markReceipted(ref: UploadRef): Promise<void>;
   markDone(ref: UploadRef): Promise<void>;
   /**
-   * Counts an attempt to read a pending upload, before it begins, so that one which takes the process down with it counts too.
+   * Counts an attempt to read an upload in the queue, before it begins, so that one which takes the process down with it counts too.
    * Returns how many there were in a row, with this one, and what the one before it failed with, if it told.
    */
   beginRead(ref: UploadRef): Promise<{ attempts: number; lastFailure: string | null }>;
@@ -147,6 +161,13 @@ export interface UploadLedger {
   requeue(ref: UploadRef): Promise<boolean>;
   /** Gives up an upload in quarantine. Returns whether this call did it. */
   drop(ref: UploadRef, dropped: Omit<Dropped, 'at'>): Promise<boolean>;
+  /**
+   * Puts an upload that is done in the queue to be ingested again. It stays done, so that what others decide by the ledger stays right.
+   * Returns whether this call did it.
+   */
+  requestAgain(ref: UploadRef): Promise<boolean>;
+  /** Takes it out of the queue, where it cannot be ingested again: all of it stays as it was. Returns whether this call did it. */
+  abandonAgain(ref: UploadRef, reason: string): Promise<boolean>;
   /** What waits for a person, the latest first. */
   quarantinedUploads(limit: number): Promise<QuarantinedUpload[]>;
   /** Systems whose name is not their id, in order of their ids; with `systemId` that one alone, if it is one. */

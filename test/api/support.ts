@@ -30,6 +30,7 @@ const NO_SERVICES: ApiServices = {
   listUploads: notAsked,
   retryUpload: notAsked,
   dropUpload: notAsked,
+  ingestAgain: notAsked,
   readiness: notAsked,
 };
 

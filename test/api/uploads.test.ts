@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { UploadRef } from '../../src/contract/index.js';
-import { ingestUpload, listUploads, registerUpload, requireUpload } from '../../src/ingest/index.js';
+import { manifestKey, type UploadRef } from '../../src/contract/index.js';
+import {
+  ingestUpload,
+  listUploads,
+  registerUpload,
+  requestAgain,
+  requireUpload,
+} from '../../src/ingest/index.js';
 import {
   openIngestWorld,
   originalId,
@@ -127,5 +133,34 @@ describe('the list of uploads', () => {
       status: 400,
       body: { error: { message: expect.stringContaining(message) } },
     });
+  });
+});
+
+describe('an upload to be ingested again', () => {
+  it('is in the queue again, and says so until it is done; one that is in quarantine is refused', async () => {
+    const api = await serve({
+      ingestAgain: (ref) => requestAgain(world.context, ref),
+      getUpload: (ref) => requireUpload(world.store, ref),
+    });
+    const asked = await api.post(`${pathOf(ingested)}/again`, {});
+    expect(asked.status).toBe(202);
+    expect(await asked.json()).toMatchObject({
+      state: 'done',
+      again: { requested_at: time, times: 0, first: null, failure: null },
+    });
+    const before = await world.receipt(ingested);
+    await ingestUpload(world.context, ingested);
+    expect(await (await api.get(pathOf(ingested))).json()).toMatchObject({
+      rows: { new: 0, unchanged: before?.rows.new },
+      again: {
+        requested_at: null,
+        times: 1,
+        first: { ingested_at: before?.ingested_at, rows: before?.rows },
+      },
+    });
+    const refused = await api.post(`${pathOf(broken)}/again`, {});
+    expect(refused.status).toBe(409);
+    await world.uploads.delete([manifestKey(ingested)]);
+    expect((await api.post(`${pathOf(ingested)}/again`, {})).status).toBe(410);
   });
 });

@@ -28,6 +28,7 @@ const GRACE_MS = 2_500;
  */
 const CHAIN: readonly ((program: Program) => Promise<unknown>)[] = [
   (program) => program.sync(),
+  ingestAgain,
   queueBroken,
   (program) => decide(program, 'retry', ['quarantined']),
   (program) => decide(program, 'drop', ['dropped']),
@@ -52,6 +53,27 @@ async function queueBroken(program: Program): Promise<void> {
   }
   await program.json('ingest', '--wait');
   await reached(program, ['quarantined']);
+}
+
+/** The first upload of this host, once more: its rows are written anew. A request that was made before a crash stands. */
+async function ingestAgain(program: Program): Promise<void> {
+  const first = async (): Promise<Upload> => {
+    const { uploads } = await program.json<{ uploads: Upload[] }>('receipts', '--system', program.systemId);
+    return uploads.at(-1) ?? expect.fail('nothing was uploaded');
+  };
+  await program.waitUntil('done', async () => (await first()).state === 'done');
+  const { upload_id: id, again } = await first();
+  if (again === null) await program.json('ingest', '--upload', id, '--again', '--system', program.systemId);
+  await program.waitUntil('ingested again', async () => {
+    const upload = await first();
+    return upload.state === 'done' && upload.again?.times === 1;
+  });
+}
+
+interface Upload {
+  upload_id: string;
+  state: string;
+  again: { times: number } | null;
 }
 
 /** Taken again after a crash, it finds the upload as it left it, or further on. */
@@ -82,7 +104,7 @@ const IN_READER: readonly string[] = ['upload.after-copy', 'upload.after-fold'];
 /** The points of one chain at which the server is killed, in the order in which the work comes to them. */
 const CHAINS = {
   upload: FAIL_POINTS.filter((point) => point.startsWith('upload.') && !IN_READER.includes(point)),
-  ingest: FAIL_POINTS.filter((point) => /^(ingest|retry|drop)\./.test(point)),
+  ingest: FAIL_POINTS.filter((point) => /^(ingest|retry|drop|again)\./.test(point)),
   transition: FAIL_POINTS.filter((point) => /^(move|cold|sweep)\./.test(point)),
 };
 

@@ -151,11 +151,11 @@ describe('a look at the queue', () => {
     ['who has something to do', () => void unfinishedSystems(database, 100)],
   ])('for %s reads index entries of what waits alone', (_, work) => {
     const details = plansOf(work).flatMap(({ steps }) => steps.map(({ detail }) => detail));
-    const reads = details.filter((detail) => /^(SCAN|SEARCH)/.test(detail));
+    const reads = details.filter((detail) => /^(SCAN|SEARCH) (?!\(subquery)/.test(detail));
     expect(reads.length).toBeGreaterThan(0);
     for (const read of reads)
       expect(read).toMatch(
-        /SEARCH uploads USING COVERING INDEX|SCAN uploads USING COVERING INDEX uploads_unfinished/,
+        /SEARCH uploads USING COVERING INDEX|SCAN uploads USING COVERING INDEX uploads_(unfinished|again)/,
       );
   });
 });

@@ -18,7 +18,7 @@ export interface StoreContents {
   garbageObjects: number;
   /** Uploads on their way, operations open, inbox entries: none of them at rest. */
   unfinished: number;
-  /** Memories that receipts call new. Each receipt has been found equal to the ledger. */
+  /** Memories that receipts call new, in the first ingest of each upload. Each receipt has been found equal to the ledger. */
   receiptedNew: number;
 }
 
@@ -73,12 +73,12 @@ export async function readStore(
   let receiptedNew = 0;
   for (const upload of ledger) {
     const key = receiptKey({ systemId: upload.system_id, uploadId: upload.upload_id });
-    const { rows } = parseReceipt(await archive.get(key));
+    const { rows, again } = parseReceipt(await archive.get(key));
     const counts = [rows.new, rows.changed, rows.unchanged];
     if (String(counts) !== String([upload.rows_new, upload.rows_changed, upload.rows_unchanged])) {
       throw new Error(`the receipt of ${upload.upload_id} says ${String(counts)}, the ledger otherwise`);
     }
-    receiptedNew += rows.new;
+    receiptedNew += (again?.first.rows ?? rows).new;
   }
   const memories = await fetchAll(dataDir, archiveUrl, placed);
   await archive.close();

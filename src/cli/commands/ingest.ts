@@ -1,12 +1,17 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import type { Settings } from '../../config/index.js';
+import { AkoshaError } from '../../contract/index.js';
 import { ApiClient } from '../api-client.js';
 import { openClient } from '../clients.js';
+import { ingestAgain } from '../ingest-again.js';
 import { print, withJson } from '../output.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
 
 interface Options extends SettingOptions {
+  upload?: string;
+  system?: string;
+  again?: boolean;
   json?: boolean;
   wait?: boolean;
 }
@@ -14,6 +19,9 @@ interface Options extends SettingOptions {
 export function define(command: Command): void {
   withJson(withSettings(command))
     .option('--wait', 'return when what it found is ingested')
+    .option('--upload <id>', 'one upload, with --again')
+    .option('--system <id>', 'whose it is, where several systems have used the id')
+    .option('--again', 'ingest it again, though it was: for a new reader, or a new model')
     .addHelpText(
       'after',
       `
@@ -21,12 +29,23 @@ Walks object storage for uploads that no inbox entry announced, such as those of
 
 Examples:
   akosha ingest
-  akosha ingest --wait --json`,
+  akosha ingest --wait --json
+  akosha ingest --upload 20261122_100001_0a1b2c3d --again --wait`,
     )
     .action(run);
 }
 
-async function run({ wait, json, ...options }: Options): Promise<void> {
+async function run({ upload, system, again, ...rest }: Options): Promise<void> {
+  if (upload === undefined && again === undefined && system === undefined) return walk(rest);
+  if (upload === undefined || again === undefined)
+    throw new AkoshaError(
+      'BadRequest',
+      'an upload is ingested once: say both --upload <id> and --again to have one ingested again',
+    );
+  await ingestAgain({ upload, ...(system === undefined ? {} : { system }), ...rest });
+}
+
+async function walk({ wait, json, ...options }: Omit<Options, 'upload' | 'system' | 'again'>): Promise<void> {
   const settings = settingsOf(options);
   const client = await openClient(settings);
   try {

@@ -111,6 +111,8 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     quarantine: (ref, reason) => catalog.write.quarantineUpload(ref, reason, context.now()),
     requeue: (ref) => catalog.write.requeueUpload(ref),
     drop: (ref, dropped) => catalog.write.dropUpload(ref, { ...dropped, at: context.now() }),
+    requestAgain: (ref) => catalog.write.requestAgain(ref, context.now()),
+    abandonAgain: (ref, reason) => catalog.write.abandonAgain(ref, reason),
     quarantinedUploads: (limit) => catalog.read.quarantinedUploads(limit),
     renamedSystems: (limit, systemId) => catalog.read.renamedSystems(limit, systemId),
 

@@ -19,6 +19,7 @@ export interface Guard {
 
 /** Compiled files that guards stand in. */
 export const FILES = {
+  again: 'store/embedded/catalog/again.js',
   classify: 'store/embedded/catalog/classify.js',
   database: 'store/embedded/catalog/database.js',
   ingest: 'store/embedded/catalog/ingest.js',

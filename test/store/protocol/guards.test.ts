@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AGAIN_GUARDS } from './again-guards.js';
 import { INGEST_GUARDS } from './ingest-guards.js';
 import { loadPatched, loadProgram, type Library } from './library.js';
 import { MIRROR_GUARDS } from './mirror-guards.js';
@@ -8,7 +9,14 @@ import { SWEEP_GUARDS } from './sweep-guards.js';
 import { World } from './world.js';
 
 /** Those of the protocol's table that concern ingest, moves and the sweep. */
-const GUARDS = [...INGEST_GUARDS, ...MIRROR_GUARDS, ...OPERATION_GUARDS, ...MOVE_GUARDS, ...SWEEP_GUARDS];
+const GUARDS = [
+  ...INGEST_GUARDS,
+  ...AGAIN_GUARDS,
+  ...MIRROR_GUARDS,
+  ...OPERATION_GUARDS,
+  ...MOVE_GUARDS,
+  ...SWEEP_GUARDS,
+];
 
 /**
  * Each guard's scenario holds on the program, and fails on a copy of the program with just that guard taken out: a test that

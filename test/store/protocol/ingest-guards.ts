@@ -10,8 +10,8 @@ export const INGEST_GUARDS: readonly Guard[] = [
     without: [
       {
         file: FILES.ingest,
-        from: 'const order = requireTurn(db, input.upload);\n        classify(db, { ...input, order });\n        requireWritten',
-        to: 'const order = requireTurn(db, input.upload);\n        requireWritten',
+        from: 'const turn = requireTurn(db, input.upload);\n        classify(db, { ...input, ...turn });\n        requireWritten',
+        to: 'const turn = requireTurn(db, input.upload);\n        requireWritten',
       },
     ],
     scenario: async (world, broken) => {
@@ -85,7 +85,7 @@ export const INGEST_GUARDS: readonly Guard[] = [
   {
     name: 'commit-needs-pending-upload',
     prevents: 'a second commit of one upload changes its receipt',
-    without: [{ file: FILES.ingest, from: "if (row?.state !== 'pending')", to: 'if (row === undefined)' }],
+    without: [{ file: FILES.ingest, from: "row.state !== 'pending' && row.again === 0", to: 'false' }],
     scenario: async (world, broken) => {
       await world.ingest('u1', 1, [{ id: 'a', text: 'one' }]);
       await assert.rejects(

@@ -7,6 +7,8 @@ export interface StagedUpload {
   stage: string;
   upload: UploadRef;
   order: number;
+  /** It is in the ledger already. */
+  again: boolean;
   /** The kinds of which what it lacks is deleted. */
   mirrors: readonly Kind[];
 }
@@ -37,6 +39,9 @@ const TOMBSTONED = `EXISTS (SELECT 1 FROM tombstones t WHERE t.system_id = $syst
   t.scope = 'system' OR (t.scope = 'project' AND t.project = incoming.project)
   OR (t.scope = 'memory' AND t.kind = incoming.kind AND t.memory_id = incoming.memory_id)))`;
 
+/** Placed by this upload when it was ingested before. */
+const OWN = `($again = 1 AND p.ord = $order AND p.upload_id = $upload)`;
+
 /**
  * What each row is, by hash and order, never by row id; inside the caller's transaction, and the same at open and commit.
  *
@@ -47,6 +52,9 @@ const TOMBSTONED = `EXISTS (SELECT 1 FROM tombstones t WHERE t.system_id = $syst
  * - `deleted`: a memory that this upload lacks. Only of the newest upload: what a newer one says of it counts, and where that has
  *   it unchanged its placement does not tell.
  * - `moot`: it was to be deleted, and need not be any more.
+ *
+ * Of an upload that is ingested again, its own rows are written anew, also where their content is the same. Another content replaces a
+ * row only where no other upload came after: one that has the row unchanged leaves no trace in its placement.
  */
 export function classify(db: CatalogDatabase, staged: StagedUpload): void {
   const { stage, order } = staged;
@@ -68,12 +76,25 @@ export function classify(db: CatalogDatabase, staged: StagedUpload): void {
        WHEN pid IS NULL THEN CASE WHEN $outliving ->> kind IS NULL THEN 'new' ELSE 'outlived' END
        ELSE (SELECT CASE
          WHEN p.hash = incoming.hash AND p.ord < $gap THEN 'rewritten'
+         WHEN p.hash = incoming.hash AND ${OWN} THEN 'rewritten'
          WHEN p.hash = incoming.hash THEN 'unchanged'
-         WHEN p.deleted = 1 AND p.ord < $order AND $outliving ->> incoming.kind IS NOT NULL THEN 'outlived'
+         WHEN p.deleted = 1 AND (p.ord < $order OR ${OWN}) AND $outliving ->> incoming.kind IS NOT NULL THEN 'outlived'
+         WHEN p.deleted = 0 AND $followed THEN 'superseded'
          WHEN p.ord < $order THEN 'changed'
+         WHEN ${OWN} THEN 'changed'
          ELSE 'superseded' END FROM placements p WHERE p.pid = incoming.pid) END
      WHERE stage = $stage`,
-    { stage, system, order, deletable, outliving, gap: greatestGap(db, staged) },
+    {
+      stage,
+      system,
+      order,
+      deletable,
+      outliving,
+      gap: greatestGap(db, staged),
+      upload: staged.upload.uploadId,
+      again: Number(staged.again),
+      followed: Number(staged.again && isFollowed(db, staged)),
+    },
   );
   db.run(
     `UPDATE incoming SET deletion = class IN ('deleted', 'outlived'),
@@ -82,12 +103,16 @@ export function classify(db: CatalogDatabase, staged: StagedUpload): void {
   );
 }
 
-/** An unchanged row has to be written again where a gap lies between its order and this one: where it is below the greatest one. */
+/**
+ * An unchanged row has to be written again where a gap lies between its order and this one: where it is below the greatest one. An upload
+ * that is being ingested again may say something else of its own rows, so it is one for these too.
+ */
 function greatestGap(db: CatalogDatabase, { upload, order }: StagedUpload): number {
   return db.number(
     `SELECT coalesce(max(ord), -1) FROM (
-       SELECT ord FROM uploads WHERE system_id = $system AND state IN ('pending', 'quarantined', 'dropped') AND upload_id <> $upload
-       UNION ALL SELECT ord FROM gaps WHERE system_id = $system) WHERE ord < $order`,
+       SELECT ord FROM uploads WHERE system_id = $system AND state IN ('pending', 'quarantined', 'dropped') AND upload_id <> $upload AND ord < $order
+       UNION ALL SELECT ord FROM gaps WHERE system_id = $system AND ord < $order
+       UNION ALL SELECT ord + 1 FROM uploads WHERE system_id = $system AND again_requested_at IS NOT NULL AND ord < $order)`,
     { system: upload.systemId, upload: upload.uploadId, order },
   );
 }
@@ -108,6 +133,16 @@ function isNewest(db: CatalogDatabase, { upload, order }: StagedUpload): boolean
     { system: upload.systemId, order },
   );
   return newer === 0;
+}
+
+/** Another upload of this order or a greater one has rows in the ledger: an order may have several, as parts of one sync. */
+function isFollowed(db: CatalogDatabase, { upload, order }: StagedUpload): boolean {
+  const others = db.number(
+    `SELECT EXISTS (SELECT 1 FROM uploads u
+       WHERE u.system_id = $system AND u.ord >= $order AND u.upload_id <> $upload AND ${COMMITTED})`,
+    { system: upload.systemId, upload: upload.uploadId, order },
+  );
+  return others === 1;
 }
 
 /** Adds the memories that the upload lacks and has to delete, behind its own rows. A second time only those that came meanwhile. */

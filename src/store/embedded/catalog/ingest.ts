@@ -9,6 +9,7 @@ import {
   type DeletionToWrite,
   type RowToWrite,
 } from './classify.js';
+import { countAgainSql } from './again.js';
 import type { CatalogDatabase } from './database.js';
 import { closeOperation, openOperation, requireOpen } from './operations.js';
 
@@ -83,25 +84,25 @@ export function dropStage(db: CatalogDatabase, stage: string): void {
  */
 export function openIngest(db: CatalogDatabase, input: OpenIngest): OpenedIngest {
   return db.transaction(() => {
-    const order = requireTurn(db, input.upload);
+    const turn = requireTurn(db, input.upload);
     const opId = openOperation(db, {
       kind: 'ingest',
       target: `${input.upload.systemId}/${input.upload.uploadId}`,
       systemId: input.upload.systemId,
       leaseUntil: input.leaseUntil,
     });
-    classify(db, { ...input, order });
+    classify(db, { ...input, ...turn });
     return { opId, ...assignRowIds(db, input.stage, input.hotCutoff) };
   });
 }
 
-/** The upload is pending, and no committed one of its system lacks its receipt. Returns its order. */
-function requireTurn(db: CatalogDatabase, upload: UploadRef): number {
-  const row = db.get<{ ord: number; state: string }>(
-    `SELECT ord, state FROM uploads WHERE system_id = $systemId AND upload_id = $uploadId`,
+/** The upload is pending, or to be ingested again, and no committed one of its system lacks its receipt. */
+function requireTurn(db: CatalogDatabase, upload: UploadRef): { order: number; again: boolean } {
+  const row = db.get<{ ord: number; state: string; again: 0 | 1 }>(
+    `SELECT ord, state, again_requested_at IS NOT NULL AS again FROM uploads WHERE system_id = $systemId AND upload_id = $uploadId`,
     { ...upload },
   );
-  if (row?.state !== 'pending') {
+  if (row === undefined || (row.state !== 'pending' && row.again === 0)) {
     throw new AkoshaError(
       'OperationClosed',
       `upload ${upload.uploadId} is ${row?.state ?? 'unknown'}, not pending`,
@@ -115,7 +116,7 @@ function requireTurn(db: CatalogDatabase, upload: UploadRef): number {
       'OperationClosed',
       `an earlier upload of ${upload.systemId} still lacks its receipt`,
     );
-  return row.ord;
+  return { order: row.ord, again: row.again === 1 };
 }
 
 /**
@@ -125,11 +126,11 @@ function requireTurn(db: CatalogDatabase, upload: UploadRef): number {
 export function commitIngest(db: CatalogDatabase, input: CommitIngest): RowCounts {
   return db.transaction(() => {
     requireOpen(db, input.opId);
-    const order = requireTurn(db, input.upload);
-    classify(db, { ...input, order });
+    const turn = requireTurn(db, input.upload);
+    classify(db, { ...input, ...turn });
     requireWritten(db, input);
     if (input.journal !== undefined) placeRows(db, input, input.journal);
-    const counts = countRows(db, input, order);
+    const counts = countRows(db, input, turn.order);
     writeLedger(db, input, counts);
     closeOperation(db, input.opId, 'committed', input.now);
     return counts;
@@ -242,7 +243,7 @@ function writeLedger(
   rows: RowCounts,
 ): void {
   db.run(
-    `UPDATE uploads SET state = 'committed', committed_at = $now, mirrors = $mirrors, files = $files,
+    `UPDATE uploads SET ${countAgainSql()}, state = 'committed', committed_at = $now, mirrors = $mirrors, files = $files,
        reader = $reader, rows_new = $new, rows_changed = $changed, rows_unchanged = $unchanged, rows_refused = $refused,
        rows_superseded = $superseded, rows_absent = $absent, rows_deleted = $deleted
      WHERE system_id = $systemId AND upload_id = $uploadId`,

@@ -1,3 +1,4 @@
+import * as again from './again.js';
 import { backlog, furthestBehind } from './backlog.js';
 import type { CatalogDatabase } from './database.js';
 import * as ingest from './ingest.js';
@@ -21,6 +22,8 @@ export const WRITE_METHODS = {
   quarantineUpload: quarantine.quarantineUpload,
   requeueUpload: quarantine.requeueUpload,
   dropUpload: quarantine.dropUpload,
+  requestAgain: again.requestAgain,
+  abandonAgain: again.abandonAgain,
   stageRows: ingest.stageRows,
   stageTexts: ingest.stageTexts,
   dropStage: ingest.dropStage,

@@ -3,7 +3,7 @@ import type { CatalogDatabase } from './database.js';
 
 /** Attempts to read an upload's files, in its row: they outlive the process, which such a file may take down. */
 
-const PENDING = `system_id = $systemId AND upload_id = $uploadId AND state = 'pending'`;
+const PENDING = `system_id = $systemId AND upload_id = $uploadId AND (state = 'pending' OR again_requested_at IS NOT NULL)`;
 
 /**
  * Counts an attempt that begins. What the one before failed with is forgotten with it, so that the next one after a

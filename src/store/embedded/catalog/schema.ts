@@ -31,6 +31,12 @@ CREATE TABLE uploads (
   -- Of reading its files: begun and not done, and what the last of them failed with, if it told.
   attempts INTEGER NOT NULL DEFAULT 0,
   last_failure TEXT,
+  -- Being ingested again: since when asked for, null where it is not; how often it was done, what the first ingest came to (JSON), and why
+  -- the last request came to nothing. Its state stays what it is, because to all others it is as ingested as before.
+  again_requested_at INTEGER,
+  again_times INTEGER NOT NULL DEFAULT 0,
+  again_failure TEXT,
+  first_ingest TEXT,
   -- The kinds of which what it lacks is deleted.
   mirrors TEXT NOT NULL DEFAULT '[]',
   files TEXT NOT NULL DEFAULT '[]',
@@ -48,6 +54,7 @@ CREATE TABLE uploads (
 CREATE INDEX uploads_by_order ON uploads (system_id, ord);
 -- The time is there so that a look at the queue reads the index alone.
 CREATE INDEX uploads_unfinished ON uploads (system_id, state, registered_at) WHERE state IN ('pending', 'committed', 'receipted');
+CREATE INDEX uploads_again ON uploads (system_id, ord, registered_at, again_requested_at) WHERE again_requested_at IS NOT NULL;
 CREATE INDEX uploads_by_state ON uploads (state, system_id, registered_at);
 -- For lists, the newest first: of all, of a system, of an id that several systems may have used, of a state. The primary key follows in each, and breaks ties.
 CREATE INDEX uploads_by_age ON uploads (registered_at);

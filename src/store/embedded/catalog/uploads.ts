@@ -1,8 +1,9 @@
 import type { Kind, RowCounts, SystemId, UploadRef, UploadState } from '../../../contract/index.js';
 import type { Dropped, FoundUpload, KnownUpload, SystemName, UploadRecord } from '../../store.js';
+import { againOf, type AgainRow } from './again.js';
 import type { CatalogDatabase } from './database.js';
 
-export interface UploadRow {
+export interface UploadRow extends AgainRow {
   system_id: string;
   upload_id: string;
   system_folder: string | null;
@@ -103,14 +104,21 @@ export function knownUploads(db: CatalogDatabase, places: readonly UploadRef[]):
     .map((row) => ({ place: placeOf(row), ref: idsOf(row), state: row.state }));
 }
 
+/** Each part of these reads an index of its own, which holds what waits and not the ledger. */
+const UNFINISHED = `SELECT system_id, upload_id, registered_at FROM uploads WHERE state IN ('pending', 'committed', 'receipted')
+  UNION ALL SELECT system_id, upload_id, registered_at FROM uploads WHERE again_requested_at IS NOT NULL`;
+
 /**
  * The upload of a system to work on next. One whose receipt is due comes first, because no later one may commit before
- * it; then pending ones by order.
+ * it; then by order those that are pending and those to be ingested again.
  */
 export function nextUpload(db: CatalogDatabase, systemId: string): UploadRecord | undefined {
   const row = db.get<UploadRow>(
-    `SELECT * FROM uploads WHERE system_id = $system AND state IN ('pending', 'committed', 'receipted')
-     ORDER BY state = 'pending', ord LIMIT 1`,
+    `SELECT u.* FROM (SELECT system_id, upload_id, state IN ('committed', 'receipted') AS due, ord FROM uploads
+         WHERE system_id = $system AND state IN ('pending', 'committed', 'receipted')
+       UNION ALL SELECT system_id, upload_id, 0, ord FROM uploads WHERE system_id = $system AND again_requested_at IS NOT NULL
+       ORDER BY due DESC, ord LIMIT 1) next
+     JOIN uploads u ON u.system_id = next.system_id AND u.upload_id = next.upload_id`,
     { system: systemId },
   );
   return row && toRecord(row);
@@ -134,19 +142,18 @@ export function greatestOrder(db: CatalogDatabase, systemId: string): number {
 export function unfinishedSystems(db: CatalogDatabase, limit: number): string[] {
   return db
     .all<{ system_id: string }>(
-      `SELECT system_id FROM uploads WHERE state IN ('pending', 'committed', 'receipted')
+      `SELECT system_id FROM (${UNFINISHED})
        GROUP BY system_id ORDER BY min(registered_at) LIMIT $limit`,
       { limit },
     )
     .map((row) => row.system_id);
 }
 
-/** How many uploads queued by then are still on their way: neither done nor quarantined. */
+/** How many uploads queued by then are still on their way: neither done, or being ingested again, nor quarantined. */
 export function countUnfinished(db: CatalogDatabase, registeredBefore: number): number {
-  return db.number(
-    `SELECT count(*) FROM uploads WHERE state IN ('pending', 'committed', 'receipted') AND registered_at <= $before`,
-    { before: registeredBefore },
-  );
+  return db.number(`SELECT count(*) FROM (${UNFINISHED}) WHERE registered_at <= $before`, {
+    before: registeredBefore,
+  });
 }
 
 /** Moves an upload one state on; a second call changes nothing. */
@@ -206,6 +213,7 @@ export function toRecord(row: UploadRow): UploadRecord {
     quarantinedAt: row.quarantined_at,
     dropped: droppedOf(row),
     attempts: row.attempts,
+    again: againOf(row),
     files: JSON.parse(row.files) as UploadRecord['files'],
     mirrors: JSON.parse(row.mirrors) as Kind[],
     reader: row.reader,
