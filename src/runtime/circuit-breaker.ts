@@ -226,10 +226,10 @@ export class CircuitBreaker {
 /** The breakers of a process, for whoever tells of them. */
 export class CircuitBreakers {
   readonly #byName = new Map<string, CircuitBreaker>();
-  readonly #shared: Pick<CircuitBreakerOptions, 'onChange'>;
+  readonly #shared: Pick<CircuitBreakerOptions, 'onChange' | 'openMs'>;
 
-  /** `onChange` is told of every breaker's changes. */
-  constructor(shared: Pick<CircuitBreakerOptions, 'onChange'> = {}) {
+  /** What all breakers have: `onChange` is told of each one's changes. */
+  constructor(shared: Pick<CircuitBreakerOptions, 'onChange' | 'openMs'> = {}) {
     this.#shared = shared;
   }
 
