@@ -5,16 +5,18 @@ import { build } from './setup/build.mjs';
 import { exclusively } from './setup/lock.mjs';
 import { installPackages } from './setup/npm-packages.mjs';
 import { createProgress } from './setup/progress.mjs';
+import { providePromtool } from './setup/promtool.mjs';
 import { SetupError } from './setup/shell.mjs';
 import { provideModel, provideReader, provideServer } from './setup/tools.mjs';
 
-/** @typedef {'temporal' | 'weed' | 'model' | 'duckdb'} Tool */
+/** @typedef {'temporal' | 'weed' | 'model' | 'duckdb' | 'promtool'} Tool */
 
 const TITLES = {
   temporal: 'Temporal',
   weed: 'S3 server',
   model: 'embedding model',
   duckdb: 'reader of newer databases',
+  promtool: 'promtool',
 };
 
 /**
@@ -49,7 +51,8 @@ export async function setup({
 }
 
 /** @param {Tool} tool */
-function provide(servers, tool) {
+async function provide(servers, tool) {
+  if (tool === 'promtool') return `found (${await providePromtool()})`;
   if (tool === 'model') return provideModel(servers);
   return tool === 'duckdb' ? provideReader(servers) : provideServer(servers, tool);
 }

@@ -8,15 +8,15 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export class SetupError extends Error {}
 
 /**
- * Runs a program in the checkout and returns what it printed. Its output is shown only where it fails, in the error.
+ * Runs a program, by default in the checkout, and returns what it printed. Its output is shown only where it fails, in the error.
  *
  * @param {string} program
  * @param {string[]} args
- * @param {{env?: Record<string, string>}} [options]
+ * @param {{env?: Record<string, string>, cwd?: string}} [options]
  */
-export async function run(program, args, { env = {} } = {}) {
+export async function run(program, args, { env = {}, cwd = ROOT } = {}) {
   const child = spawn(program, args, {
-    cwd: ROOT,
+    cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
