@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
 /** These start programs and servers of their own by the handful, or measure time against them: two cores run one such file at a time. */
-const ALONE = ['test/{e2e,faults,servers,setup,workers}/**/*.test.ts', 'test/cli/up.test.ts'];
+const ALONE = [
+  'test/{e2e,faults,servers,setup,workers}/**/*.test.ts',
+  'test/cli/up.test.ts',
+  'test/deploy/runbooks.test.ts',
+];
 
 const shared = {
   globalSetup: ['test/support/global-setup.ts'],
