@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { AcceptedRow, RowSource } from '../ingest/index.js';
-import { escapeSystemId, isSystemId, ROW_EXTRA_KEY, RowExtra } from '../memory/index.js';
+import {
+  escapeSystemId,
+  isSystemId,
+  MAX_MEMORY_ID_LENGTH,
+  ROW_EXTRA_KEY,
+  RowExtra,
+} from '../memory/index.js';
 import { wallTime } from './mcp-time.js';
 
 /** A memory as a tool's arguments give it, and whose it is. */
@@ -12,7 +18,9 @@ export interface ReceivedRow {
 
 /** Half of a surrogate pair cannot be stored as UTF-8, and one such memory would spoil its whole batch. */
 const Text = z.string().refine(isWellFormed, 'must be well-formed Unicode');
-const Id = Text.min(1, 'must not be empty').max(1024);
+const Id = Text.min(1, 'must not be empty')
+  .max(MAX_MEMORY_ID_LENGTH)
+  .refine((id) => !id.includes('\0'), 'must not hold a NUL');
 const Properties = z.record(z.string(), z.unknown()).refine(isWellFormed, 'must be well-formed Unicode');
 const Metadata = Properties.nullish();
 const Vector = z.array(z.number());

@@ -46,7 +46,9 @@ const Rows = z.object({
   new: Count,
   changed: Count,
   unchanged: Count,
-  refused: Count.describe('Kept out, because they were forgotten.'),
+  refused: Count.describe(
+    'Kept out, because they were forgotten, or lack an id or a text within the bounds.',
+  ),
   superseded: Count.describe('Older than what the store had.'),
   absent: Count.describe('Of its system in the store, not in the upload, and kept.'),
   deleted: Count.describe('The same, and deleted: where the system is mirrored.'),

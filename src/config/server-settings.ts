@@ -52,6 +52,13 @@ export const SERVER_SETTINGS = {
       'Memory that DuckDB may use in one of them. Rows stream through it: a database of 300,000 was read with 128.',
     initial: 512,
   }),
+  uploadMaxMb: setting(shape.wholeNumber(1, 1_048_576), {
+    group: 'Ingest',
+    rule: 'a whole number of MiB from 1',
+    description:
+      'The most that the files of an upload may have as they are stored, and each of them decompressed, in texts, and written out. One beyond it goes to quarantine. A host’s whole history is tens of megabytes; the default leaves room for a hundred times that and fits on a server’s disk.',
+    initial: 8192,
+  }),
   readerTimeoutSeconds: setting(shape.wholeNumber(1, 86_400), {
     group: 'Ingest',
     rule: 'a whole number from 1 to 86400',

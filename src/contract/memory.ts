@@ -20,7 +20,7 @@ export interface RowCounts {
   new: number;
   changed: number;
   unchanged: number;
-  /** Kept out: forgotten by a tombstone. */
+  /** Kept out: forgotten by a tombstone, or without what a memory needs (an id, a text, both within their bounds). */
   refused: number;
   /** Older than the version the store already has. */
   superseded: number;

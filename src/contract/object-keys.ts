@@ -43,8 +43,9 @@ export function inboxKey({ systemId, uploadId }: UploadRef): string {
   return `${INBOX_PREFIX}${uploadId}@${systemId}`;
 }
 
+/** Undefined for what names no upload; dots alone are a path. */
 export function parseInboxKey(key: string): UploadRef | undefined {
-  const match = /^inbox\/([A-Za-z0-9_.-]+)@([A-Za-z0-9_-]+)$/.exec(key);
+  const match = /^inbox\/(?!\.{1,2}@)([A-Za-z0-9_.-]+)@([A-Za-z0-9_-]+)$/.exec(key);
   return match?.[1] !== undefined && match[2] !== undefined
     ? { uploadId: match[1], systemId: match[2] }
     : undefined;

@@ -1,6 +1,7 @@
 import { isAkoshaError, manifestKey, systemPrefix, uploadPrefix, type UploadRef } from '../contract/index.js';
-import { MAX_MANIFEST_BYTES, originalUploadOrder, parseManifest, unescapeSystemId } from '../memory/index.js';
+import { MAX_MANIFEST_BYTES, originalUploadOrder, parseManifest } from '../memory/index.js';
 import type { IngestContext } from './context.js';
+import { foldersOf } from './system-folders.js';
 
 /** The upload that a client of ours takes its rows from. */
 export interface ClientUpload {
@@ -101,7 +102,7 @@ async function survey(
 ): Promise<Survey> {
   const onRecord = await context.store.greatestOrder(systemId);
   const found: Survey = { greatest: onRecord, greatestComplete: onRecord, begun: undefined };
-  for (const folder of new Set([systemId, unescapeSystemId(systemId) ?? systemId])) {
+  for (const folder of foldersOf(systemId)) {
     for await (const page of context.uploads.listFolders(systemPrefix(folder))) {
       const places = page.map((name) => ({ systemId: folder, uploadId: name.slice(0, -1) }));
       const isPart = (place: UploadRef): boolean =>

@@ -10,13 +10,13 @@ import {
   type UploadRef,
   type UploadState,
 } from '../contract/index.js';
-import { unescapeSystemId } from '../memory/index.js';
 import type { KnownUpload } from '../store/index.js';
 import type { IngestContext } from './context.js';
 import { ingestUpload } from './ingest-upload.js';
 import { Look, type Discovered } from './look.js';
 import { register } from './register.js';
 import { signalOption } from './signal-option.js';
+import { foldersOf } from './system-folders.js';
 
 /**
  * Reads the inbox once: queues what is new, and removes entries of uploads that are through. Costs what is new, not what
@@ -77,7 +77,7 @@ export async function walkUploads(
   const systems =
     onlySystem === undefined
       ? context.uploads.listFolders(SYSTEMS_PREFIX, signalOption(signal))
-      : [await foldersOf(context, onlySystem)];
+      : [await foldersOnRecord(context, onlySystem)];
   for await (const folders of systems) {
     for (const folder of folders) {
       const systemFolder = folder.slice(0, -1);
@@ -113,10 +113,9 @@ async function* walkSystem(
 }
 
 /** Where a system's uploads may lie: under its id, as our agents write, and under its name, as original hosts do. */
-async function foldersOf(context: IngestContext, systemId: SystemId): Promise<string[]> {
+async function foldersOnRecord(context: IngestContext, systemId: SystemId): Promise<string[]> {
   const [renamed] = await context.store.renamedSystems(1, systemId);
-  const name = renamed?.name ?? unescapeSystemId(systemId) ?? systemId;
-  return [...new Set([systemId, name])].map((folder) => `${folder}/`);
+  return foldersOf(systemId, renamed?.name).map((folder) => `${folder}/`);
 }
 
 /**

@@ -64,9 +64,10 @@ export async function fetchUpload(
   const manifest = await readManifest(context, record);
   if (manifest.files.length === 0) throw unreadable(record, 'lists no files');
   const files: FetchedFile[] = [];
+  let room = context.reader.maxUploadBytes;
   for (const [index, file] of manifest.files.entries()) {
     const stored = path.join(scratch, `${index}.stored`);
-    await fetchFile(context, record, file, stored, signal);
+    room -= await fetchFile(context, record, file, { stored, room, signal });
     files.push({ stored, file });
   }
   return { record, manifest, scratch, files };
@@ -118,9 +119,14 @@ export async function readFiles(
       ...read.flatMap(({ database, result }) => describeRead(database, result)),
       ...unread.flatMap(({ database, fault }) => describeUnread(database, fault.message)),
     ],
+    refused: read.reduce((sum, { result }) => sum + sumOf(result.skipped), 0),
     reader: [...new Set(read.flatMap(({ database, result }) => readersOf(database, result)))].join(', '),
     asOf,
   };
+}
+
+function sumOf(counts: Partial<Record<Kind, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 /** The rows, or why there are none: of a database that its host could not read either, no more was to be expected. */
@@ -151,20 +157,23 @@ async function readManifest(context: IngestContext, record: UploadRecord): Promi
   return parseManifest(record.place, bytes);
 }
 
+/** Returns its bytes. */
 async function fetchFile(
   context: IngestContext,
   record: UploadRecord,
-  { name }: UploadedFile,
-  stored: string,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  await context.uploads
-    .getFile(uploadPrefix(record.place) + name, stored, signalOption(signal))
+  { name, storedBytes }: UploadedFile,
+  { stored, room, signal }: { stored: string; room: number; signal: AbortSignal | undefined },
+): Promise<number> {
+  // What the manifest does not promise is not downloaded, whatever lies there.
+  const maxBytes = Math.min(storedBytes ?? room, room);
+  const bytes = await context.uploads
+    .getFile(uploadPrefix(record.place) + name, stored, { maxBytes, ...signalOption(signal) })
     .catch((error: unknown) => {
       // The manifest is written last: a file that is missing now will be missing again.
       throw isAkoshaError(error, 'ObjectNotFound') ? unreadable(record, `file ${name} is missing`) : error;
     });
   failPoint('ingest.after-download');
+  return bytes;
 }
 
 /**

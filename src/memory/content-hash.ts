@@ -36,7 +36,7 @@ function columnSql({ name, type }: HashedColumn): string {
     case 'text':
       return textSql(`CAST(${column} AS VARCHAR)`);
     case 'timestamp':
-      return textSql(`CAST(epoch_us(CAST(${column} AS TIMESTAMP)) AS VARCHAR)`);
+      return textSql(`CAST(epoch_us(TRY_CAST(${column} AS TIMESTAMP)) AS VARCHAR)`);
     case 'number':
       return `CASE WHEN ${column} IS NULL THEN '-;' ELSE ${textSql(numberSql(column))} END`;
     case 'list':
@@ -52,7 +52,7 @@ function textSql(expression: string): string {
 }
 
 function numberSql(column: string): string {
-  return `coalesce(CAST(try_cast(round(CAST(${column} AS DOUBLE) * 1000000) AS BIGINT) AS VARCHAR), 'nan')`;
+  return `coalesce(CAST(try_cast(round(TRY_CAST(${column} AS DOUBLE) * 1000000) AS BIGINT) AS VARCHAR), 'nan')`;
 }
 
 /**

@@ -86,12 +86,15 @@ export const MANIFEST_FORMAT_VERSION = 1;
 /** A manifest is small; a larger object under its name is an attack or a mistake. */
 export const MAX_MANIFEST_BYTES = 1_048_576;
 
+/** A host has a handful of databases. */
+const MAX_FILES = 1000;
+
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits');
 const FileName = z
   .string()
   .max(255)
   .regex(/^[A-Za-z0-9_.-]+$/, 'may hold letters, digits, "_", "." and "-" only')
-  .refine((name) => !name.includes('..'), 'must not hold ".."');
+  .refine((name) => name !== '.' && !name.includes('..'), 'must not hold "..", nor be a dot alone');
 const Bytes = z.number().int().nonnegative();
 const RowsByKind = z.partialRecord(z.enum(KINDS), Bytes);
 const Order = z.number().int().positive();
@@ -129,15 +132,16 @@ const AkoshaManifest = z.looseObject({
         rows_digest: Sha256.optional(),
       }),
     )
-    .max(1000),
+    .max(MAX_FILES)
+    .refine(areDistinct, 'must not name a file twice'),
   // Absent in manifests of earlier versions.
   unchanged: z
     .array(z.object({ name: FileName, upload_id: z.string(), rows: RowsByKind, rows_digest: Sha256 }))
-    .max(1000)
+    .max(MAX_FILES)
     .optional(),
-  omitted: z.array(
-    z.object({ name: z.string(), reason: z.string(), kinds: z.array(z.enum(KINDS)).optional() }),
-  ),
+  omitted: z
+    .array(z.object({ name: z.string(), reason: z.string(), kinds: z.array(z.enum(KINDS)).optional() }))
+    .max(MAX_FILES),
   metadata: z.looseObject({ uploader: z.string(), version: z.string() }),
 });
 
@@ -155,7 +159,8 @@ const SessionBuddyManifest = z.looseObject({
         checksum: z.union([z.literal(''), Sha256]).optional(),
       }),
     )
-    .max(1000),
+    .max(MAX_FILES)
+    .refine(areDistinct, 'must not name a file twice'),
   metadata: z.looseObject({ uploader: z.string().optional() }).optional(),
 });
 
@@ -286,6 +291,11 @@ function unreadable(ref: UploadRef, rule: string): AkoshaError {
     `manifest of upload ${ref.uploadId} of system ${ref.systemId}: ${rule}`,
     { details: { systemId: ref.systemId, uploadId: ref.uploadId, rule } },
   );
+}
+
+/** Where case does not count either: on some machines such names are one file. */
+function areDistinct(files: readonly { name: string }[]): boolean {
+  return new Set(files.map(({ name }) => name.toLowerCase())).size === files.length;
 }
 
 function isTimeZone(zone: string): boolean {

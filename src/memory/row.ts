@@ -2,6 +2,12 @@
 export const EMBEDDING_DIMENSIONS = 384;
 export const EMBEDDING_MODEL = 'all-MiniLM-L6-v2';
 
+/** In characters. Ids are keys of the catalog and stand in URLs; those of real hosts are hashes and UUIDs. None is empty or holds a NUL, which SQLite's functions take for its end. */
+export const MAX_MEMORY_ID_LENGTH = 1024;
+
+/** In bytes of UTF-8. The longest real ones are some hundred kilobytes; each is held in memory whole, several times over, where it is indexed. */
+export const MAX_CONTENT_BYTES = 16 * 1024 ** 2;
+
 /**
  * The columns of the Parquet that a reader process hands over, one file per database: one row per memory,
  * before any of the server's own columns (row id, operation, order, own time in UTC) are added.

@@ -6,6 +6,7 @@ import { wheelFolder } from '../servers/index.js';
 export function readerOptions(settings: Settings): Omit<ReaderPoolOptions, 'size'> {
   return {
     memoryLimitMb: settings.readerMemoryMb,
+    maxUploadBytes: settings.uploadMaxMb * 1024 ** 2,
     jobTimeoutMs: settings.readerTimeoutSeconds * 1000,
     external: externalReaders(settings),
   };

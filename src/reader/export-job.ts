@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { isAkoshaError, KINDS, messageOf, type Kind } from '../contract/index.js';
+import { isAkoshaError, KINDS, messageOf, type AkoshaError, type Kind } from '../contract/index.js';
 import { KIND_DEFINITIONS } from '../memory/index.js';
 import { readForeign } from './convert.js';
 import { attachForeign, brokenRule, foreignFault, type ForeignFile } from './database-file.js';
@@ -11,6 +11,10 @@ import { PARQUET } from './parquet.js';
 import { quoteText, withSandbox } from './sandbox.js';
 import { countRows, knownTables, type KnownTable } from './source-schema.js';
 import { decompressFile, type StoredAndRaw } from './streams.js';
+import { withinBytes } from './within-bytes.js';
+
+/** What a row counts as at least against the limit on bytes: a vector alone takes more. A file of some kilobytes can hold any number of equal rows. */
+const MIN_ROW_BYTES = 1024;
 
 /** Columns without which a table is not the one its name says. */
 const REQUIRED: Readonly<Record<Kind, readonly string[]>> = {
@@ -73,7 +77,7 @@ async function readDatabase(job: ExportJob, file: ForeignFile): Promise<Rows> {
       if ((await logsBeside(readable.path)).length > 0) await attachFolded(connection, readable);
       else await attachForeign(connection, readable, 'READ_ONLY');
       try {
-        return { ...(await writeParquet(connection, readable, job.output)), reader };
+        return { ...(await writeParquet(connection, readable, job)), reader };
       } catch (error) {
         throw foreignFault(readable, error);
       }
@@ -87,8 +91,7 @@ async function unpack(
   { from, to }: { from: string; to: string },
 ): Promise<StoredAndRaw> {
   const limit = (total: number): void => {
-    if (total > job.maxRawBytes)
-      throw brokenRule(file, `is larger than ${job.maxRawBytes} bytes after decompression`);
+    if (total > job.maxRawBytes) throw tooLarge(job, file, 'is', 'after decompression');
   };
   try {
     return await decompressFile(from, to, limit);
@@ -103,20 +106,28 @@ async function unpack(
 async function writeParquet(
   connection: DuckDBConnection,
   file: ForeignFile,
-  output: string,
+  job: ExportJob,
 ): Promise<Pick<ExportResult, 'rows' | 'skipped'>> {
   const tables = await knownTables(connection);
   for (const table of tables) checkColumns(file, table);
   const found = await countRows(connection, tables);
-  await connection.run(`COPY (${exportSql(tables)}) TO ${quoteText(output)} ${PARQUET}`);
-  const written = await readBack(connection, output);
+  const all = sumOf(found);
+  if (all * MIN_ROW_BYTES > job.maxRawBytes)
+    throw tooLarge(job, file, `has ${all} rows, which come to`, `at ${MIN_ROW_BYTES} each`);
+  await withinBytes(
+    () => connection.run(`COPY (${exportSql(tables)}) TO ${quoteText(job.output)} ${PARQUET}`),
+    { path: job.output, maxBytes: job.maxRawBytes, interrupt: () => connection.interrupt() },
+    () => tooLarge(job, file, 'comes to', 'when its rows are written out'),
+  );
+  const { rows: written, textBytes } = await readBack(connection, job.output);
+  if (textBytes > job.maxRawBytes) throw tooLarge(job, file, 'holds', 'of text');
   const rows: Partial<Record<Kind, number>> = {};
   const skipped: Partial<Record<Kind, number>> = {};
   for (const kind of KINDS) {
-    const all = found[kind];
-    if (all === undefined) continue;
+    const count = found[kind];
+    if (count === undefined) continue;
     rows[kind] = written.get(kind) ?? 0;
-    skipped[kind] = all - rows[kind];
+    skipped[kind] = count - rows[kind];
   }
   return { rows, skipped };
 }
@@ -133,15 +144,33 @@ function checkColumns(file: ForeignFile, { kind, name, columns }: KnownTable): v
   }
 }
 
+function sumOf(counts: Partial<Record<Kind, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+function tooLarge({ maxRawBytes }: ExportJob, file: ForeignFile, verb: string, where: string): AkoshaError {
+  return brokenRule(file, `${verb} more than ${maxRawBytes} bytes ${where} (AKOSHA_UPLOAD_MAX_MB)`);
+}
+
+interface Written {
+  rows: Map<string, number>;
+  /** A text that stands in many rows costs the file little, and whoever stores the rows all of it. */
+  textBytes: number;
+}
+
 /**
  * Counts what was written, and reads every text on the way: a hostile file can hold text that is not UTF-8,
  * and whoever reads the Parquet next must not be the one to find out.
  */
-async function readBack(connection: DuckDBConnection, output: string): Promise<Map<string, number>> {
+async function readBack(connection: DuckDBConnection, output: string): Promise<Written> {
   const reader = await connection.runAndReadAll(
-    `SELECT kind, count(*), sum(length(memory_id)), sum(length(content)), sum(length(project)), sum(length(fields)),
-       sum(length(array_to_string(tags, '')))
+    `SELECT kind, count(*), sum(length(memory_id)), sum(length(project)), sum(length(array_to_string(tags, ''))),
+       sum(length(content)), sum(length(fields)), sum(strlen(content) + strlen(fields))
      FROM read_parquet(${quoteText(output)}) GROUP BY kind`,
   );
-  return new Map(reader.getRows().map(([kind, count]) => [String(kind), Number(count)]));
+  const groups = reader.getRows();
+  return {
+    rows: new Map(groups.map(([kind, count]) => [String(kind), Number(count)])),
+    textBytes: groups.reduce((sum, group) => sum + Number(group.at(-1)), 0),
+  };
 }

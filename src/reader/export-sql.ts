@@ -1,4 +1,10 @@
-import { EXPORTED_COLUMNS, KIND_DEFINITIONS, contentHashSql } from '../memory/index.js';
+import {
+  EXPORTED_COLUMNS,
+  KIND_DEFINITIONS,
+  MAX_CONTENT_BYTES,
+  MAX_MEMORY_ID_LENGTH,
+  contentHashSql,
+} from '../memory/index.js';
 import { quoteName, quoteText } from './sandbox.js';
 import type { KnownTable } from './source-schema.js';
 
@@ -13,7 +19,7 @@ const NOT_IN_FIELDS = new Set([
 ]);
 
 /**
- * One SELECT of `EXPORTED_COLUMNS` over all known tables of the attached file, rows without id or content
+ * One SELECT of `EXPORTED_COLUMNS` over all known tables of the attached file, rows without a usable id or content
  * left out. In no order: rows stream through, and to sort them with their texts and vectors takes more memory than a reader has.
  */
 export function exportSql(tables: readonly KnownTable[]): string {
@@ -31,9 +37,12 @@ function tableSql(table: KnownTable, tables: readonly KnownTable[]): string {
   const { content, joins } = contentSql(table, tables);
   return (
     `SELECT ${quoteText(table.kind)}, memory_id, hash, ${content} AS content, project, tags, source_time, fields, ` +
-    `embedding, ${table.rank} FROM ${row}${joins} WHERE memory_id IS NOT NULL AND ${content} IS NOT NULL`
+    `embedding, ${table.rank} FROM ${row}${joins} WHERE ${USABLE_ID} AND strlen(${content}) <= ${MAX_CONTENT_BYTES}`
   );
 }
+
+/** Not true of NULL either. */
+const USABLE_ID = `length(memory_id) BETWEEN 1 AND ${MAX_MEMORY_ID_LENGTH} AND NOT contains(memory_id, chr(0))`;
 
 /** What is computed from the row alone, in a scope where its column names cannot meet another table's. */
 function sourceExpressions(table: KnownTable): Record<string, string> {

@@ -51,8 +51,10 @@ function mergeSql({ inputs, timeZone, uploadedAt, asOf }: MergeJob): string {
        WHERE file_row_number IN (SELECT place FROM winners WHERE input = ${input})`,
   );
   const utc = `timezone('UTC', timezone(${quoteText(timeZone)}, source_time))`;
+  // A host's clock can be wrong by years; the archive's folders can write neither a year of four digits too few nor too many.
+  const isPlausible = uploadedAt >= 0 && uploadedAt <= asOf;
   const limit = `make_timestamp(${asOf} * 1000)`;
-  const uploaded = `make_timestamp(${Math.min(uploadedAt, asOf)} * 1000)`;
+  const uploaded = `make_timestamp(${isPlausible ? uploadedAt : asOf} * 1000)`;
   const columns = Object.entries(BATCH_COLUMNS).map(([name, type]) => `CAST(${name} AS ${type}) AS ${name}`);
   return `
     SELECT ${columns.join(', ')}

@@ -30,8 +30,8 @@ import type { BuildRequest, ExportRequest, ListRequest, MergeRequest, SnapshotRe
  */
 const MAX_JOBS_PER_CHILD = 300;
 
-/** A host's whole history is tens of megabytes; a file beyond this is a mistake or a bomb. */
-const MAX_RAW_BYTES = 8 * 1024 ** 3;
+/** A host's whole history is tens of megabytes; what goes beyond this is a mistake or a bomb. */
+const MAX_UPLOAD_BYTES = 8 * 1024 ** 3;
 
 const ZLIB_LEVEL = 6;
 
@@ -45,6 +45,8 @@ export interface ReaderPoolOptions {
   /** For one job, from its start in a child, not from its call. */
   jobTimeoutMs: number;
   maxJobsPerChild?: number;
+  /** Of the files of one upload as stored, and of each of them decompressed, read and written out. Default 8 GiB. */
+  maxUploadBytes?: number;
   /** Who reads databases of a newer DuckDB than this build's. */
   external?: ExternalReaderOptions;
 }
@@ -77,7 +79,16 @@ export class ReaderPool {
   #closed = false;
 
   constructor(options: ReaderPoolOptions) {
-    this.#options = { maxJobsPerChild: MAX_JOBS_PER_CHILD, external: {}, ...options };
+    this.#options = {
+      maxJobsPerChild: MAX_JOBS_PER_CHILD,
+      maxUploadBytes: MAX_UPLOAD_BYTES,
+      external: {},
+      ...options,
+    };
+  }
+
+  get maxUploadBytes(): number {
+    return this.#options.maxUploadBytes;
   }
 
   /** How many children the pool has started so far. */
@@ -114,10 +125,10 @@ export class ReaderPool {
    * it fails. Raises `UploadUnreadable` and `DatabaseUnreadable` besides.
    */
   async exportDatabase(request: ExportRequest, options: JobOptions = {}): Promise<ExportResult> {
-    const { stored, scratch, label = basename(stored), limits } = request;
+    const { stored, scratch, label = basename(stored) } = request;
     const output = resolve(request.output);
     const logs = [...(request.logs ?? [])];
-    const maxRawBytes = limits?.rawBytes ?? MAX_RAW_BYTES;
+    const maxRawBytes = this.maxUploadBytes;
     try {
       return await inScratch(scratch, (work) =>
         this.#run(

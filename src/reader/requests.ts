@@ -28,7 +28,6 @@ export interface ExportRequest {
   scratch: string;
   /** Path of the Parquet to write. */
   output: string;
-  limits?: { rawBytes?: number };
 }
 
 export interface MergeRequest {

@@ -16,6 +16,8 @@ export interface IngestBatch {
   /** Those of them of which what is absent is deleted: none where the system is not mirrored. */
   mirrors: readonly Kind[];
   files: readonly IngestedFile[];
+  /** Rows that its files have beside those in `rowsFile`, left out because they lack what a memory needs. */
+  refused: number;
   reader: string;
   /** By the setting's clock, milliseconds since 1970: decides hot or warm. */
   asOf: number;

@@ -6,7 +6,7 @@ import { inboxKey, manifestKey, receiptKey, uploadPrefix, type UploadRef } from 
 import type { IngestContext } from '../../src/ingest/index.js';
 import { parseReceipt, type Receipt } from '../../src/memory/index.js';
 import { openObjectStore, type ObjectStore } from '../../src/objects/index.js';
-import { ReaderPool } from '../../src/reader/index.js';
+import { ReaderPool, type ReaderPoolOptions } from '../../src/reader/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../../src/store/index.js';
 import { SAMPLES } from '../support/databases.js';
 
@@ -33,13 +33,13 @@ export interface IngestWorld {
 }
 
 /** The server's side of ingest on a temporary folder, with an archive of its own. */
-export async function openIngestWorld(): Promise<IngestWorld> {
+export async function openIngestWorld(options: Partial<ReaderPoolOptions> = {}): Promise<IngestWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'akosha-ingest-'));
   const scratch = join(folder, 'scratch');
   await mkdir(scratch);
   const uploads = await openObjectStore(`file://${join(folder, 'objects')}`);
   const archive = await openObjectStore(`file://${join(folder, 'archive')}`);
-  const reader = new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 60_000 });
+  const reader = new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 60_000, ...options });
   const store = await openEmbeddedStore({
     dataFolder: folder,
     archive,

@@ -154,6 +154,7 @@ describe('a stop', () => {
       rowsFile: await world.rowsFile(ROWS),
       covers: [],
       mirrors: [],
+      refused: 0,
       files: [],
       reader: 'test',
       asOf: NOW,

@@ -90,7 +90,7 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
 
   async commit(journal: WrittenObject | undefined): Promise<RowCounts> {
     this.signal.throwIfAborted();
-    const { upload, covers, mirrors, files, reader } = this.#batch;
+    const { upload, covers, mirrors, files, refused, reader } = this.#batch;
     const counts = await this.context.catalog.write.commitIngest({
       stage: this.#stage,
       opId: this.opId,
@@ -98,6 +98,7 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
       covers,
       mirrors,
       files,
+      refused,
       reader,
       journal,
       now: this.context.now(),

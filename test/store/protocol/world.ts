@@ -81,6 +81,7 @@ export class World {
       rowsFile: await this.rowsFile(rows),
       covers: this.covers,
       mirrors: this.mirrors,
+      refused: 0,
       files: [],
       reader: 'test',
       asOf: NOW,

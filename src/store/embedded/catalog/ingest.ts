@@ -45,6 +45,8 @@ export interface CommitIngest {
   covers: readonly Kind[];
   mirrors: readonly Kind[];
   files: readonly IngestedFile[];
+  /** Rows that readers left out. */
+  refused: number;
   reader: string;
   journal: WrittenObject | undefined;
   now: number;
@@ -221,8 +223,12 @@ const COUNTED_AS = {
   deleted: 'deleted',
 } as const satisfies Record<string, keyof RowCounts>;
 
-function countRows(db: CatalogDatabase, { stage, upload, covers }: CommitIngest, order: number): RowCounts {
-  const counts = { ...NO_ROWS };
+function countRows(
+  db: CatalogDatabase,
+  { stage, upload, covers, refused }: CommitIngest,
+  order: number,
+): RowCounts {
+  const counts = { ...NO_ROWS, refused };
   const classes = db.all<{ class: keyof typeof COUNTED_AS; n: number }>(
     `SELECT class, count(*) AS n FROM incoming WHERE stage = $stage AND class <> 'moot' GROUP BY class`,
     { stage },
