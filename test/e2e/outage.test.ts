@@ -73,7 +73,8 @@ async function watchMode(program: Program, signal: AbortSignal): Promise<number[
 
 async function finish(program: Program): Promise<StoreContents> {
   await program.age();
-  expect(await program.signal('SIGTERM')).toBe(0);
+  const code = await program.signal('SIGTERM');
+  expect(code, await program.tail()).toBe(0);
   return readStore(program.dataDir);
 }
 
