@@ -94,7 +94,7 @@ export const SQL: readonly HostileUpload[] = [
   column(
     'generated column that fails',
     'its value cannot be computed',
-    { quarantined: 'generated on purpose' },
+    { quarantined: 'Invalid Input Error (of a value)' },
     () =>
       `project VARCHAR GENERATED ALWAYS AS (CASE WHEN ${HERE} THEN error('generated on purpose') END) VIRTUAL`,
   ),
