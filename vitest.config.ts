@@ -1,11 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
-/** These start programs and servers of their own by the handful, or measure time against them: two cores run one such file at a time. */
-const ALONE = [
-  'test/{e2e,faults,servers,setup,workers}/**/*.test.ts',
+/** These start programs and servers of their own. They wait for them as much as they work, so two cores run two such files. */
+const PROGRAMS = [
+  'test/{e2e,servers,setup,workers}/**/*.test.ts',
   'test/cli/up.test.ts',
   'test/deploy/runbooks.test.ts',
 ];
+
+/** These start programs by the handful: two cores run one such file at a time. */
+const ALONE = ['test/faults/**/*.test.ts'];
 
 const shared = {
   globalSetup: ['test/support/global-setup.ts'],
@@ -30,7 +33,7 @@ export default defineConfig({
           ...shared,
           name: 'side by side',
           include: ['test/**/*.test.ts'],
-          exclude: ALONE,
+          exclude: [...PROGRAMS, ...ALONE],
           // The Temporal and S3 servers are shared; each file keeps to prefixes, queues and folders of its own.
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
@@ -39,10 +42,19 @@ export default defineConfig({
       {
         test: {
           ...shared,
+          name: 'programs',
+          include: PROGRAMS,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...shared,
           name: 'alone',
           include: ALONE,
           maxWorkers: 1,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
