@@ -32,15 +32,9 @@ export interface IngestWorld {
   close(): Promise<void>;
 }
 
-/** The server's side of ingest on a temporary folder, with an archive of its own. */
-export async function openIngestWorld(options: Partial<ReaderPoolOptions> = {}): Promise<IngestWorld> {
-  const folder = await mkdtemp(join(tmpdir(), 'akosha-ingest-'));
-  const scratch = join(folder, 'scratch');
-  await mkdir(scratch);
-  const uploads = await openObjectStore(`file://${join(folder, 'objects')}`);
-  const archive = await openObjectStore(`file://${join(folder, 'archive')}`);
-  const reader = new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 60_000, ...options });
-  const store = await openEmbeddedStore({
+/** The store of a data folder; again and again for tests that restart it. */
+export function openStoreIn(folder: string, archive: ObjectStore, reader: ReaderPool): Promise<MemoryStore> {
+  return openEmbeddedStore({
     dataFolder: folder,
     archive,
     policy: { hotDays: 7, warmDays: 90, coldBatchRows: 1000, coldOverdueDays: 7 },
@@ -50,6 +44,17 @@ export async function openIngestWorld(options: Partial<ReaderPoolOptions> = {}):
     hashFile: (path) => reader.hashFile(path),
     now: Date.now,
   });
+}
+
+/** The server's side of ingest on a temporary folder, with an archive of its own. */
+export async function openIngestWorld(options: Partial<ReaderPoolOptions> = {}): Promise<IngestWorld> {
+  const folder = await mkdtemp(join(tmpdir(), 'akosha-ingest-'));
+  const scratch = join(folder, 'scratch');
+  await mkdir(scratch);
+  const uploads = await openObjectStore(`file://${join(folder, 'objects')}`);
+  const archive = await openObjectStore(`file://${join(folder, 'archive')}`);
+  const reader = new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 60_000, ...options });
+  const store = await openStoreIn(folder, archive, reader);
   const warnings: Record<string, unknown>[] = [];
   const log = { warn: (details: Record<string, unknown>) => void warnings.push(details) };
   const counted: IngestWorld['counted'] = { quarantined: 0, skipped: {} };

@@ -1,6 +1,8 @@
 import Libsql from 'libsql';
 import { AkoshaError } from '../../../contract/index.js';
-import { IDS_PER_EPOCH, SCHEMA, SCHEMA_VERSION, STAGING } from './schema.js';
+import { migrate, SCHEMA_VERSION } from './migrations.js';
+import { IDS_PER_EPOCH, SCHEMA, STAGING } from './schema.js';
+import { inTransaction } from './transaction.js';
 
 type Parameter = string | number | null;
 
@@ -20,7 +22,7 @@ export class CatalogDatabase {
   }
 
   #prepareForWriting(): void {
-    this.#connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+    this.#connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF');
     const version = this.number('PRAGMA user_version');
     if (version > SCHEMA_VERSION) {
       throw new AkoshaError(
@@ -30,6 +32,8 @@ export class CatalogDatabase {
     }
     if (version === 0)
       this.#connection.exec(`BEGIN; ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+    else migrate(this.#connection, version);
+    this.#connection.exec('PRAGMA foreign_keys = ON');
     this.#connection.exec(STAGING);
   }
 
@@ -53,17 +57,9 @@ export class CatalogDatabase {
     return this.#statement(sql).run(parameters).changes;
   }
 
-  /** Runs `work` in one transaction, taken for writing at once so that it never fails half-way to upgrade its lock. */
+  /** Runs `work` in one transaction: all of it stands or nothing. */
   transaction<T>(work: () => T): T {
-    this.#connection.exec('BEGIN IMMEDIATE');
-    try {
-      const result = work();
-      this.#connection.exec('COMMIT');
-      return result;
-    } catch (error) {
-      if (this.#connection.inTransaction) this.#connection.exec('ROLLBACK');
-      throw error;
-    }
+    return inTransaction(this.#connection, work);
   }
 
   /** A block of `count` fresh ids for rows, operations and objects; never used twice. Only inside a transaction. */

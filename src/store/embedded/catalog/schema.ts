@@ -1,6 +1,4 @@
-/** The catalog's tables. Once a version of the program is released, a change here needs a new one and a migration. */
-export const SCHEMA_VERSION = 1;
-
+/** The catalog's tables as a new catalog gets them. A change here needs a migration, which makes the same of one that exists. */
 export const SCHEMA = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 

@@ -1,0 +1,54 @@
+import type Libsql from 'libsql';
+import { AkoshaError } from '../../../contract/index.js';
+import { inTransaction } from './transaction.js';
+import { UPLOADS_OF_VERSION_2 } from './uploads-of-version-2.js';
+
+/**
+ * Makes one version of the schema from the one before. It is written against the tables of its own time, never against `SCHEMA`, so that it
+ * does the same for ever: one that was released is not changed.
+ */
+type Migration = (connection: Libsql.Database) => void;
+
+/** The first makes version 2. A change of `SCHEMA` comes with one at the end. */
+const MIGRATIONS: readonly Migration[] = [rebuildUploads];
+
+export const SCHEMA_VERSION = MIGRATIONS.length + 1;
+
+/**
+ * Brings a catalog to `SCHEMA_VERSION`, each version in a transaction of its own: one that fails leaves the version before it. Raises
+ * `StoreDamaged` where a row would be left that refers to none. Call it with foreign keys not enforced: a table is rebuilt by dropping
+ * it, and the switch does nothing inside a transaction.
+ */
+export function migrate(connection: Libsql.Database, from: number): void {
+  MIGRATIONS.slice(from - 1).forEach((migration, n) => {
+    const version = from + n + 1;
+    inTransaction(connection, () => {
+      migration(connection);
+      // Some seconds for each million memories, once an upgrade.
+      const [broken] = connection.prepare('PRAGMA foreign_key_check').all() as { table: string }[];
+      if (broken !== undefined) {
+        throw new AkoshaError(
+          'StoreDamaged',
+          `catalog.db cannot be taken to schema ${version}: a row of ${broken.table} refers to none`,
+        );
+      }
+      connection.exec(`PRAGMA user_version = ${version}`);
+    });
+  });
+}
+
+/**
+ * Version 2: uploads can be dropped and ingested again. SQLite cannot change a CHECK, so the rows are copied to a new table. Builds between
+ * the versions wrote version 1 with some of the new columns, whose content is kept.
+ */
+function rebuildUploads(connection: Libsql.Database): void {
+  connection.exec(UPLOADS_OF_VERSION_2.table);
+  const both = connection
+    .prepare(
+      `SELECT name FROM pragma_table_info('uploads') INTERSECT SELECT name FROM pragma_table_info('uploads_2')`,
+    )
+    .all() as { name: string }[];
+  const columns = both.map(({ name }) => name).join(', ');
+  connection.exec(`INSERT INTO uploads_2 (${columns}) SELECT ${columns} FROM uploads;
+    DROP TABLE uploads; ALTER TABLE uploads_2 RENAME TO uploads; ${UPLOADS_OF_VERSION_2.indexes}`);
+}

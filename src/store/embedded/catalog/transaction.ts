@@ -1,0 +1,14 @@
+import type Libsql from 'libsql';
+
+/** Runs `work` in one transaction, taken for writing at once so that it never fails half-way to upgrade its lock. */
+export function inTransaction<T>(connection: Libsql.Database, work: () => T): T {
+  connection.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    connection.exec('COMMIT');
+    return result;
+  } catch (error) {
+    if (connection.inTransaction) connection.exec('ROLLBACK');
+    throw error;
+  }
+}

@@ -1,0 +1,165 @@
+import { mkdir, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import Libsql from 'libsql';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { UploadRef } from '../../src/contract/index.js';
+import {
+  dropUpload,
+  ingestUpload,
+  registerUpload,
+  requestAgain,
+  type IngestContext,
+} from '../../src/ingest/index.js';
+import { openObjectStore } from '../../src/objects/index.js';
+import { CatalogDatabase } from '../../src/store/embedded/catalog/database.js';
+import { NOW, openStoreIn, originalId, putOriginal } from '../ingest/support.js';
+import { openPool, temporaryFolder } from '../reader/support.js';
+import { makeDatabase } from '../support/databases.js';
+
+/** The tables as the program made them while it had version 1 of the schema alone. */
+const VERSION_1 = fileURLToPath(new URL('./fixtures/catalog-version-1.sql', import.meta.url));
+
+async function openVersion1(file: string): Promise<Libsql.Database> {
+  const database = new Libsql(file);
+  database.exec(`BEGIN; ${await readFile(VERSION_1, 'utf8')} PRAGMA user_version = 1; COMMIT`);
+  return database;
+}
+
+/** The catalog in `file` as version 1 would have written it: its rows without the columns that there were not. */
+async function turnBack(file: string): Promise<void> {
+  const old = await openVersion1(`${file}-1`);
+  old.exec(`ATTACH '${file}' AS now; PRAGMA foreign_keys = OFF`);
+  const columns = (schema: string, table: string): string[] =>
+    names(old, `SELECT name FROM pragma_table_info('${table}', '${schema}')`);
+  // The text index is virtual: its rows are those of the tables under it.
+  const tables = names(
+    old,
+    `SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name != 'memory_text'`,
+  );
+  for (const table of tables) {
+    const there = new Set(columns('now', table));
+    const both = columns('main', table).filter((column) => there.has(column));
+    old.exec(`INSERT OR REPLACE INTO main.${table} (${both.join()}) SELECT ${both.join()} FROM now.${table}`);
+  }
+  old.close();
+  await rename(`${file}-1`, file);
+}
+
+function names(database: Libsql.Database, sql: string): string[] {
+  return (database.prepare(sql).all() as { name: string }[]).map(({ name }) => name);
+}
+
+/** Every table and index of a file, without the spaces, comments and quotes that do not count. */
+function schemaOf(file: string): Record<string, string> {
+  const database = new Libsql(file, { readonly: true });
+  const rows = database.prepare(`SELECT name, coalesce(sql, '') AS sql FROM sqlite_schema`).all();
+  database.close();
+  const plain = (sql: string): string =>
+    sql.replace(/--.*/gu, '').replace(/\s+/gu, ' ').replace('TABLE "uploads"', 'TABLE uploads');
+  return Object.fromEntries(
+    (rows as { name: string; sql: string }[]).map(({ name, sql }) => [name, plain(sql)]),
+  );
+}
+
+function versionOf(file: string): unknown {
+  const database = new Libsql(file, { readonly: true });
+  const version = database.prepare('PRAGMA user_version').get();
+  database.close();
+  return Object.values(version as object)[0];
+}
+
+const upload = (): UploadRef => ({ systemId: 'old', uploadId: originalId() });
+
+async function gzipped(text: string): Promise<Buffer> {
+  const file = join(await temporaryFolder(), 'reflection.duckdb');
+  await makeDatabase(
+    file,
+    'CREATE TABLE conversations_v2(id VARCHAR, content VARCHAR)',
+    `INSERT INTO conversations_v2 VALUES ('1', '${text}')`,
+  );
+  return gzipSync(await readFile(file));
+}
+
+describe('a store whose catalog has version 1 of the schema', () => {
+  it('is opened with all that it held, and its uploads can be dropped and ingested again', async () => {
+    const folder = await temporaryFolder();
+    const scratch = join(folder, 'scratch');
+    await mkdir(scratch);
+    const uploads = await openObjectStore(`file://${folder}/objects`);
+    const reader = openPool();
+    const old = await openStoreIn(folder, uploads, reader);
+    let context: IngestContext = { store: old, uploads, reader, scratch, clock: () => NOW };
+    const [ingested, unreadable, waiting] = [upload(), upload(), upload()];
+    await putOriginal(uploads, ingested, { 'reflection.duckdb.gz': await gzipped('kept as it was') });
+    await putOriginal(uploads, unreadable, { 'reflection.duckdb.gz': Buffer.from('no gzip') });
+    await putOriginal(uploads, waiting, { 'reflection.duckdb.gz': await gzipped('kept, then replaced') });
+    for (const ref of [ingested, unreadable]) {
+      await registerUpload(context, ref);
+      await ingestUpload(context, ref);
+    }
+    await registerUpload(context, waiting);
+    const before = await old.listUploads({ limit: 10 });
+    expect(before.uploads.map(({ state }) => state).toSorted()).toEqual(['done', 'pending', 'quarantined']);
+    await old.close();
+
+    const file = join(folder, 'store', 'catalog.db');
+    await turnBack(file);
+    expect(versionOf(file)).toBe(1);
+    const store = await openStoreIn(folder, uploads, reader);
+    onTestFinished(() => store.close());
+    context = { ...context, store };
+
+    expect(await store.listUploads({ limit: 10 })).toEqual(before);
+    const found = await store.searchWords('hot', ['kept'], { tiers: ['hot'] }, 10);
+    expect(found).toHaveLength(1);
+    await dropUpload(context, unreadable, { by: 'test', reason: 'not needed' });
+    expect(await store.getUpload(unreadable)).toMatchObject({
+      state: 'dropped',
+      dropped: { reason: 'not needed' },
+    });
+    await requestAgain(context, ingested);
+    expect(await ingestUpload(context, ingested)).toMatchObject({ rows: { unchanged: 1 } });
+    expect(await store.getUpload(ingested)).toMatchObject({
+      again: { times: 1, first: { rows: { new: 1 } } },
+    });
+    expect(await ingestUpload(context, waiting)).toMatchObject({ rows: { changed: 1 } });
+    const { memories } = await store.listMemories('old', { limit: 10 });
+    expect(memories).toMatchObject([{ memoryId: '1', content: 'kept, then replaced' }]);
+  });
+});
+
+describe('the migrations of a catalog', () => {
+  it('end in the tables and indexes that a new one has', async () => {
+    const folder = await temporaryFolder();
+    (await openVersion1(join(folder, 'old.db'))).close();
+    new CatalogDatabase(join(folder, 'old.db'), 'write').close();
+    new CatalogDatabase(join(folder, 'new.db'), 'write').close();
+    expect(schemaOf(join(folder, 'old.db'))).toEqual(schemaOf(join(folder, 'new.db')));
+    expect(versionOf(join(folder, 'old.db'))).toEqual(versionOf(join(folder, 'new.db')));
+  });
+
+  it('leave a catalog as it was where one of them fails', async () => {
+    const file = join(await temporaryFolder(), 'catalog.db');
+    const old = await openVersion1(file);
+    // No program wrote such a state: a fault, injected.
+    old.exec(`PRAGMA ignore_check_constraints = ON;
+      INSERT INTO uploads (system_id, upload_id, ord, state, manifest_sha256, created_at, registered_at)
+        VALUES ('old', 'u1', 1, 'odd', 'x', 1, 1)`);
+    old.close();
+    const before = schemaOf(file);
+    expect(() => new CatalogDatabase(file, 'write')).toThrow(/CHECK constraint failed/);
+    expect(schemaOf(file)).toEqual(before);
+    expect(versionOf(file)).toBe(1);
+  });
+
+  it('refuse a catalog in which a row refers to none', async () => {
+    const file = join(await temporaryFolder(), 'catalog.db');
+    const old = await openVersion1(file);
+    old.exec('PRAGMA foreign_keys = OFF; INSERT INTO batch_rows VALUES (1, 7, 1, 2)');
+    old.close();
+    expect(() => new CatalogDatabase(file, 'write')).toThrow(/schema 2: a row of batch_rows refers to none/);
+    expect(versionOf(file)).toBe(1);
+  });
+});
