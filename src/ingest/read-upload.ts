@@ -178,7 +178,8 @@ async function fetchFile(
 
 /**
  * The kinds of which the upload has all that its host has; of no others is a memory absent that is not in it. Of none where it is a
- * part, or holds a file that the host could not read to its end; and not of those that a database may hold which it had to leave out, or did as unchanged.
+ * part, or holds a file that the host could not read to its end; and not of those that a database may hold which it had to leave out, or did as unchanged;
+ * nor of those of which rows were refused, because these the host has.
  */
 function coveredKinds(manifest: Manifest, read: readonly ReadDatabase[]): Kind[] {
   const { partial, unchanged, omitted, files } = manifest;
@@ -186,6 +187,7 @@ function coveredKinds(manifest: Manifest, read: readonly ReadDatabase[]): Kind[]
   const untold = new Set([
     ...omitted.flatMap(({ kinds }) => kinds ?? KINDS),
     ...unchanged.flatMap(({ rows }) => KINDS.filter((kind) => rows[kind] !== undefined)),
+    ...read.flatMap(({ result }) => KINDS.filter((kind) => (result.skipped[kind] ?? 0) > 0)),
   ]);
   return KINDS.filter(
     (kind) => !untold.has(kind) && read.some(({ result }) => result.rows[kind] !== undefined),

@@ -96,6 +96,14 @@ describe('an upload of a mirrored system', () => {
     expect(await sync(host, 'upload-2')).toEqual({ ...NO_ROWS, unchanged: 1, deleted: 1 });
   });
 
+  it('keeps a memory whose row is refused now: its host has it still', async () => {
+    const host = await makeHost('refused');
+    await sync(host, 'upload-1');
+    await makeDatabase(host.memories, `UPDATE conversations_v2 SET content = NULL WHERE id = '2'`);
+    expect(await sync(host, 'upload-2')).toMatchObject({ refused: 1, deleted: 0 });
+    expect(await isThere('refused', '2')).toBe(true);
+  });
+
   it.each<[string, Edit]>([
     [
       'left out a database of which nothing is known',
