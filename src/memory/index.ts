@@ -1,4 +1,5 @@
 export * from './content-hash.js';
+export { MANIFEST_FORMAT_VERSION, TimeZone, type AkoshaManifestJson } from './manifest-shapes.js';
 export * from './manifest.js';
 export * from './order.js';
 export * from './receipt.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { TimeZone } from './manifest.js';
+import { TimeZone } from './manifest-shapes.js';
 
 /** The key of a memory's `metadata` under which our agents send `RowExtra` besides what Session-Buddy sends. */
 export const ROW_EXTRA_KEY = 'akosha';

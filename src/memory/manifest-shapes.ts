@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { KINDS } from '../contract/index.js';
+
+export const MANIFEST_FORMAT_VERSION = 1;
+
+/** A host has a handful of databases. */
+const MAX_FILES = 1000;
+
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits');
+const FileName = z
+  .string()
+  .max(255)
+  .regex(/^[A-Za-z0-9_.-]+$/, 'may hold letters, digits, "_", "." and "-" only')
+  .refine((name) => name !== '.' && !name.includes('..'), 'must not hold "..", nor be a dot alone');
+const Bytes = z.number().int().nonnegative();
+const RowsByKind = z.partialRecord(z.enum(KINDS), Bytes);
+const Order = z.number().int().positive();
+
+export const TimeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin');
+
+/**
+ * Ours: the original's field names, and what it lacked. Unknown keys pass, so that a later version can add
+ * some.
+ */
+export const AkoshaManifest = z.looseObject({
+  format_version: z.literal(MANIFEST_FORMAT_VERSION),
+  upload_id: z.string(),
+  system_id: z.string(),
+  timestamp: z.iso.datetime(),
+  order: Order,
+  previous_order: Order.nullable(),
+  time_zone: TimeZone,
+  partial: z.boolean().optional(),
+  files: z
+    .array(
+      z.looseObject({
+        name: FileName,
+        path: z.string(),
+        size_bytes: Bytes,
+        compression: z.enum(['gzip', 'none']),
+        checksum: Sha256,
+        raw_size_bytes: Bytes,
+        raw_checksum: Sha256,
+        rows: RowsByKind,
+        // Absent in manifests of earlier versions.
+        reader: z.string().max(200).optional(),
+        flags: z.array(z.string().max(100)).max(100).optional(),
+        excluded: RowsByKind.optional(),
+        rows_digest: Sha256.optional(),
+      }),
+    )
+    .max(MAX_FILES)
+    .refine(areDistinct, 'must not name a file twice'),
+  // Absent in manifests of earlier versions.
+  unchanged: z
+    .array(z.object({ name: FileName, upload_id: z.string(), rows: RowsByKind, rows_digest: Sha256 }))
+    .max(MAX_FILES)
+    .optional(),
+  omitted: z
+    .array(z.object({ name: z.string(), reason: z.string(), kinds: z.array(z.enum(KINDS)).optional() }))
+    .max(MAX_FILES),
+  metadata: z.looseObject({ uploader: z.string(), version: z.string() }),
+});
+
+/** Session-Buddy's: sizes are 0 and checksums empty, so both count as unknown. */
+export const SessionBuddyManifest = z.looseObject({
+  upload_id: z.string(),
+  system_id: z.string(),
+  timestamp: z.iso.datetime({ offset: true }),
+  files: z
+    .array(
+      z.looseObject({
+        name: FileName,
+        size_bytes: Bytes.optional(),
+        compression: z.enum(['gzip', 'none']).optional(),
+        checksum: z.union([z.literal(''), Sha256]).optional(),
+      }),
+    )
+    .max(MAX_FILES)
+    .refine(areDistinct, 'must not name a file twice'),
+  metadata: z.looseObject({ uploader: z.string().optional() }).optional(),
+});
+
+export type AkoshaManifestJson = z.infer<typeof AkoshaManifest>;
+
+/** Where case does not count either: on some machines such names are one file. */
+function areDistinct(files: readonly { name: string }[]): boolean {
+  return new Set(files.map(({ name }) => name.toLowerCase())).size === files.length;
+}
+
+function isTimeZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
