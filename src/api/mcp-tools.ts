@@ -1,15 +1,19 @@
 import { z } from 'zod';
-import { AkoshaError, isAkoshaError, messageOf } from '../contract/index.js';
+import { AkoshaError, isAkoshaError, messageOf, type UploadRef } from '../contract/index.js';
 import type { AcceptedRow, RowSource } from '../ingest/index.js';
 import * as rows from './mcp-rows.js';
 import type { ReceivedRow } from './mcp-rows.js';
 import { rulesOf, toolbox, type Tool, type Toolbox, type ToolAnswer } from './mcp-toolbox.js';
 
+/** Rows that are promised, and the upload that they are in. */
+interface StoredRows {
+  ref: UploadRef;
+  storedAt: number;
+  order: number;
+}
+
 /** Stores rows as an upload; returns once they are promised. */
-export type AcceptRows = (
-  source: RowSource,
-  rows: readonly AcceptedRow[],
-) => Promise<{ storedAt: number; order: number }>;
+export type AcceptRows = (source: RowSource, rows: readonly AcceptedRow[]) => Promise<StoredRows>;
 
 export interface ToolContext {
   acceptRows: AcceptRows;
@@ -95,8 +99,9 @@ async function storeOne(
   { acceptRows }: ToolContext,
   named: Record<string, unknown>,
 ): Promise<Record<string, unknown>> {
-  const { storedAt, order } = await acceptRows(source, [row]);
-  return { status: 'stored', ...named, stored_at: isoTime(storedAt), order };
+  const stored = await acceptRows(source, [row]);
+  const { storedAt, order } = stored;
+  return { status: 'stored', ...named, stored_at: isoTime(storedAt), order, uploads: uploadsOf([stored]) };
 }
 
 interface ItemFault {
@@ -152,7 +157,7 @@ function readItem(item: Record<string, unknown>, context: ToolContext): Received
 function batchAnswer(
   total: number,
   errors: readonly ItemFault[],
-  { stored, retryable }: { stored: readonly { storedAt: number; order: number }[]; retryable: boolean },
+  { stored, retryable }: { stored: readonly StoredRows[]; retryable: boolean },
 ): ToolAnswer {
   const failed = errors.length;
   const status = failed === 0 ? 'completed' : failed < total ? 'partial' : 'failed';
@@ -166,10 +171,15 @@ function batchAnswer(
     stored_at: last === undefined ? null : isoTime(last.storedAt),
     // A client that reads no errors of single memories still learns a reason.
     ...(status === 'failed' ? { error: errors[0]?.error } : {}),
-    ...(last === undefined ? {} : { order: last.order }),
+    ...(last === undefined ? {} : { order: last.order, uploads: uploadsOf(stored) }),
     ...(retryable ? { retryable } : {}),
   };
   return { output, failed: status === 'failed' };
+}
+
+/** Where a client can ask what became of its memories: `GET /api/v1/systems/{system_id}/uploads/{upload_id}`. */
+function uploadsOf(stored: readonly StoredRows[]): { system_id: string; upload_id: string }[] {
+  return stored.map(({ ref }) => ({ system_id: ref.systemId, upload_id: ref.uploadId }));
 }
 
 function failure(error: string, retryable = false): ToolAnswer {

@@ -5,6 +5,7 @@ import { serve, type TestApi } from './support.js';
 export const TOKEN = 'a-token-of-the-tests';
 export const VECTOR = Array.from({ length: 384 }, (_, n) => n / 384);
 const STORED = { storedAt: Date.UTC(2026, 10, 22, 12), order: 7 };
+const UPLOAD_ID = '01JD-00112233445566aa';
 
 export interface Accepted {
   source: RowSource;
@@ -20,7 +21,7 @@ export async function serveMemories(
     const error = fault?.({ source, rows });
     if (error !== undefined) return Promise.reject(error);
     accepted.push({ source, rows });
-    return Promise.resolve(STORED);
+    return Promise.resolve({ ...STORED, ref: { systemId: source.systemId, uploadId: UPLOAD_ID } });
   };
   return { api: await serve({ acceptRows }, { apiToken: TOKEN }), accepted };
 }

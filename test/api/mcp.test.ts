@@ -49,6 +49,7 @@ describe('a client of MCP', () => {
       embedding_dim: 384,
       source: 'macbook-pro.local',
       order: 7,
+      uploads: [{ system_id: 'x--macbook-pro_2Elocal', upload_id: '01JD-00112233445566aa' }],
     };
     expect(result).toMatchObject({ isError: false, structuredContent: output });
     const [text] = result.content;
@@ -80,6 +81,7 @@ describe('the routes that clients of the original use', () => {
       failed: 0,
       errors: [],
       stored_at: '2026-11-22T12:00:00.000Z',
+      uploads: [{ system_id: 'x--macbook-pro_2Elocal', upload_id: '01JD-00112233445566aa' }],
     });
     expect(accepted).toEqual([
       {
