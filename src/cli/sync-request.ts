@@ -9,11 +9,13 @@ import {
   hasEnded,
   outcomeOf,
   sendNoticesQuietly,
+  waitAtServer,
   waitForReceipt,
   withUnsent,
   writeRequest,
   type NewRequest,
   type RequestOutcome,
+  type ServerReceipt,
 } from '../upload/index.js';
 import { openAgentParts, useLocalS3Credentials, type AgentParts } from '../processes/host.js';
 import { withProgressBar } from './progress-bar.js';
@@ -30,6 +32,8 @@ export interface SyncAnswer {
   duration_seconds: number;
   error: string | null;
   rows: RowCounts | null;
+  /** Why it is not known what became of an upload, where that was waited for and cannot be learnt. */
+  reason: string | null;
 }
 
 export interface SyncOptions {
@@ -74,6 +78,7 @@ const NOTHING_YET: Omit<SyncAnswer, 'method'> = {
   duration_seconds: 0,
   error: null,
   rows: null,
+  reason: null,
 };
 
 async function answered(
@@ -119,8 +124,7 @@ async function answerTo(
   // The agent has it, and nothing has gone wrong with it yet.
   if (wait === 'delivery' && !here && !hasEnded(outcome) && outcome.lastError === null) return asked;
   const answer = { ...asked, ...describe(outcome) };
-  // What went over HTTP the server has stored as uploads of its own; their receipts are not for this host to read.
-  if (answer.status !== 'uploaded' || wait !== 'receipt' || outcome.method === 'http') return answer;
+  if (answer.status !== 'uploaded' || wait !== 'receipt') return answer;
   return withReceipt(answer, outcome, parts, { until, seconds: timeoutSeconds });
 }
 
@@ -177,14 +181,29 @@ async function withReceipt(
   { host }: AgentParts,
   { until, seconds }: { until: number; seconds: number },
 ): Promise<SyncAnswer> {
-  const ref = { systemId: host.systemId, uploadId: outcome.uploadId ?? '' };
-  const receipt = await waitForReceipt(host.uploads, ref, { timeoutMs: until - performance.now() });
+  const receipt = await receiptOf(host, outcome, until - performance.now());
   if (receipt === undefined) {
     const error = `no receipt after ${seconds} s: is a server running? (--timeout)`;
     return { ...answer, success: false, error };
   }
   const { status, reason } = receipt;
+  if (status === 'unknown') return { ...answer, reason };
   const rows = withUnsent(receipt.rows, outcome);
   if (status === 'quarantined') return { ...answer, success: false, status, error: reason, rows };
   return { ...answer, status: broughtNothing(rows) ? 'unchanged' : 'ingested', rows };
+}
+
+/** From the object store, or from the server where that keeps the upload under ids of its own. */
+async function receiptOf(
+  { methods, systemId, uploads }: AgentParts['host'],
+  { method, uploadId: id }: RequestOutcome,
+  timeoutMs: number,
+): Promise<ServerReceipt | undefined> {
+  const uploadId = id ?? '';
+  const way = methods.find(({ name }) => name === method);
+  // The agent may run with other settings than this process.
+  if (way === undefined && method !== null)
+    return { status: 'unknown', reason: `it went by ${method}, which is not configured here` };
+  if (way?.askAfter !== undefined) return waitAtServer(way.askAfter, uploadId, { timeoutMs });
+  return waitForReceipt(uploads, { systemId, uploadId }, { timeoutMs });
 }

@@ -1,3 +1,4 @@
+export { waitAtServer, type ServerReceipt } from './at-server.js';
 export { cancelUploads } from './cancel.js';
 export { closeUpload, deliverUpload, dropReplaced, type MethodDelivery } from './deliver.js';
 export { findDatabases } from './find-databases.js';

@@ -34,19 +34,28 @@ export interface WaitOptions {
  * Waits for an upload's receipt; undefined where there is none after `timeoutMs`. An object store that does
  * not answer is waited for too. Raises `Cancelled` where the signal fires.
  */
-export async function waitForReceipt(
+export function waitForReceipt(
   store: ObjectStore,
   ref: UploadRef,
-  { timeoutMs, signal, pollMs = FIRST_POLL_MS }: WaitOptions,
+  options: WaitOptions,
 ): Promise<Receipt | undefined> {
+  return pollUntil(() => readUnlessAway(store, ref, options.signal), ref.uploadId, options);
+}
+
+/** Looks again and again, until there is something to see or the time is up. */
+export async function pollUntil<T>(
+  look: () => Promise<T | undefined>,
+  uploadId: string,
+  { timeoutMs, signal, pollMs = FIRST_POLL_MS }: WaitOptions,
+): Promise<T | undefined> {
   const deadline = performance.now() + timeoutMs;
   for (let pause = pollMs; ; pause = Math.min(pause * GROWTH, Math.max(pollMs, LAST_POLL_MS))) {
-    throwIfCancelled(signal, `waiting for the receipt of upload ${ref.uploadId}`);
-    const receipt = await readUnlessAway(store, ref, signal);
-    if (receipt !== undefined) return receipt;
+    throwIfCancelled(signal, `waiting for the receipt of upload ${uploadId}`);
+    const seen = await look();
+    if (seen !== undefined) return seen;
     const left = deadline - performance.now();
     if (left <= 0) return undefined;
-    await pauseFor(Math.min(pause, left), ref, signal);
+    await pauseFor(Math.min(pause, left), uploadId, signal);
   }
 }
 
@@ -63,11 +72,11 @@ async function readUnlessAway(
   }
 }
 
-async function pauseFor(ms: number, ref: UploadRef, signal: AbortSignal | undefined): Promise<void> {
+async function pauseFor(ms: number, uploadId: string, signal: AbortSignal | undefined): Promise<void> {
   try {
     await sleep(ms, undefined, signal === undefined ? {} : { signal });
   } catch (error) {
-    throw new AkoshaError('Cancelled', `waiting for the receipt of upload ${ref.uploadId}: cancelled`, {
+    throw new AkoshaError('Cancelled', `waiting for the receipt of upload ${uploadId}: cancelled`, {
       cause: error,
     });
   }

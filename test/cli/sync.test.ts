@@ -4,13 +4,15 @@ import { describe, expect, it } from 'vitest';
 import { renderProgress } from '../../src/cli/progress-bar.js';
 import { requestSync, type SyncOptions } from '../../src/cli/sync-request.js';
 import { loadSettings, type Settings } from '../../src/config/index.js';
-import { NO_ROWS, receiptKey } from '../../src/contract/index.js';
+import { AkoshaError, NO_ROWS, receiptKey } from '../../src/contract/index.js';
 import { openObjectStore } from '../../src/objects/index.js';
 import { takeLock } from '../../src/runtime/index.js';
 import { agentLockFile } from '../../src/runtime/lock-owner.js';
 import { outboxStatus, type WorkInProgress } from '../../src/upload/index.js';
 import { temporaryFolder } from '../reader/support.js';
 import { makeDatabase } from '../support/databases.js';
+import { eventually } from '../support/eventually.js';
+import { ingestAll, openServer, TOKEN } from '../upload/methods/support.js';
 
 const NOT_WAITING: SyncOptions = { wait: 'no', direct: false, timeoutSeconds: 5, progress: undefined };
 
@@ -52,6 +54,7 @@ describe('a sync without an agent', () => {
       duration_seconds: expect.any(Number),
       error: null,
       rows: null,
+      reason: null,
     });
     expect(first.bytes_transferred).toBeGreaterThan(0);
 
@@ -97,6 +100,41 @@ describe('a sync without an agent', () => {
       success: false,
       status: 'failed',
       error: expect.stringContaining('AKOSHA_DATABASES'),
+    });
+  });
+});
+
+describe('a sync over HTTP that waits', () => {
+  it('learns from the server what became of it, with the token of its own requests', async () => {
+    const server = await openServer();
+    const settings = await makeSettings({ AKOSHA_SERVER_URL: server.api.url, AKOSHA_SERVER_TOKEN: TOKEN });
+    const waiting = sync(settings, { wait: 'receipt', timeoutSeconds: 20 });
+    await eventually(async () => {
+      expect(await ingestAll(server)).toMatchObject({ new: 1 });
+    });
+    const rows = { ...NO_ROWS, new: 1 };
+    expect(await waiting).toMatchObject({ method: 'http', success: true, status: 'ingested', rows });
+    expect(await sync(settings, { wait: 'receipt' })).toMatchObject({
+      ...{ method: 'http', success: true, status: 'unchanged' },
+      ...{ rows: { ...NO_ROWS, unchanged: 1 }, reason: null },
+    });
+  });
+
+  it('says so where there is nothing yet, and where the server does not tell', async () => {
+    const server = await openServer();
+    const settings = await makeSettings({ AKOSHA_SERVER_URL: server.api.url, AKOSHA_SERVER_TOKEN: TOKEN });
+    expect(await sync(settings, { wait: 'receipt', timeoutSeconds: 1 })).toMatchObject({
+      ...{ success: false, status: 'uploaded', error: expect.stringContaining('no receipt after 1 s') },
+    });
+    const silent = await openServer({
+      getUpload: () => {
+        throw new AkoshaError('ObjectNotFound', 'there is nothing here');
+      },
+    });
+    const others = { AKOSHA_SERVER_URL: silent.api.url, AKOSHA_SERVER_TOKEN: TOKEN };
+    expect(await sync(await makeSettings(others), { wait: 'receipt' })).toMatchObject({
+      ...{ success: true, status: 'uploaded', error: null, rows: null },
+      reason: expect.stringContaining('does not tell what became of its uploads (404)'),
     });
   });
 });

@@ -279,7 +279,12 @@ it('an outbox of before there were notices is taken over, and tells nobody of wh
   begun.close();
   const file = new Libsql(join(dataDir, 'agent', 'outbox.db'));
   file.exec(
-    `DROP INDEX uploads_by_due_notice; ${['error_type', 'notice', 'notice_attempts', 'notice_next_at']
+    `DROP TABLE server_uploads; DROP INDEX uploads_by_due_notice; ${[
+      'error_type',
+      'notice',
+      'notice_attempts',
+      'notice_next_at',
+    ]
       .map((column) => `ALTER TABLE uploads DROP COLUMN ${column};`)
       .join('')} PRAGMA user_version = 1`,
   );

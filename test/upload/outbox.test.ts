@@ -120,6 +120,46 @@ it('remembers the last hundred that are over, and for ever the last that was del
   expect(rows.requestsOf('same-119')).toHaveLength(1);
 });
 
+describe('the ids under which a server keeps an upload', () => {
+  const at = (uploadId: string, url = 'https://a/mcp') => ({ uploadId, url });
+  const own = (uploadId: string) => ({ uploadId, inherited: false });
+
+  it('are kept once each, by server, in the order in which they came', async () => {
+    const { serverUploads } = (await openWorld()).outbox;
+    for (const id of ['b', 'a', 'b']) serverUploads.add(at('u1'), id);
+    serverUploads.add(at('u1', 'https://b/mcp'), 'c');
+    expect(serverUploads.of(at('u1'))).toEqual([own('b'), own('a')]);
+    expect(serverUploads.of(at('u1', 'https://b/mcp'))).toEqual([own('c')]);
+  });
+
+  it('are those of the last one before of its system, for one that had nothing to send', async () => {
+    const { rows, serverUploads } = (await openWorld()).outbox;
+    for (const [uploadId, systemId] of Object.entries({ u1: 's', u2: 's', u3: 's', u4: 's', other: 't' })) {
+      rows.adopt(uploadId, systemId, { order: 1, files: 1, bytes: 1, contents: CONTENTS });
+    }
+    serverUploads.add(at('u1'), 'a');
+    serverUploads.add(at('u2'), 'b');
+    serverUploads.add(at('other'), 'c');
+    serverUploads.inherit(at('u3'));
+    serverUploads.inherit(at('u4'));
+    expect(serverUploads.of(at('u4'))).toEqual([{ uploadId: 'b', inherited: true }]);
+    serverUploads.inherit(at('u1'));
+    expect(serverUploads.of(at('u1'))).toEqual([own('a')]);
+    serverUploads.inherit(at('u1', 'https://b/mcp'));
+    expect(serverUploads.of(at('u1', 'https://b/mcp'))).toEqual([]);
+  });
+
+  it('go with the upload', async () => {
+    const { rows, serverUploads } = (await openWorld()).outbox;
+    rows.adopt('u1', 's', { order: 1, files: 1, bytes: 1, contents: CONTENTS });
+    serverUploads.add(at('u1'), 'a');
+    serverUploads.add(at('forgotten'), 'b');
+    rows.prune();
+    expect(serverUploads.of(at('u1'))).toEqual([own('a')]);
+    expect(serverUploads.of(at('forgotten'))).toEqual([]);
+  });
+});
+
 /** Brings all of it into the main file. */
 function emptyLog(dataDir: string): void {
   const database = new Libsql(join(dataDir, 'agent', 'outbox.db'));
@@ -153,6 +193,18 @@ describe('the database', () => {
     onTestFinished(() => outbox.close());
     expect(outbox.rows.openRequests()).toEqual([]);
     expect(outbox.rows.addRequest({ trigger: 'sync' })).toBe(1);
+  });
+
+  it('of before uploads had ids at a server is taken over', async () => {
+    const dataDir = await temporaryFolder();
+    const requestId = writeRequest(dataDir, { trigger: 'sync' });
+    const database = new Libsql(join(dataDir, 'agent', 'outbox.db'));
+    database.exec('DROP TABLE server_uploads; PRAGMA user_version = 2');
+    database.close();
+    const outbox = new Outbox({ dataDir });
+    onTestFinished(() => outbox.close());
+    expect(outbox.rows.request(requestId)).toMatchObject({ trigger: 'sync' });
+    expect(outbox.serverUploads.of({ uploadId: 'u1', url: 'https://a/mcp' })).toEqual([]);
   });
 
   it('of a newer version is left as it is', async () => {

@@ -51,10 +51,11 @@ function render({
   bytes_transferred: size,
   rows,
   error,
+  reason,
 }: SyncAnswer): string {
   if (error !== null) return `${status}: ${error}`;
   if (uploadId === null) return 'sync requested';
   const sent = `upload ${uploadId}: ${count(files.length, 'file')}, ${bytes(size)}`;
-  if (rows === null) return `${sent}, ${status}`;
+  if (rows === null) return `${sent}, ${status}${reason === null ? '' : ` (${reason})`}`;
   return `${sent}, ${status}: ${rows.new} new, ${rows.changed} changed, ${rows.unchanged} unchanged, ${rows.absent} absent, ${rows.deleted} deleted`;
 }

@@ -45,6 +45,14 @@ interface Page {
   bytes: number;
 }
 
+interface SenderOptions {
+  state: HttpState;
+  context: RowContext;
+  hostOrder: number;
+  /** Told the id of an upload that the server made of memories, before they count as acknowledged. */
+  onStored: (serverUploadId: string) => void;
+}
+
 /** Sends memories and keeps in `state` which of them the server has. */
 export class RowSender {
   readonly counts: Record<Kind, KindCounts>;
@@ -55,6 +63,8 @@ export class RowSender {
   readonly #state: HttpState;
   readonly #context: RowContext;
   readonly #hostOrder: number;
+  readonly #onStored: (serverUploadId: string) => void;
+  readonly #serverUploads = new Set<string>();
   readonly #underWay = new Set<Promise<void>>();
   #page: Page | undefined;
   #bytesUnderWay = 0;
@@ -63,13 +73,14 @@ export class RowSender {
   constructor(
     client: McpClient,
     tools: ReadonlySet<string>,
-    { state, context, hostOrder }: { state: HttpState; context: RowContext; hostOrder: number },
+    { state, context, hostOrder, onStored }: SenderOptions,
   ) {
     this.#client = client;
     this.#tools = tools;
     this.#state = state;
     this.#context = context;
     this.#hostOrder = hostOrder;
+    this.#onStored = onStored;
     const none = (): KindCounts => ({ stored: 0, known: 0, refused: 0, undeliverable: 0 });
     this.counts = { conversation: none(), reflection: none(), entity: none(), relation: none() };
   }
@@ -144,6 +155,7 @@ export class RowSender {
     const reply = await this.#client.callTool(tool, single ?? { memories: items });
     this.bytesSent += reply.bytesSent;
     const reasons = single === undefined ? batchReasons(reply, rows) : singleReasons(reply, rows);
+    this.#learnUploads(reply);
     const stored = rows.filter((row) => !reasons.has(row.memory_id));
     this.#state.acknowledged(stored.map((row) => ({ ...keyOf(row), hash: row.hash })));
     this.#learnOrder(reply);
@@ -166,6 +178,16 @@ export class RowSender {
     if (this.refused.length < MAX_REASONS) this.refused.push({ kind, id, error: reason });
   }
 
+  /** Our server says what it stored the rows as; the original has no uploads of them. One upload answers many calls. */
+  #learnUploads({ output }: ToolReply): void {
+    const uploads = ServerUploads.safeParse(output['uploads']);
+    for (const { system_id: systemId, upload_id: uploadId } of uploads.data ?? []) {
+      if (systemId !== this.#context.systemId || this.#serverUploads.has(uploadId)) continue;
+      this.#serverUploads.add(uploadId);
+      this.#onStored(uploadId);
+    }
+  }
+
   /** Our server says under which order it stored the rows; the original has no orders. */
   #learnOrder({ output }: ToolReply): void {
     const order = z.int().safeParse(output['order']);
@@ -180,6 +202,11 @@ export function totalOf(counts: Readonly<Record<Kind, KindCounts>>, field: keyof
 function keyOf({ kind, memory_id: memoryId }: ListedRow): { kind: Kind; memoryId: string } {
   return { kind, memoryId };
 }
+
+/** An id becomes part of a path at this server, so it must be a name. */
+const ServerUploads = z.array(
+  z.object({ system_id: z.string(), upload_id: z.string().regex(/^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}$/) }),
+);
 
 const BatchReply = z.object({
   stored: z.number(),

@@ -8,6 +8,7 @@ import { CircuitBreaker } from '../../runtime/index.js';
 import type { Host } from '../host.js';
 import { agentFolder, throwIfCancelled, type UploadOptions } from '../options.js';
 import type { QueuedUpload } from '../outbox/files.js';
+import { askAfter } from './http-outcome.js';
 import { ListedRow, TOOL_OF, type RowContext } from './http-rows.js';
 import { RowSender, totalOf, type KindCounts, type RefusedRow } from './http-sender.js';
 import { HttpState } from './http-state.js';
@@ -22,7 +23,7 @@ interface HttpDelivery extends Delivery {
   rows: Record<Kind, KindCounts>;
 }
 
-type HttpHost = Pick<Host, 'systemId' | 'dataDir' | 'reader'>;
+type HttpHost = Pick<Host, 'systemId' | 'dataDir' | 'reader' | 'outbox'>;
 
 /**
  * The way for hosts without a bucket: the upload's memories go to an Akosha server as MCP tool calls, those that it does not have yet.
@@ -34,11 +35,13 @@ export function createHttpMethod(host: HttpHost, settings: MethodSettings): Sync
   const options = { name: 'http-server', unavailable: 'ServerUnavailable' } as const;
   const breaker = settings.breakers?.of(options) ?? new CircuitBreaker(options);
   const base = http.url.replace(/\/+$/, '').replace(/\/mcp$/, '');
+  const url = `${base}/mcp`;
   return {
     name: HTTP,
     availability: (signal) => probe(base, breaker, signal),
     deliver: (upload, options) =>
-      deliver({ host, http, url: `${base}/mcp`, breaker, ordersAreKnown: objectStoreGiven }, upload, options),
+      deliver({ host, http, url, breaker, ordersAreKnown: objectStoreGiven }, upload, options),
+    askAfter: (uploadId) => askAfter({ base, url, http, breaker }, host, uploadId),
   };
 }
 
@@ -77,6 +80,8 @@ interface Destination {
 async function deliver(to: Destination, upload: QueuedUpload, options: UploadOptions): Promise<HttpDelivery> {
   const { host, url } = to;
   const { manifest } = upload;
+  const sent = { uploadId: manifest.uploadId, url };
+  const { serverUploads } = host.outbox;
   const scratch = join(agentFolder(host.dataDir), 'http');
   // One upload is delivered at a time: what is there was left by a crash.
   await rm(scratch, { recursive: true, force: true });
@@ -87,10 +92,14 @@ async function deliver(to: Destination, upload: QueuedUpload, options: UploadOpt
   try {
     const context = contextOf(to, manifest, state.orderOffset);
     const tools = await client.listTools();
-    const sender = new RowSender(client, tools, { state, context, hostOrder: manifest.order });
+    const sender = new RowSender(client, tools, {
+      ...{ state, context, hostOrder: manifest.order },
+      onStored: (serverUploadId) => serverUploads.add(sent, serverUploadId),
+    });
     const listed = await listRows(host, upload, scratch, options.signal);
     await sendRows(sender, listed, progressOf(manifest, listed.rows, options), options.signal);
     requireAll(url, upload, sender, listed.unread);
+    if (totalOf(sender.counts, 'stored') === 0) serverUploads.inherit(sent);
     const filesUploaded = manifest.files.map(({ name }) => name);
     return { filesUploaded, bytesTransferred: sender.bytesSent, rows: sender.counts };
   } finally {

@@ -41,6 +41,7 @@ function raising(type: ErrorType, method: SyncMethod): SyncMethod {
   return {
     name: method.name,
     availability: (signal) => method.availability(signal),
+    askAfter: method.askAfter,
     deliver: async (upload, options) => {
       try {
         return await method.deliver(upload, options);

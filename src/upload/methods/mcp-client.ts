@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { AkoshaError, isAkoshaError, messageOf } from '../../contract/index.js';
+import { AkoshaError, isAkoshaError } from '../../contract/index.js';
 import { CALL_MS, type CircuitBreaker } from '../../runtime/index.js';
+import { readText, reasonOf } from './http-answer.js';
 
 export interface McpClientOptions {
   /** Of the endpoint, such as `https://host/mcp`. */
@@ -14,9 +15,6 @@ export interface McpClientOptions {
 
 /** The revision asked for; a server that does not know it names another, which is as good: nothing used here differs. */
 const PROTOCOL_VERSION = '2025-06-18';
-
-/** A tool's answer is small; a larger one is a mistake, and would be held in memory to find that out. */
-const MAX_ANSWER_LENGTH = 4 * 1024 ** 2;
 
 const Reply = z.object({
   id: z.union([z.string(), z.number()]).nullish(),
@@ -212,21 +210,6 @@ export class McpClient {
   }
 }
 
-async function readText(response: Response): Promise<string> {
-  const reader = response.body?.getReader();
-  const decoder = new TextDecoder();
-  let text = '';
-  for (;;) {
-    const chunk: unknown = (await reader?.read())?.value;
-    if (!(chunk instanceof Uint8Array)) return text + decoder.decode();
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > MAX_ANSWER_LENGTH) {
-      await reader?.cancel();
-      throw new Error(`its answer has more than ${MAX_ANSWER_LENGTH} characters`);
-    }
-  }
-}
-
 /** One JSON body, or a stream of server-sent events whose data are messages. */
 function messagesIn(response: Response, text: string): z.infer<typeof Reply>[] {
   const events = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
@@ -261,10 +244,4 @@ function parse<T>(schema: z.ZodType<T>, value: unknown): T {
     'ServerUnavailable',
     `the server's answer is not MCP's: ${z.prettifyError(parsed.error)}`,
   );
-}
-
-/** `fetch` says only that it failed; why stands in its cause. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Error ? messageOf(cause) : messageOf(error);
 }

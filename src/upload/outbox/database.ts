@@ -58,8 +58,23 @@ const NOTICES = `
   CREATE INDEX uploads_by_due_notice ON uploads (ended_at) WHERE notice = 'due';
 `;
 
+/**
+ * Uploads of the server's own that hold the memories of one of ours: what went over HTTP. `inherited`: an earlier one of ours brought
+ * them, and this one had nothing to send.
+ */
+const SERVER_UPLOADS = `
+  CREATE TABLE server_uploads (
+    server_upload_row INTEGER PRIMARY KEY AUTOINCREMENT,
+    upload_id         TEXT    NOT NULL,
+    url               TEXT    NOT NULL,
+    server_upload_id  TEXT    NOT NULL,
+    inherited         INTEGER NOT NULL,
+    UNIQUE (upload_id, url, server_upload_id)
+  ) STRICT;
+`;
+
 /** What makes each version of the schema from the one before. A step that was released is never changed. */
-const STEPS = [FIRST_SCHEMA, NOTICES];
+const STEPS = [FIRST_SCHEMA, NOTICES, SERVER_UPLOADS];
 const SCHEMA_VERSION = STEPS.length;
 
 /** Another process of the host writes for some milliseconds at a time; a longer wait would mean a broken disk. */

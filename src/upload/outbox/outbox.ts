@@ -4,6 +4,7 @@ import { OutboxFiles } from './files.js';
 import { NoticeRows } from './notice-rows.js';
 import { OutboxRows } from './rows.js';
 import { SequenceRows } from './sequence-rows.js';
+import { ServerUploadRows } from './server-upload-rows.js';
 
 export interface OutboxOptions {
   dataDir: string;
@@ -23,6 +24,7 @@ export class Outbox {
   readonly files: OutboxFiles;
   readonly sequence: SequenceRows;
   readonly notices: NoticeRows;
+  readonly serverUploads: ServerUploadRows;
   readonly #connection: OutboxConnection;
 
   constructor({ dataDir, log, now = Date.now, check = true }: OutboxOptions) {
@@ -31,6 +33,7 @@ export class Outbox {
     this.files = new OutboxFiles(dataDir, log);
     this.sequence = new SequenceRows(this.#connection);
     this.notices = new NoticeRows(this.#connection, now);
+    this.serverUploads = new ServerUploadRows(this.#connection);
   }
 
   /** All of `work`'s changes to rows, or none. */

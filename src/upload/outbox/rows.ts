@@ -274,6 +274,9 @@ export class OutboxRows {
     this.connection.transaction(() => {
       this.connection.run(`DELETE FROM requests WHERE upload_id IN ${old}`);
       this.connection.run(`DELETE FROM uploads WHERE upload_id IN ${old}`);
+      this.connection.run(
+        'DELETE FROM server_uploads WHERE upload_id NOT IN (SELECT upload_id FROM uploads)',
+      );
     });
   }
 

@@ -98,5 +98,10 @@ describe('the original server', () => {
     await makeDatabase(database, 'UPDATE conversations_v2 SET embedding = [x / 384 FOR x IN range(384)]');
     await deliverUpload(host, await prepared(host, 'u2'));
     expect(batches).toEqual([['a'], ['a']]);
+    // It has no uploads, so it names none.
+    expect(await host.methods[0]?.askAfter?.('u2')()).toMatchObject({
+      status: 'unknown',
+      reason: expect.stringContaining('names no upload to ask after'),
+    });
   });
 });

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Kind, MemoryKey } from '../../../src/contract/index.js';
-import { BatchAcceptor, ingestUpload, pollInbox, walkUploads } from '../../../src/ingest/index.js';
+import {
+  BatchAcceptor,
+  ingestUpload,
+  pollInbox,
+  requireUpload,
+  walkUploads,
+} from '../../../src/ingest/index.js';
+import type { ApiServices } from '../../../src/api/index.js';
 import type { MemoryStore } from '../../../src/store/index.js';
 import { prepareUpload, type HostOptions } from '../../../src/upload/index.js';
 import { serve, type TestApi } from '../../api/support.js';
@@ -25,7 +32,7 @@ export interface TestServer extends IngestWorld {
 }
 
 /** A server as far as HTTP syncs need one: API, acceptor, ingest and store, on a folder of its own. */
-export async function openServer(): Promise<TestServer> {
+export async function openServer(services: Partial<ApiServices> = {}): Promise<TestServer> {
   const world = await openIngestWorld();
   const options = { version: '1.2.3', now: Date.now, onStored: () => undefined };
   const acceptor = new BatchAcceptor(world.context, options);
@@ -40,7 +47,8 @@ export async function openServer(): Promise<TestServer> {
     calls.push(rows.length);
     return (fault?.(accept, calls.length) ?? accept)(source, rows);
   };
-  const api = await serve({ acceptRows }, { apiToken: TOKEN });
+  const getUpload: ApiServices['getUpload'] = (ref) => requireUpload(world.store, ref);
+  const api = await serve({ acceptRows, getUpload, ...services }, { apiToken: TOKEN });
   return { ...world, api, calls, inject: (next) => void (fault = next) };
 }
 
