@@ -25,7 +25,16 @@ const EXPOSED =
 
 const SWITCH = SETTING_SHAPES.pick({ allowInsecureHttp: true });
 
-function exposedRule(key: 'cloudEndpoint' | 'serverUrl' | 'objectStore' | 'archiveStore' | 'webhookUrl') {
+type Destination =
+  | 'cloudEndpoint'
+  | 'serverUrl'
+  | 'objectStore'
+  | 'archiveStore'
+  | 'webhookUrl'
+  | 'alertWebhookUrl'
+  | 'pagerdutyUrl';
+
+function exposedRule(key: Destination) {
   const own = SWITCH.extend({ [key]: SETTING_SHAPES.shape[key] });
   return { path: [key], message: EXPOSED, when: ifValid(own) };
 }
@@ -68,6 +77,8 @@ export const SETTINGS = SETTING_SHAPES.refine((s) => s.warmDays > s.hotDays, {
   .refine((s) => s.allowInsecureHttp || !isExposed(s.objectStore), exposedRule('objectStore'))
   .refine((s) => s.allowInsecureHttp || !isExposed(s.archiveStore), exposedRule('archiveStore'))
   .refine((s) => s.allowInsecureHttp || !isExposed(s.webhookUrl), exposedRule('webhookUrl'))
+  .refine((s) => s.allowInsecureHttp || !isExposed(s.alertWebhookUrl), exposedRule('alertWebhookUrl'))
+  .refine((s) => s.allowInsecureHttp || !isExposed(s.pagerdutyUrl), exposedRule('pagerdutyUrl'))
   .refine((s) => s.webhookUrl === undefined || s.webhookSecret !== undefined, {
     path: ['webhookSecret'],
     message:

@@ -117,7 +117,7 @@ export const SYNC_SETTINGS = {
     group: 'Upload',
     rule: 'true or false',
     description:
-      'Whether `http://` is accepted beyond loopback and private addresses. Memories then cross the network readable by whoever is on the way; a host name counts as public, because what it resolves to can change.',
+      'Whether `http://` is accepted beyond loopback and private addresses. Memories, notices and alerts with their keys then cross the network readable by whoever is on the way; a host name counts as public, because what it resolves to can change.',
     initial: false,
   }),
 

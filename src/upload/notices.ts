@@ -29,7 +29,8 @@ const GIVE_UP_MS = DAY_MS;
 
 /**
  * Tells the webhook's receiver of the uploads that ended at least `leastAgeMs` ago and that it was not told of yet. A notice that cannot be
- * sent waits for its next try: from 1 s on, ten minutes at most, a day in all.
+ * sent waits for its next try: from 1 s on, ten minutes at most, a day in all. A process that has no webhook leaves them for that day to one
+ * that may have it: the outbox is all processes', their settings are not.
  *
  * Raises what the last failed try did, `WebhookFailed` or `WebhookRefused`, and `Cancelled`.
  */
@@ -38,11 +39,11 @@ export async function sendNotices(
   { signal, leastAgeMs = 0 }: { signal?: AbortSignal | undefined; leastAgeMs?: number } = {},
 ): Promise<void> {
   const { outbox, webhook } = host;
-  const due = outbox.notices.due(leastAgeMs);
   if (webhook === undefined) {
-    if (due.length > 0) outbox.notices.dismiss();
+    if (outbox.notices.due(GIVE_UP_MS).length > 0) outbox.notices.expire(GIVE_UP_MS);
     return;
   }
+  const due = outbox.notices.due(leastAgeMs);
   let failure: { error: unknown } | undefined;
   for (const upload of due) {
     if (!outbox.notices.claim(upload.uploadId, CLAIM_MS)) continue;

@@ -11,6 +11,19 @@ const webhook = (url: string, more: Record<string, string> = {}): Record<string,
   ...more,
 });
 
+describe('whoever is told of an outage', () => {
+  it.each([
+    ['alert_webhook_url', { AKOSHA_ALERT_WEBHOOK_SECRET: SECRET }],
+    ['pagerduty_url', { AKOSHA_PAGERDUTY_ROUTING_KEY: 'k'.repeat(32) }],
+  ])('%s is https:// where strangers may read along, unless somebody says that they may', (name, more) => {
+    const at = (url: string) => ({ [`AKOSHA_${name.toUpperCase()}`]: url, ...more });
+    const exposed = at('http://alerts.example.org/enqueue');
+    expect(faultsOf(exposed)[name]?.rule).toContain('AKOSHA_ALLOW_INSECURE_HTTP');
+    expect(() => load({ ...exposed, AKOSHA_ALLOW_INSECURE_HTTP: 'true' })).not.toThrow();
+    expect(() => load(at('http://127.0.0.1:9000/'))).not.toThrow();
+  });
+});
+
 describe('the webhook', () => {
   it('is none by default', () => {
     const { webhookUrl, webhookSecret } = load().settings;

@@ -217,14 +217,20 @@ it('two who send at once send each notice once', async () => {
   expect(receiver.received.map(({ headers }) => headers['x-akosha-delivery']).sort()).toHaveLength(3);
 });
 
-it('who is set to be told later is told of what ends from then on', async () => {
+it('a process that knows nobody to tell leaves notices to one that does, for a day', async () => {
   const told = await makeToldHost();
-  const { rows } = told.host.outbox;
-  rows.cancelled('a', 'host-1');
-  await sendNotices({ ...told.host, webhook: undefined });
-  rows.cancelled('b', 'host-1');
-  await sendNotices(told.host);
-  expect(bodiesOf(told).map(({ upload_id: id }) => id)).toEqual(['b']);
+  const { host, receiver, pass } = told;
+  const { rows, notices } = host.outbox;
+  rows.cancelled('old', 'host-1');
+  pass(DAY_MS);
+  rows.cancelled('in backoff', 'host-1');
+  notices.tryFailed('in backoff', () => 1_000);
+  rows.cancelled('due', 'host-1');
+  await sendNotices({ ...host, webhook: undefined });
+  pass(1_000);
+  await sendNotices(host);
+  expect(receiver.received).toHaveLength(2);
+  expect(bodiesOf(told).map(({ upload_id: id }) => id)).toEqual(['in backoff', 'due']);
 });
 
 describe('the agent', () => {

@@ -62,8 +62,10 @@ export class NoticeRows {
     });
   }
 
-  /** There is nobody to tell: whoever is set later is told of what ends from then on. */
-  dismiss(): void {
-    this.connection.run(`UPDATE uploads SET notice = NULL WHERE notice = 'due'`);
+  /** Nobody was there to tell of those that ended so long ago, and nobody will be told of them. */
+  expire(leastAgeMs: number): void {
+    this.connection.run(`UPDATE uploads SET notice = NULL WHERE notice = 'due' AND ended_at <= $ended`, {
+      ended: this.now() - leastAgeMs,
+    });
   }
 }
