@@ -35,7 +35,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...PROGRAMS, ...ALONE],
           // The Temporal and S3 servers are shared; each file keeps to prefixes, queues and folders of its own.
-          maxWorkers: 2,
+          // They wait for servers and child processes for half of their time, so two cores have time for three.
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },
