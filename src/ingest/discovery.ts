@@ -12,7 +12,7 @@ import {
 } from '../contract/index.js';
 import type { KnownUpload } from '../store/index.js';
 import type { IngestContext } from './context.js';
-import { ingestUpload } from './ingest-upload.js';
+import { finishUpload } from './finish-upload.js';
 import { Look, type Discovered } from './look.js';
 import { register } from './register.js';
 import { signalOption } from './signal-option.js';
@@ -52,7 +52,7 @@ async function finishStale(context: IngestContext, look: Look, known: readonly K
   );
   await look.each(
     inState('quarantined', 'dropped').map(({ ref }) => ref),
-    (ref) => ingestUpload(context, ref),
+    (ref) => finishUpload(context, ref),
   );
   look.throwIfEnded();
 }
@@ -132,7 +132,7 @@ async function giveReceipts(
     quarantined.map(({ ref, place }) => ({ ...ref, place })),
     async ({ systemId, uploadId, place }) => {
       if ((await context.uploads.head(receiptKey(place))) === undefined)
-        await ingestUpload(context, { systemId, uploadId });
+        await finishUpload(context, { systemId, uploadId });
     },
   );
   look.throwIfEnded();

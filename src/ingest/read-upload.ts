@@ -61,7 +61,7 @@ export async function fetchUpload(
   scratch: string,
   signal?: AbortSignal,
 ): Promise<FetchedUpload> {
-  const manifest = await readManifest(context, record);
+  const manifest = await readManifest(context, record, signal);
   if (manifest.files.length === 0) throw unreadable(record, 'lists no files');
   const files: FetchedFile[] = [];
   let room = context.reader.maxUploadBytes;
@@ -144,9 +144,13 @@ async function readDatabase(
   }
 }
 
-async function readManifest(context: IngestContext, record: UploadRecord): Promise<Manifest> {
+async function readManifest(
+  context: IngestContext,
+  record: UploadRecord,
+  signal: AbortSignal | undefined,
+): Promise<Manifest> {
   const bytes = await context.uploads
-    .get(manifestKey(record.place), { maxBytes: MAX_MANIFEST_BYTES })
+    .get(manifestKey(record.place), { maxBytes: MAX_MANIFEST_BYTES, ...signalOption(signal) })
     .catch((error: unknown) => {
       // It stood when the upload was queued, and nobody writes it a second time.
       throw isAkoshaError(error, 'ObjectNotFound') ? unreadable(record, 'its manifest is missing') : error;

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { copyFile, rm } from 'node:fs/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { InsertQueue } from '../../src/store/embedded/insert-queue.js';
+import { InsertQueue, type GroupLimits } from '../../src/store/embedded/insert-queue.js';
 import type { StagedIngest } from '../../src/store/embedded/tiers/staging.js';
 import { queryRows, TierDatabase } from '../../src/store/embedded/tiers/tier-database.js';
 import { temporaryFolder } from '../reader/support.js';
@@ -9,11 +10,13 @@ import { openWorld } from './support.js';
 
 const open = (): AbortSignal => new AbortController().signal;
 
-async function openQueue(): Promise<{ world: World; tiers: TierDatabase; queue: InsertQueue }> {
+async function openQueue(
+  limits?: GroupLimits,
+): Promise<{ world: World; tiers: TierDatabase; queue: InsertQueue }> {
   const folder = await temporaryFolder();
   const tiers = await TierDatabase.open({ folder, memoryMb: 256, scratch: `${folder}/scratch` });
   onTestFinished(() => tiers.close());
-  return { world: await openWorld(), tiers, queue: new InsertQueue(tiers) };
+  return { world: await openWorld(), tiers, queue: new InsertQueue(tiers, limits) };
 }
 
 /** An ingest of hot rows, and of a warm one with the next row id. */
@@ -98,6 +101,21 @@ describe('ingests that insert at the same time', () => {
       { n: 1, content: 'old of 5' },
     ]);
     for (const rows of inserted) rows.close();
+  });
+
+  it('are not held up by one of many bytes, which takes turns with them alone', async () => {
+    const { world, tiers, queue } = await openQueue({ rows: 100, bytes: 100_000 });
+    const write = vi.spyOn(tiers, 'write');
+    // Random digits, which no compression makes fewer.
+    const large = await ingest(world, 9, [{ id: 'a', text: randomBytes(200_000).toString('hex') }]);
+    const small = await Promise.all([1, 2, 3].map((op) => ingest(world, op, [{ id: 'a', text: 'one' }])));
+    const first = queue.insert(small[0] ?? expect.fail(), open());
+    const rest = [large, ...small.slice(1)].map((one) => queue.insert(one, open()));
+    const inserted = await Promise.all([first, ...rest]);
+    for (const rows of inserted) rows.close();
+    expect((await standing(tiers)).map(({ op }) => op)).toEqual([1, 2, 3, 9]);
+    // The first, the large one, and the two others together.
+    expect(write).toHaveBeenCalledTimes(3);
   });
 
   it('do not fail for one among them whose rows cannot be read', async () => {

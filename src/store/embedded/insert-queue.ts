@@ -1,13 +1,20 @@
+import { stat } from 'node:fs/promises';
 import { failPoint } from '../../faults/index.js';
 import { IngestStaging, type StagedIngest } from './tiers/staging.js';
 import type { TableTier } from './tiers/tables.js';
 import type { TierDatabase } from './tiers/tier-database.js';
 
+export interface GroupLimits {
+  rows: number;
+  /** Of the rows files, compressed. */
+  bytes: number;
+}
+
 /**
- * Rows that share a transaction. With a hundred rows an ingest, statements cost next to nothing each by then; some 30 MB of texts and
- * vectors, written within a second, which is as long as one may have to wait for the rest of its group.
+ * What shares a transaction: with a hundred rows an ingest, statements cost next to nothing each by then. It is written within a second or
+ * two, which is as long as one may have to wait for the rest of its group. 10,000 common rows have 20 MB, but a text may have 16 MiB.
  */
-const GROUP_ROWS = 10_000;
+const LIMITS: GroupLimits = { rows: 10_000, bytes: 32 * 2 ** 20 };
 
 const TIERS: readonly TableTier[] = ['hot', 'warm'];
 
@@ -22,6 +29,8 @@ export interface InsertedRows {
 interface Waiting {
   ingest: StagedIngest;
   rows: number;
+  /** Of the rows file. */
+  bytes: number;
   /** The operation's. */
   signal: AbortSignal;
   /** Where its rows stand already: a row id is inserted once. */
@@ -37,23 +46,26 @@ interface Waiting {
  */
 export class InsertQueue {
   readonly #tiers: TierDatabase;
+  readonly #limits: GroupLimits;
   #waiting: Waiting[] = [];
   #running = false;
 
-  constructor(tiers: TierDatabase) {
+  constructor(tiers: TierDatabase, limits = LIMITS) {
     this.#tiers = tiers;
+    this.#limits = limits;
   }
 
   /**
    * Inserts the rows of an operation into their tiers; the caller closes what it gets. To be run as a write of the operation: once
    * that is closed, nothing of it lands any more. In a group it is not interrupted, and costs its caller the group's second.
    */
-  insert(ingest: StagedIngest, signal: AbortSignal): Promise<InsertedRows> {
+  async insert(ingest: StagedIngest, signal: AbortSignal): Promise<InsertedRows> {
+    const { size: bytes } = await stat(ingest.rowsFile);
     return new Promise((resolve, reject) => {
       const rows = ingest.rows.length + ingest.deletions.length;
-      const waiting = { ingest, rows, signal, standing: new Set<TableTier>(), resolve, reject };
+      const waiting = { ingest, rows, bytes, signal, standing: new Set<TableTier>(), resolve, reject };
       // A whole database would hold up the others: beside them it takes turns at the tiers alone.
-      if (rows > GROUP_ROWS) return void insertGroup(this.#tiers, [waiting]);
+      if (!this.#fits({ rows, bytes })) return void insertGroup(this.#tiers, [waiting]);
       this.#waiting.push(waiting);
       if (!this.#running) void this.#run();
     });
@@ -69,14 +81,19 @@ export class InsertQueue {
   /** In their order, so that nobody waits for ever. */
   #next(): Waiting[] {
     const group: Waiting[] = [];
-    let rows = 0;
+    let [rows, bytes] = [0, 0];
     for (const waiting of this.#waiting) {
       rows += waiting.rows;
-      if (rows > GROUP_ROWS) break;
+      bytes += waiting.bytes;
+      if (!this.#fits({ rows, bytes })) break;
       group.push(waiting);
     }
     this.#waiting = this.#waiting.slice(group.length);
     return group;
+  }
+
+  #fits({ rows, bytes }: GroupLimits): boolean {
+    return rows <= this.#limits.rows && bytes <= this.#limits.bytes;
   }
 }
 
