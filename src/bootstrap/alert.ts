@@ -30,6 +30,9 @@ interface Target {
 export class Alerts {
   readonly #targets: readonly Target[];
   readonly #log: BootstrapLog;
+  readonly #chains = new WeakMap<OutageFile, Map<Target, Promise<void>>>();
+  /** Notices that a target will not have, by `noteOf`. */
+  readonly #refused = new WeakMap<OutageFile, Set<string>>();
 
   constructor(settings: AlertSettings, log: BootstrapLog) {
     this.#targets = [logTarget(log), ...targetsOf(settings)];
@@ -41,23 +44,53 @@ export class Alerts {
     return this.#targets.every(({ name }) => told.includes(noteOf(name, 'resolve')));
   }
 
-  /** Until every target has taken it, or the signal is raised. Raises nothing. */
+  /**
+   * Until every target has taken or refused it, or the signal is raised. A target that is away keeps no other waiting: each is told in
+   * its own time, of the begin before the end. Raises nothing.
+   */
   async tell(event: AlertEvent, file: OutageFile, signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#targets.map((target) => this.#tellOne(target, event, file, signal)));
+    const chains = this.#chains.get(file) ?? new Map<Target, Promise<void>>();
+    this.#chains.set(file, chains);
+    await Promise.all(
+      this.#targets.map((target) => {
+        const earlier = chains.get(target) ?? Promise.resolve();
+        const told = earlier.then(() => this.#tellInOrder(target, event, file, signal));
+        chains.set(target, told);
+        return told;
+      }),
+    );
+  }
+
+  /** Nobody is told of the end who does not know of the begin: PagerDuty would drop it, and people would wonder. */
+  async #tellInOrder(
+    target: Target,
+    event: AlertEvent,
+    file: OutageFile,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#tellOne(target, 'trigger', file, signal);
+    if (event === 'resolve' && file.state.told.includes(noteOf(target.name, 'trigger'))) {
+      await this.#tellOne(target, 'resolve', file, signal);
+    }
   }
 
   async #tellOne(target: Target, event: AlertEvent, file: OutageFile, signal: AbortSignal): Promise<void> {
     const note = noteOf(target.name, event);
+    const refused = this.#refused.get(file) ?? new Set<string>();
+    this.#refused.set(file, refused);
+    if (refused.has(note)) return;
     const backoff = new Backoff();
     while (!signal.aborted && !file.state.told.includes(note)) {
       try {
         await target.send(event, file, signal);
         failPoint('outage.after-alert');
-        await file.change({ told: [...file.state.told, note] });
+        // Taken it is, also where the disk refuses the note.
+        await file.note({ told: [...file.state.told, note] });
       } catch (error) {
         if (isAkoshaError(error, 'Cancelled')) return;
         const details = { target: target.name, event, reason: messageOf(error) };
         if (isAkoshaError(error, 'WebhookRefused')) {
+          refused.add(note);
           this.#log.error(details, 'the alert was refused; it is not sent again before the next start');
           return;
         }

@@ -14,8 +14,10 @@ export interface GiveBack {
   log: BootstrapLog;
 }
 
-/** More is for the poll, which comes to everyone in turn. */
-const SYSTEMS_NUDGED = 1_000;
+/** All that wait: at some 40 bytes an id this bound is tens of megabytes, for the time of the requests. */
+const SYSTEMS_WAITING = 1_000_000;
+/** Seconds of requests, after which a raised signal is seen. */
+const SYSTEMS_AT_ONCE = 1_000;
 
 /**
  * What Temporal is told once it is back: the schedules are made what the table says (it may have come back without them; an operator's
@@ -31,7 +33,10 @@ export async function giveBack(
   while (!signal.aborted && !file.state.replayed) {
     try {
       await reconcileSchedules(client);
-      await client.nudgeIngest(await store.unfinishedSystems(SYSTEMS_NUDGED), { onlyIfIdle: true });
+      await startAll({ client, store }, signal);
+      if (signal.aborted) return;
+      // The workflow reads the record from disk.
+      await file.save();
       const begun = await client.recordOutage(file.state.start);
       failPoint('outage.after-replay');
       // Otherwise the workflow says so itself, by an activity, and Temporal sees to it that it does.
@@ -43,5 +48,16 @@ export async function giveBack(
       backoff.failed(now);
       await sleep(backoff.left(now), undefined, { signal }).catch(() => undefined);
     }
+  }
+}
+
+/** The longest waiting first. */
+async function startAll(
+  { client, store }: Pick<GiveBack, 'client' | 'store'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const waiting = await store.unfinishedSystems(SYSTEMS_WAITING);
+  for (let from = 0; from < waiting.length && !signal.aborted; from += SYSTEMS_AT_ONCE) {
+    await client.nudgeIngest(waiting.slice(from, from + SYSTEMS_AT_ONCE), { onlyIfIdle: true });
   }
 }

@@ -79,7 +79,7 @@ export class OutageWatch {
   }
 
   static async open(options: OutageWatchOptions): Promise<OutageWatch> {
-    const watch = new OutageWatch(options, await RunMarks.open(options.folder));
+    const watch = new OutageWatch(options, await RunMarks.open(options.folder, options.log));
     watch.#left = await watch.#files.unsettled((state) => watch.#isSettled(state));
     return watch;
   }
@@ -91,10 +91,9 @@ export class OutageWatch {
     return { since: state.start, detected: state.detected, done: work.totals };
   }
 
-  /** There may be something new in the queue. Returns whether the runner was told: only in an outage is it there. */
+  /** There may be something new in the queue. Returns whether a runner takes it up: only in an outage is there one. */
   wake(): boolean {
-    this.#current?.runner.wake();
-    return this.#current !== undefined;
+    return this.#current?.runner.wake() ?? false;
   }
 
   /** What Temporal is to have of an outage that is over. Raises `BadRequest` where there is no such record. */
@@ -154,7 +153,7 @@ export class OutageWatch {
     for (const file of left) {
       if (file === open) continue;
       await this.#end(file);
-      this.#settle(file, Promise.resolve(), signal);
+      this.#settle(file, signal);
     }
   }
 
@@ -210,29 +209,32 @@ export class OutageWatch {
       // What hangs there is aborted; the store's protocol lets a workflow do the same beside it.
       log.error({ reason: messageOf(error) }, 'the outage runner does not end');
     }
-    await current.file.sample(await sample());
+    try {
+      await current.file.sample(await sample());
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'no sample of the metrics');
+    }
     await this.#end(current.file);
     this.#current = undefined;
     onBootstrap(false);
     failPoint('outage.after-end');
-    this.#settle(current.file, current.told, signal);
+    this.#settle(current.file, signal);
   }
 
   async #end(file: OutageFile): Promise<void> {
     if (file.state.end !== null) return;
-    await file.change({ end: new Date(this.#options.work.now()).toISOString() });
+    await file.note({ end: new Date(this.#options.work.now()).toISOString() });
   }
 
   /** Beside everything else: tells that it is over, and puts the record into Temporal. */
-  #settle(file: OutageFile, told: Promise<void>, signal: AbortSignal): void {
+  #settle(file: OutageFile, signal: AbortSignal): void {
     this.#open.set(file.state.start, file);
     const { client, work, log } = this.#options;
-    const tell = async (): Promise<void> => {
-      await told;
-      await this.#alerts.tell('trigger', file, signal);
-      await this.#alerts.tell('resolve', file, signal);
-    };
-    const settling = Promise.all([tell(), giveBack({ client, store: work.ingest.store, log }, file, signal)])
+    const settling = Promise.all([
+      this.#alerts.tell('resolve', file, signal),
+      giveBack({ client, store: work.ingest.store, log }, file, signal),
+    ])
+      .then(() => file.save())
       .then(() => this.#files.prune((state) => this.#isSettled(state)))
       .catch((error: unknown) => {
         log.warn({ reason: messageOf(error) }, 'an outage is not settled; the next start tries again');

@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, type OutageStep, type OutageTotals } from '../contract/index.js';
-import { makeFolderDurably } from '../runtime/index.js';
+import { makeFolderDurably, runAll } from '../runtime/index.js';
 import type { BootstrapLog } from './log.js';
 import { lastTotals } from './report.js';
 import { SegmentedLines } from './segments.js';
@@ -27,6 +27,8 @@ export class OutageFile {
   readonly #now: () => number;
   readonly #log: BootstrapLog;
   #state: OutageState;
+  /** Whether the disk has yet to get the state. */
+  #unsaved = false;
   /** One write after the other. */
   #writing: Promise<void> = Promise.resolve();
 
@@ -56,10 +58,21 @@ export class OutageFile {
     return this.#state;
   }
 
-  /** Durable when it returns. */
+  /** Durable when it returns. Where the disk refuses it raises, and the change is written with what is written next. */
   async change(change: Partial<OutageState>): Promise<void> {
     this.#state = { ...this.#state, ...change };
-    await this.#enqueue(() => writeState(this.folder, this.#state));
+    this.#unsaved = true;
+    await this.save();
+  }
+
+  /** As `change`, for where the outage goes on whatever the disk says: logs instead of raising. */
+  async note(change: Partial<OutageState>): Promise<void> {
+    await this.change(change).catch((error: unknown) => this.#warn(error));
+  }
+
+  /** Writes the changes that the disk has refused so far. Raises where it still does. */
+  async save(): Promise<void> {
+    await this.#enqueue(() => this.#writeState());
   }
 
   async sample(values: Record<string, number>): Promise<void> {
@@ -67,9 +80,9 @@ export class OutageFile {
     await this.#tryTo(() => this.#samples.append({ at: iso(now), values }, now));
   }
 
-  /** When all that was handed over is written. */
+  /** When all that was handed over is written, as far as the disk takes it. */
   async flushed(): Promise<void> {
-    await this.#writing;
+    await this.#tryTo(() => Promise.resolve());
   }
 
   #keep(step: Omit<OutageStep, 'at'>): Promise<void> {
@@ -81,9 +94,22 @@ export class OutageFile {
 
   /** A record that cannot be written, on a full disk, must not keep the work from being done. */
   async #tryTo(write: () => Promise<void>): Promise<void> {
-    await this.#enqueue(write).catch((error: unknown) => {
-      this.#log.warn({ reason: messageOf(error) }, 'the record of the outage could not be written');
-    });
+    await this.#enqueue(() => runAll([write, () => this.#writeState()])).catch((error: unknown) =>
+      this.#warn(error),
+    );
+  }
+
+  async #writeState(): Promise<void> {
+    if (!this.#unsaved) return;
+    const state = this.#state;
+    await makeFolderDurably(this.folder);
+    await writeState(this.folder, state);
+    // It may have changed meanwhile; that is in line to be written then.
+    this.#unsaved = state !== this.#state;
+  }
+
+  #warn(error: unknown): void {
+    this.#log.warn({ reason: messageOf(error) }, 'the record of the outage could not be written');
   }
 
   #enqueue(write: () => Promise<void>): Promise<void> {
@@ -109,15 +135,15 @@ export class OutageFiles {
     this.#tools = tools;
   }
 
-  /** Durable when it returns. Times in milliseconds since 1970. */
+  /** Durable when it returns, or in memory where the disk refuses it; then its next writes bring it. Times in milliseconds since 1970. */
   async begin(startedAt: number): Promise<OutageFile> {
     const start = iso(startedAt);
     const folder = folderOf(this.folder, start);
     const detected = iso(this.#tools.now());
     const state: OutageState = { version: 1, start, detected, end: null, told: [], replayed: false };
-    await makeFolderDurably(folder);
-    await writeState(folder, state);
-    return OutageFile.open(folder, state, this.#tools);
+    const file = await OutageFile.open(folder, state, this.#tools);
+    await file.note({});
+    return file;
   }
 
   /** Those that something is still to be done for, oldest first. */

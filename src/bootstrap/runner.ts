@@ -1,3 +1,4 @@
+import { allEnded } from '../runtime/index.js';
 import { runScheduled, type ScheduledWork } from './scheduled.js';
 import { Shift } from './shift.js';
 import { ingestInTurns, type UploadWork } from './uploads.js';
@@ -18,10 +19,11 @@ export interface DrainLimits {
  */
 export class OutageRunner {
   readonly #shift = new Shift();
-  readonly #done: Promise<unknown>;
+  readonly #done: Promise<void>;
 
   constructor(work: RunnerWork) {
-    this.#done = Promise.all([ingestInTurns(work, this.#shift), runScheduled(work, this.#shift)]);
+    // The store that both use is closed behind them: none may be left at work where the other fails.
+    this.#done = allEnded([ingestInTurns(work, this.#shift), runScheduled(work, this.#shift)]);
     // Whoever stops it hears of it; until then it must not end the process.
     this.#done.catch(() => undefined);
   }
@@ -35,9 +37,10 @@ export class OutageRunner {
     this.#shift.resume();
   }
 
-  /** There may be something new in the queue. */
-  wake(): void {
+  /** There may be something new in the queue. Returns whether it is for this runner: once told to stop it takes up nothing. */
+  wake(): boolean {
     this.#shift.wake();
+    return !this.#shift.over;
   }
 
   /** Finishes what is under way within its grace and hands back the rest. Raises where it does not end. */

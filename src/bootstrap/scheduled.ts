@@ -1,5 +1,6 @@
 import { messageOf, SCHEDULE_IDS } from '../contract/index.js';
 import { walkUploads, type IngestContext } from '../ingest/index.js';
+import { allEnded } from '../runtime/index.js';
 import type { ScheduleId } from '../schedules/index.js';
 import type { RunMarks } from './run-marks.js';
 import { Backoff, type Shift } from './shift.js';
@@ -19,7 +20,7 @@ const LOOK_MS = 1_000;
 
 /** Does the work of the schedules when it falls due, and what was missed. The two wait for each other as little as their workflows do. */
 export async function runScheduled(options: ScheduledWork, shift: Shift): Promise<void> {
-  await Promise.all([
+  await allEnded([
     keepDoing(SCHEDULE_IDS.dailyIngest, options, shift, () => walk(options, shift)),
     keepDoing(SCHEDULE_IDS.tierTransition, options, shift, () => age(options, shift)),
   ]);

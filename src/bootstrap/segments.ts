@@ -23,7 +23,7 @@ interface Segment {
 
 /**
  * Lines of JSON, only ever appended, in files that are dropped whole when there is too much of them. A line that a crash or a full
- * disk tore is passed over by the reader; the process after it begins a new file, so that a torn line never swallows the next.
+ * disk tore is passed over by the reader; what comes after it goes to a new file, so that a torn line never swallows the next.
  */
 export class SegmentedLines {
   readonly #folder: string;
@@ -38,7 +38,6 @@ export class SegmentedLines {
   }
 
   static async open(folder: string, limits: SegmentLimits): Promise<SegmentedLines> {
-    await makeFolderDurably(folder);
     const segments: Segment[] = [];
     for (const name of await segmentNames(folder)) {
       const { size } = await stat(path.join(folder, name));
@@ -47,20 +46,35 @@ export class SegmentedLines {
     return new SegmentedLines(folder, limits, segments);
   }
 
-  /** `now` in milliseconds since 1970. */
+  /** `now` in milliseconds since 1970. Raises where the disk refuses it. */
   async append(value: object, now: number): Promise<void> {
     const { segmentBytes, segmentMs } = this.#limits;
     let current = this.#current;
     if (current === undefined || current.bytes >= segmentBytes || now - current.begunAt >= segmentMs) {
-      current = this.#begin(now);
+      current = await this.#begin(now);
     }
     const text = `${JSON.stringify(value)}\n`;
-    await appendFile(path.join(this.#folder, current.name), text, { mode: 0o600 });
+    try {
+      await appendFile(path.join(this.#folder, current.name), text, { mode: 0o600 });
+    } catch (error) {
+      await this.#leave(current);
+      throw error;
+    }
     current.bytes += Buffer.byteLength(text);
     await this.#dropOldest(now);
   }
 
-  #begin(now: number): Segment {
+  /** A part of a line may stand at its end. Without a whole line it goes, so that a disk full for hours is not filled with names. */
+  async #leave(segment: Segment): Promise<void> {
+    this.#current = undefined;
+    if (segment.bytes > 0) return;
+    this.#segments.splice(this.#segments.indexOf(segment), 1);
+    await rm(path.join(this.#folder, segment.name), { force: true });
+  }
+
+  async #begin(now: number): Promise<Segment> {
+    // Not with `open`: an outage on a full disk is to begin all the same.
+    await makeFolderDurably(this.#folder);
     const place = String(this.#segments.length).padStart(6, '0');
     const current = { name: `${String(now).padStart(15, '0')}-${place}.jsonl`, begunAt: now, bytes: 0 };
     this.#segments.push(current);

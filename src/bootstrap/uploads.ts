@@ -1,5 +1,6 @@
 import { isAkoshaError, messageOf } from '../contract/index.js';
 import { ingestUpload, type IngestContext, type IngestOutcome } from '../ingest/index.js';
+import { allEnded } from '../runtime/index.js';
 import { Backoff, type Shift } from './shift.js';
 import type { WorkLog } from './work-log.js';
 
@@ -26,12 +27,23 @@ export async function ingestInTurns(options: UploadWork, shift: Shift): Promise<
   const line = new Line(options.ingest);
   const takeTurns = async (): Promise<void> => {
     while (!shift.over) {
-      const systemId = shift.taking ? await line.next() : undefined;
+      const systemId = shift.taking ? await nextInLine(options, line) : undefined;
       if (systemId === undefined) await shift.rest(LOOK_MS);
       else await takeTurn(options, line, systemId, shift);
     }
   };
-  await Promise.all(Array.from({ length: options.concurrency }, takeTurns));
+  await allEnded(Array.from({ length: options.concurrency }, takeTurns));
+}
+
+/** A catalog that does not answer once is asked again: who stopped here would be missing for the rest of the outage. */
+async function nextInLine({ work }: UploadWork, line: Line): Promise<string | undefined> {
+  const started = performance.now();
+  try {
+    return await line.next();
+  } catch (error) {
+    work.failed(`the queue: ${messageOf(error)}`, performance.now() - started);
+    return undefined;
+  }
 }
 
 async function takeTurn(options: UploadWork, line: Line, systemId: string, shift: Shift): Promise<void> {

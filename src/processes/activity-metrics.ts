@@ -1,3 +1,4 @@
+import { activityInfo } from '@temporalio/activity';
 import {
   SCHEDULE_IDS,
   secondsSince,
@@ -52,12 +53,41 @@ export function countWork(metrics: Metrics): WorkCounts {
   };
 }
 
+/** Two run at once at the most, the schedule's and an operator's; those that fail leave theirs behind. */
+const TRANSITIONS_KNOWN = 100;
+
+/** When the transitions under way began, by the workflow on whose behalf an activity runs. */
+class TransitionBegins {
+  readonly #begunAt = new Map<string, number>();
+
+  begin(begunAt: number): void {
+    const workflowId = ownWorkflow();
+    this.#begunAt.delete(workflowId);
+    this.#begunAt.set(workflowId, begunAt);
+    const [oldest] = this.#begunAt.keys();
+    if (oldest !== undefined && this.#begunAt.size > TRANSITIONS_KNOWN) this.#begunAt.delete(oldest);
+  }
+
+  /** Undefined where it is of a given instant, or began in an earlier process: the next outage does it once more, which does no harm. */
+  end(): number | undefined {
+    const workflowId = ownWorkflow();
+    const begunAt = this.#begunAt.get(workflowId);
+    this.#begunAt.delete(workflowId);
+    return begunAt;
+  }
+}
+
+function ownWorkflow(): string {
+  return activityInfo().workflowExecution?.workflowId ?? '';
+}
+
 /** Counts what the store's activities did, and marks when the work of a schedule was begun that came to its end. */
 export function withMetrics(
   activities: StoreActivities,
   work: WorkCounts,
   mark: (scheduleId: ScheduleId, begunAt: number) => Promise<void>,
 ): StoreActivities {
+  const transitions = new TransitionBegins();
   return {
     ...activities,
     ingestUpload: async (ref) => {
@@ -72,6 +102,13 @@ export function withMetrics(
       if (input === undefined) await mark(SCHEDULE_IDS.dailyIngest, begunAt);
       return walk;
     },
+    planTransition: async (input) => {
+      const begunAt = Date.now();
+      const plan = await activities.planTransition(input);
+      // Only the first one of a transition asks for what is due as of now; the later ones, and continued runs, name its instant.
+      if (input.asOf === null) transitions.begin(begunAt);
+      return plan;
+    },
     moveToWarm: async (input) => {
       const batch = await activities.moveToWarm(input);
       work.moved('hot', batch);
@@ -84,10 +121,10 @@ export function withMetrics(
     },
     // The last step of a transition.
     sweep: async () => {
-      const begunAt = Date.now();
       const swept = await activities.sweep();
       work.swept(swept);
-      await mark(SCHEDULE_IDS.tierTransition, begunAt);
+      const begunAt = transitions.end();
+      if (begunAt !== undefined) await mark(SCHEDULE_IDS.tierTransition, begunAt);
       return swept;
     },
   };

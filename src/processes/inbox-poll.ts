@@ -15,8 +15,11 @@ export interface InboxPollOptions {
   onBacklog: (backlog: Backlog) => void | Promise<void>;
 }
 
-/** Systems per look whose ingest is checked on: a backlog of more drains over several looks. */
-const SYSTEMS_PER_POLL = 100;
+/**
+ * Systems per look whose ingest is checked on: some seconds of requests, sixteen at once, of the half minute between two looks. A
+ * backlog of more takes several looks to be started, of 10,000 systems five minutes.
+ */
+const SYSTEMS_PER_POLL = 1_000;
 
 /** Uploads that one line of the log names: a backlog of thousands has its rows in the queue. */
 const NAMED = 10;

@@ -4,7 +4,7 @@ import { createAkoshaClient, type AkoshaClient } from '../client/index.js';
 import { requireServable } from '../config/index.js';
 import { TIERS } from '../contract/index.js';
 import type { BatchAcceptor } from '../ingest/index.js';
-import { runAll } from '../runtime/index.js';
+import { allEnded, runAll } from '../runtime/index.js';
 import type { OutageWatch } from '../bootstrap/index.js';
 import { listSchedules, reconcileSchedules } from '../schedules/index.js';
 import { observeProcess, type Metrics } from '../telemetry/index.js';
@@ -12,6 +12,7 @@ import { countWork, setBacklog, withMetrics } from './activity-metrics.js';
 import type { ProcessOptions } from './agent.js';
 import { createBatchAcceptor } from './batch-acceptor.js';
 import { runInboxPoll } from './inbox-poll.js';
+import { logEarlyEnds } from './early-ends.js';
 import { openOutageWatch, tellWhoeverIngests } from './outage.js';
 import { keepWorking } from '../workers/index.js';
 import { createServerWorkers } from '../workers/server.js';
@@ -55,13 +56,15 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
   const events = await openObjectEvents({ settings, parts, client: ingest, metrics, log });
   const state: ServerState = { working: false, stopping: false, outage: () => outage.status() };
   const stopping = new AbortController();
-  const running = [
-    runServerWorkers(options, { parts, client, outage }, state, stopping.signal),
-    pollInboxes(options, parts, ingest, stopping.signal),
-    outage.run(stopping.signal),
-    events.run(stopping.signal),
-    runScheduleWatch({ list: () => listSchedules(client), metrics, log }, stopping.signal),
-  ];
+  const loops = {
+    workers: runServerWorkers(options, { parts, client, outage }, state, stopping.signal),
+    'inbox poll': pollInboxes(options, parts, ingest, stopping.signal),
+    'outage watch': outage.run(stopping.signal),
+    'object events': events.run(stopping.signal),
+    'schedule watch': runScheduleWatch({ list: () => listSchedules(client), metrics, log }, stopping.signal),
+  };
+  logEarlyEnds(loops, log, stopping.signal);
+  const running = Object.values(loops);
   let api: RunningApi;
   try {
     api = await startApi({
@@ -76,7 +79,7 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
     });
   } catch (error) {
     stopping.abort();
-    await runAll([() => drained(running), () => client.close(), () => parts.close()]).catch(
+    await runAll([() => allEnded(running), () => client.close(), () => parts.close()]).catch(
       (fault: unknown) => {
         log.warn({ err: fault }, 'closing after a failed start');
       },
@@ -103,19 +106,14 @@ async function stop(
   state.stopping = true;
   stopping.abort();
   await runAll([
-    () => drained(running),
+    // Each uses the store, which is closed last.
+    () => allEnded(running),
     () => api.close(),
     // A client that was hung up on will ask again; what it sent is stored whole or not at all.
     () => acceptor.close(),
     () => client.close(),
     () => parts.close(),
   ]);
-}
-
-/** Waits for all of them, also where one fails: each uses the store, which is closed next. */
-async function drained(running: readonly Promise<void>[]): Promise<void> {
-  const outcomes = await Promise.allSettled(running);
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 interface Inner {

@@ -9,7 +9,7 @@ export { isMissing, makeFolderDurably, syncFolder, writeFileDurably } from './du
 export { entryPoint } from './entry.js';
 export { takeLock } from './folder-lock.js';
 export { logFields, withLogFields, type LogFields } from './log-fields.js';
-export { runAll } from './run-all.js';
+export { allEnded, runAll } from './run-all.js';
 export {
   findRunning,
   removeRunRecord,

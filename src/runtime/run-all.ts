@@ -1,5 +1,11 @@
 import { messageOf } from '../contract/index.js';
 
+/** Waits for all of them, also where one fails, and then raises the first failure: what they share can be closed after it. */
+export async function allEnded(running: readonly Promise<unknown>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(running);
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+}
+
 /**
  * Runs all steps in order, each also where one before it failed, and raises at the end: the failure itself where there was
  * one, else an error that tells them all and whose cause is the first.

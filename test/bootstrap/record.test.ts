@@ -1,10 +1,22 @@
-import { appendFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { NO_ROWS } from '../../src/contract/index.js';
+import { NO_ROWS, SCHEDULE_IDS } from '../../src/contract/index.js';
 import { OutageFiles, type OutageFile } from '../../src/bootstrap/record.js';
 import { readReport } from '../../src/bootstrap/report.js';
+import { RunMarks } from '../../src/bootstrap/run-marks.js';
 import { readSegments, SegmentedLines } from '../../src/bootstrap/segments.js';
 import type { OutageState } from '../../src/bootstrap/state.js';
 
@@ -145,7 +157,7 @@ describe('the record of an outage', () => {
     const warned: string[] = [];
     const log = { ...QUIET, warn: (_details: object, message: string) => void warned.push(message) };
     const file = await new OutageFiles(folder, { now: () => now, log }).begin(START);
-    await rm(join(file.folder, 'steps'), { recursive: true });
+    await writeFile(join(file.folder, 'steps'), '');
     file.work.ingested(UPLOAD, INGESTED, 1);
     await file.flushed();
     expect(warned).toEqual(['the record of the outage could not be written']);
@@ -153,8 +165,51 @@ describe('the record of an outage', () => {
   });
 });
 
+describe('a disk that refuses', () => {
+  it('keeps no outage from beginning, changing and ending; the next write that it takes brings all', async () => {
+    // A double of the fault: a file where the folder of the records is to be.
+    const outages = join(folder, 'outages');
+    await writeFile(outages, '');
+    const file = await new OutageFiles(outages, { now: () => now, log: QUIET }).begin(START);
+    await file.note({ end: new Date(START + 1).toISOString() });
+    await expect(file.save()).rejects.toThrow();
+    await rm(outages);
+    file.work.ingested(UPLOAD, INGESTED, 1);
+    await file.flushed();
+    expect(await readReport(outages, file.state.start)).toMatchObject({
+      end: new Date(START + 1).toISOString(),
+      totals: { ingested: 1 },
+    });
+  });
+
+  it('does not make finished work fail: its mark holds in memory', async () => {
+    const refusing = join(folder, 'outages');
+    await writeFile(refusing, '');
+    const marks = await RunMarks.open(refusing, QUIET);
+    expect(marks.isDue(SCHEDULE_IDS.dailyIngest, now)).toBe(true);
+    await marks.mark(SCHEDULE_IDS.dailyIngest, now);
+    expect(marks.isDue(SCHEDULE_IDS.dailyIngest, now)).toBe(false);
+  });
+});
+
 describe('segmented lines', () => {
   const LIMITS = { bytes: 1_000, segmentBytes: 100, segmentMs: 300_000 };
+
+  it('go on in a new file after a line that the disk tore', async () => {
+    const path = join(folder, 'lines');
+    const subject = await SegmentedLines.open(path, LIMITS);
+    await subject.append({ n: 1 }, START);
+    const [first = ''] = await readdir(path);
+    // Doubles of the fault: a part of a line, and a file that takes no more for a while.
+    await appendFile(join(path, first), '{"n":');
+    await rename(join(path, first), join(path, 'kept'));
+    await mkdir(join(path, first));
+    await expect(subject.append({ n: 2 }, START)).rejects.toThrow();
+    await rmdir(join(path, first));
+    await rename(join(path, 'kept'), join(path, first));
+    await subject.append({ n: 3 }, START);
+    expect(await lines(path)).toEqual([{ n: 1 }, { n: 3 }]);
+  });
 
   it('drop the oldest where there are too many', async () => {
     const path = join(folder, 'lines');

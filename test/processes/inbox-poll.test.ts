@@ -6,7 +6,7 @@ import { createLog } from '../../src/telemetry/index.js';
 import { openIngestWorld, type IngestWorld } from '../ingest/support.js';
 
 /** More than two looks check on. */
-const WAITING = 250;
+const WAITING = 2_500;
 
 describe('the inbox poll', () => {
   let world: IngestWorld;
@@ -53,8 +53,8 @@ describe('the inbox poll', () => {
 
   it('checks on every system that waits before it comes back to one', async () => {
     const { turns, backlog } = await poll(5, world.context);
-    expect(turns.map((turn) => turn.length)).toEqual([100, 100, 100, 100, 100]);
-    expect(new Set(turns.slice(0, 2).flat()).size).toBe(200);
+    expect(turns.map((turn) => turn.length)).toEqual([1_000, 1_000, 1_000, 1_000, 1_000]);
+    expect(new Set(turns.slice(0, 2).flat()).size).toBe(2_000);
     expect(new Set(turns.slice(0, 3).flat()).size).toBe(WAITING);
     // Twice round: each system had two turns.
     const counts = new Map<string, number>();
@@ -69,6 +69,6 @@ describe('the inbox poll', () => {
         throw new AkoshaError('ObjectStoreUnavailable', 'injected');
       },
     });
-    expect((await poll(1, ingest)).turns[0]).toHaveLength(100);
+    expect((await poll(1, ingest)).turns[0]).toHaveLength(1_000);
   });
 });

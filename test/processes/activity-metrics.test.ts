@@ -1,0 +1,34 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { StoreActivities } from '../../src/contract/index.js';
+import { withMetrics } from '../../src/processes/activity-metrics.js';
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
+afterEach(() => void vi.useRealTimers());
+
+/** Doubles of the activities: what they do is told in their own tests. */
+const ACTIVITIES = {
+  planTransition: ({ asOf }: { asOf: number | null }) =>
+    Promise.resolve({ asOf: asOf ?? 0, hot: 0, warm: 0, partitions: [] }),
+  sweep: () => Promise.resolve({ rows: 0, tables: 0, objects: 0 }),
+} as unknown as StoreActivities;
+const COUNTS = { ingested: () => undefined, moved: () => undefined, swept: () => undefined };
+
+it('marks when a transition began, whatever runs beside it, and none of a given instant', async () => {
+  const marked: number[] = [];
+  const mark = (_id: string, begunAt: number): Promise<void> => {
+    marked.push(begunAt);
+    return Promise.resolve();
+  };
+  const { planTransition, sweep } = withMetrics(ACTIVITIES, COUNTS, mark);
+  const inWorkflow = (workflowId: string, at: string, run: () => Promise<unknown>): Promise<unknown> => {
+    vi.setSystemTime(Date.parse(`2026-11-22T${at}:00Z`));
+    return new MockActivityEnvironment({ workflowExecution: { workflowId, runId: 'run' } }).run(run);
+  };
+  await inWorkflow('hourly', '00:59', () => planTransition({ asOf: null, all: false }));
+  await inWorkflow('operator', '01:00', () => planTransition({ asOf: 5, all: false }));
+  await inWorkflow('hourly', '01:00', () => planTransition({ asOf: 0, all: false }));
+  await inWorkflow('operator', '01:01', sweep);
+  await inWorkflow('hourly', '01:02', sweep);
+  expect(marked).toEqual([Date.parse('2026-11-22T00:59:00Z')]);
+});
