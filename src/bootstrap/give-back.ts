@@ -33,8 +33,7 @@ export async function giveBack(
   while (!signal.aborted && !file.state.replayed) {
     try {
       await reconcileSchedules(client);
-      await startAll({ client, store }, signal);
-      if (signal.aborted) return;
+      if (!(await startAll({ client, store }, signal))) return;
       // The workflow reads the record from disk.
       await file.save();
       const begun = await client.recordOutage(file.state.start);
@@ -51,13 +50,14 @@ export async function giveBack(
   }
 }
 
-/** The longest waiting first. */
+/** The longest waiting first. Returns false where the signal was raised before all were started. */
 async function startAll(
   { client, store }: Pick<GiveBack, 'client' | 'store'>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const waiting = await store.unfinishedSystems(SYSTEMS_WAITING);
   for (let from = 0; from < waiting.length && !signal.aborted; from += SYSTEMS_AT_ONCE) {
     await client.nudgeIngest(waiting.slice(from, from + SYSTEMS_AT_ONCE), { onlyIfIdle: true });
   }
+  return !signal.aborted;
 }
