@@ -1,5 +1,5 @@
-import { isAkoshaError, messageOf } from '../contract/index.js';
-import { ingestUpload, type IngestContext, type IngestOutcome } from '../ingest/index.js';
+import { isAkoshaError, messageOf, type IngestSummary } from '../contract/index.js';
+import { ingestUpload, type IngestContext } from '../ingest/index.js';
 import { allEnded } from '../runtime/index.js';
 import { Backoff, type Shift } from './shift.js';
 import type { WorkLog } from './work-log.js';
@@ -9,7 +9,7 @@ export interface UploadWork {
   /** Systems at once, as many as the workers take. */
   concurrency: number;
   /** Told of each that is through, for the metrics. */
-  onIngested: (outcome: IngestOutcome, ms: number) => void;
+  onIngested: (outcome: IngestSummary, ms: number) => void;
   work: WorkLog;
 }
 

@@ -1,5 +1,10 @@
-import { NO_OUTAGE_WORK, type OutageStep, type OutageTotals, type UploadRef } from '../contract/index.js';
-import type { IngestOutcome } from '../ingest/index.js';
+import {
+  NO_OUTAGE_WORK,
+  type IngestSummary,
+  type OutageStep,
+  type OutageTotals,
+  type UploadRef,
+} from '../contract/index.js';
 import type { TransitionOutcome } from './transition.js';
 
 /** A message may hold a whole program's last words. */
@@ -19,7 +24,7 @@ export class WorkLog {
     return this.#totals;
   }
 
-  ingested({ systemId, uploadId }: UploadRef, { status, rows, reason }: IngestOutcome, ms: number): void {
+  ingested({ systemId, uploadId }: UploadRef, { status, rows, reason }: IngestSummary, ms: number): void {
     this.#add({
       ingested: status === 'ingested' ? 1 : 0,
       quarantined: status === 'quarantined' ? 1 : 0,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AkoshaError, type UploadRef } from '../contract/index.js';
+import { AkoshaError, type UploadRef, type UploadState } from '../contract/index.js';
 import { ApiClient } from './api-client.js';
 import { print } from './output.js';
 import { settingsOf, type SettingOptions } from './settings.js';
@@ -30,7 +30,7 @@ async function untilDone(api: ApiClient, ref: UploadRef, requested: Upload): Pro
     await sleep(LOOK_MS);
     upload = await api.get(uploadPath(ref), Upload);
   }
-  const failure = upload.again?.failure ?? (upload.state === 'quarantined' ? upload.reason : null);
+  const failure = failureOf(upload);
   if (failure === null) return upload;
   throw new AkoshaError(
     'UploadUnreadable',
@@ -38,8 +38,22 @@ async function untilDone(api: ApiClient, ref: UploadRef, requested: Upload): Pro
   );
 }
 
-function isDone({ state, again }: Upload): boolean {
-  return state === 'quarantined' || (state === 'done' && (again === null || again.requested_at === null));
+/** The states that go on by themselves. In any other nothing will come but by a person, and waiting for it would never end. */
+const UNDER_WAY: readonly UploadState[] = ['pending', 'committed', 'receipted'];
+
+/** Whether nothing is under way, nor asked for. */
+export function isDone({ state, again }: Pick<Upload, 'state' | 'again'>): boolean {
+  return !UNDER_WAY.includes(state) && (again === null || again.requested_at === null);
+}
+
+/** Why the upload was not ingested again; null where it was. */
+export function failureOf({
+  state,
+  again,
+  reason,
+}: Pick<Upload, 'state' | 'again' | 'reason'>): string | null {
+  if (again?.failure !== undefined && again.failure !== null) return again.failure;
+  return state === 'done' || state === 'raw_gone' ? null : (reason ?? `its state is ${state}`);
 }
 
 function describe({ upload_id, again, rows }: Upload): string {

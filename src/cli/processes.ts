@@ -1,4 +1,4 @@
-import { temporalConnection, type Settings } from '../config/index.js';
+import { secretValues, temporalConnection, type Settings } from '../config/index.js';
 import { logFields } from '../runtime/index.js';
 import { createLog, installTemporalRuntime, type Logger } from '../telemetry/index.js';
 import type { ProcessOptions } from '../processes/agent.js';
@@ -8,9 +8,7 @@ export async function beginProcess(settings: Settings): Promise<Logger> {
   const log = createLog({
     level: settings.logLevel,
     format: settings.logFormat,
-    secrets: [settings.apiToken, settings.alertWebhookSecret, settings.pagerdutyRoutingKey].filter(
-      (secret) => secret !== undefined,
-    ),
+    secrets: secretValues(settings),
     fields: logFields,
   });
   // Once installed it keeps the process alive until a worker has ended, and without Temporal there is none.

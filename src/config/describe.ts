@@ -1,6 +1,7 @@
 import { detailsOf, SETTING_KEYS } from './definitions.js';
 import type { LoadedSettings, SettingSource } from './load.js';
 import { environmentName, fileName } from './names.js';
+import type { Settings } from './rules.js';
 
 export interface SettingDescription {
   name: string;
@@ -15,6 +16,14 @@ export interface SettingDescription {
 
 /** Whatever its length, so that nothing is told about the secret. */
 export const MASK = '********';
+
+/** The values that no log may hold, of every setting that is marked secret. */
+export function secretValues(settings: Settings): string[] {
+  return SETTING_KEYS.filter((key) => detailsOf(key).secret === true).flatMap((key) => {
+    const value = settings[key];
+    return typeof value === 'string' ? [value] : [];
+  });
+}
 
 /** The settings in effect and where each came from, in the order of their definitions. Safe to print. */
 export function describeSettings({ settings, sources, origins }: LoadedSettings): SettingDescription[] {

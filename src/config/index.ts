@@ -1,7 +1,7 @@
 export { clockFrom } from './clock.js';
 export { detailsOf, SETTING_KEYS, type SettingKey } from './definitions.js';
 export { GROUPS, type SettingDetails, type SettingGroup } from './details.js';
-export { describeSettings, type SettingDescription } from './describe.js';
+export { describeSettings, secretValues, type SettingDescription } from './describe.js';
 export type { SettingFault } from './faults.js';
 export type { Environment } from './host.js';
 export {

@@ -60,7 +60,8 @@ export interface AgentActivities {
 }
 
 export interface IngestSummary {
-  status: 'ingested' | 'quarantined';
+  /** `kept`: it could not be ingested again and stays as it was ingested before, for `reason`; its rows are none. */
+  status: 'ingested' | 'quarantined' | 'kept';
   rows: RowCounts;
   reason: string | null;
 }

@@ -3,7 +3,7 @@ import {
   inboxKey,
   NO_ROWS,
   receiptKey,
-  type RowCounts,
+  type IngestSummary,
   type UploadRef,
 } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
@@ -14,10 +14,9 @@ import type { IngestContext } from './context.js';
 import { sumExcluded } from './databases.js';
 import { requireUpload } from './ledger.js';
 
-export interface IngestOutcome {
-  status: 'ingested' | 'quarantined';
-  rows: RowCounts;
-  reason: string | null;
+/** What a receipt tells of an upload's end. */
+interface FinishedUpload extends IngestSummary {
+  status: Receipt['status'];
 }
 
 const turns = new Turns();
@@ -34,19 +33,19 @@ export function inTurn<T>({ systemId, uploadId }: UploadRef, work: () => Promise
  * Steps 6 and 7: receipt, then inbox entry. Anyone may do them, any number of times: both come from the ledger, as it is when this
  * upload's turn comes.
  */
-export function finishUpload(context: IngestContext, ref: UploadRef): Promise<IngestOutcome> {
+export function finishUpload(context: IngestContext, ref: UploadRef): Promise<FinishedUpload> {
   return inTurn(ref, () => finish(context, ref));
 }
 
 /** For who has the upload's turn. */
-export async function finish(context: IngestContext, ref: UploadRef): Promise<IngestOutcome> {
+export async function finish(context: IngestContext, ref: UploadRef): Promise<FinishedUpload> {
   const record = await requireUpload(context.store, ref);
   if (record.state === 'pending') {
     const fault = `upload ${ref.uploadId} of system ${ref.systemId} was put back in the queue`;
     throw new AkoshaError('OperationClosed', fault);
   }
   const givenUp = record.state === 'quarantined' || record.state === 'dropped';
-  const outcome: IngestOutcome = {
+  const outcome: FinishedUpload = {
     status: givenUp ? 'quarantined' : 'ingested',
     rows: givenUp ? NO_ROWS : record.rows,
     reason: record.reason,
@@ -67,7 +66,7 @@ export async function finish(context: IngestContext, ref: UploadRef): Promise<In
 }
 
 /** Times come from the ledger, so that a receipt put again is the same. */
-function receiptOf(record: UploadRecord, { status, rows, reason }: IngestOutcome, now: number): string {
+function receiptOf(record: UploadRecord, { status, rows, reason }: FinishedUpload, now: number): string {
   const receipt: Receipt = {
     format_version: 1,
     upload_id: record.uploadId,

@@ -1,13 +1,20 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { isAkoshaError, journalKey, NO_ROWS, type AkoshaError, type UploadRef } from '../contract/index.js';
+import {
+  isAkoshaError,
+  journalKey,
+  NO_ROWS,
+  type AkoshaError,
+  type IngestSummary,
+  type UploadRef,
+} from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
 import { withLogFields } from '../runtime/index.js';
 import type { IngestBatch, IngestOperation, UploadRecord, WrittenObject } from '../store/index.js';
 import { abandonAgain, isWaitingAgain } from './again.js';
 import type { IngestContext } from './context.js';
 import { countRead } from './count-read.js';
-import { finishUpload, type IngestOutcome } from './finish-upload.js';
+import { finishUpload } from './finish-upload.js';
 import { requireUpload } from './ledger.js';
 import { fetchUpload, readFiles } from './read-upload.js';
 
@@ -26,14 +33,14 @@ export function ingestUpload(
   context: IngestContext,
   ref: UploadRef,
   options: IngestOptions = {},
-): Promise<IngestOutcome> {
+): Promise<IngestSummary> {
   return withLogFields(
     { systemId: ref.systemId, uploadId: ref.uploadId },
-    async (): Promise<IngestOutcome> => {
+    async (): Promise<IngestSummary> => {
       const record = await requireUpload(context.store, ref);
       if (isWaitingAgain(record)) {
         const failure = await ingestAgain(context, record, options);
-        if (failure !== undefined) return { status: 'ingested', rows: NO_ROWS, reason: failure };
+        if (failure !== undefined) return { status: 'kept', rows: NO_ROWS, reason: failure };
       } else if (record.state === 'pending') {
         await bringIn(context, record, options);
       }

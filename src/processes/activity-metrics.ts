@@ -40,7 +40,8 @@ export function countWork(metrics: Metrics): WorkCounts {
   return {
     ingested: ({ status, rows }, ms) => {
       metrics.ingestDuration.observe(ms / 1000);
-      if (status === 'ingested') metrics.ingestedUploads.inc({ status });
+      // A quarantine is counted where it happens.
+      if (status !== 'quarantined') metrics.ingestedUploads.inc({ status });
       for (const [result, n] of counts(rows)) metrics.ingestedRows.inc({ result }, n);
     },
     moved: (from, { moved, held }) => {

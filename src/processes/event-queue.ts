@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAkoshaError } from '../contract/index.js';
+import { isAkoshaError, messageOf } from '../contract/index.js';
 import type { CircuitBreaker } from '../runtime/index.js';
 import type { Logger, Metrics } from '../telemetry/index.js';
 import type { EventIntake } from './event-intake.js';
@@ -31,6 +31,8 @@ export interface EventQueueStatus {
   /** `away`: it does not answer, and the poll of the inbox alone finds uploads. */
   state: 'starting' | 'working' | 'away';
   depths: QueueDepths | null;
+  /** Why the messages could not be counted at the last look; null where they were. `depths` is then an earlier look's. */
+  depthsFailure: string | null;
 }
 
 export interface EventQueueOptions {
@@ -56,7 +58,7 @@ const DEPTHS_MS = 60_000;
  */
 export class EventQueueLoop {
   readonly #options: EventQueueOptions;
-  readonly #status: EventQueueStatus = { state: 'starting', depths: null };
+  readonly #status: EventQueueStatus = { state: 'starting', depths: null, depthsFailure: null };
   #warnedOfDeadLetters = false;
 
   constructor(options: EventQueueOptions) {
@@ -150,6 +152,7 @@ export class EventQueueLoop {
       try {
         const depths = await queue.depths(signal);
         this.#status.depths = depths;
+        this.#status.depthsFailure = null;
         metrics.ingestionQueueMessages.set({ queue: 'events' }, depths.messages);
         if (depths.deadLetters !== null)
           metrics.ingestionQueueMessages.set({ queue: 'dead_letter' }, depths.deadLetters);
@@ -160,10 +163,22 @@ export class EventQueueLoop {
           );
         }
       } catch (error) {
-        log.debug({ err: error }, 'the messages in the queue of events could not be counted');
+        this.#uncounted(error, signal);
       }
       await pause(DEPTHS_MS, signal);
     }
+  }
+
+  /** Once for each time that it begins: a right that is missing fails every minute, and dead letters would go unseen all the while. */
+  #uncounted(error: unknown, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    if (this.#status.depthsFailure === null) {
+      this.#options.log.warn(
+        { err: error },
+        'the messages in the queue of events could not be counted: dead letters are not seen',
+      );
+    }
+    this.#status.depthsFailure = messageOf(error);
   }
 }
 

@@ -64,11 +64,12 @@ async function openLoop(
 }
 
 function queueReply(settings: Settings, loop: EventQueueLoop): Record<string, unknown> {
-  const { state, depths } = loop.status();
+  const { state, depths, depthsFailure } = loop.status();
   return {
     url: settings.ingestionQueue,
     state,
     messages: depths?.messages ?? null,
     dead_letters: depths?.deadLetters ?? null,
+    count_failure: depthsFailure,
   };
 }

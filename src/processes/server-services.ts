@@ -29,6 +29,8 @@ export interface ServiceInputs {
   version: string;
   parts: ServerParts;
   client: AkoshaClient;
+  /** Temporal, or in an outage whoever ingests then. */
+  ingest: Pick<AkoshaClient, 'nudgeIngest'>;
   acceptor: BatchAcceptor;
   events: ObjectEvents;
   state: ServerState;
@@ -82,9 +84,9 @@ async function again(inputs: ServiceInputs, ref: UploadRef): Promise<UploadRecor
 }
 
 /** Not waited for: the upload is in the queue, and the poll starts its system's ingest where this does not. */
-function tellIngest({ client, parts: { ingest } }: ServiceInputs, systemId: string): void {
-  client.nudgeIngest([systemId]).catch((error: unknown) => {
-    ingest.log?.warn({ systemId, reason: messageOf(error) }, 'could not start ingest; the poll will');
+function tellIngest({ ingest, parts }: ServiceInputs, systemId: string): void {
+  ingest.nudgeIngest([systemId]).catch((error: unknown) => {
+    parts.ingest.log?.warn({ systemId, reason: messageOf(error) }, 'could not start ingest; the poll will');
   });
 }
 

@@ -75,7 +75,7 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
       version: options.version,
       log,
       metrics,
-      services: serverServices({ ...options, parts, client, acceptor, events, state }),
+      services: serverServices({ ...options, parts, client, ingest, acceptor, events, state }),
     });
   } catch (error) {
     stopping.abort();

@@ -59,7 +59,7 @@ export function createMetrics() {
     }),
     ingestedUploads: new Counter({
       name: 'akosha_ingested_uploads_total',
-      help: 'Uploads whose ingest ended, by how it ended.',
+      help: 'Uploads whose ingest ended, by how it ended; kept: one could not be ingested again and stays as it was.',
       labelNames: ['status'],
       registers,
     }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeSettings } from '../../src/config/index.js';
+import { describeSettings, secretValues, SETTING_KEYS, detailsOf } from '../../src/config/index.js';
 import { faultsOf, load, useEmptyHost } from './support.js';
 
 useEmptyHost();
@@ -71,4 +71,13 @@ describe('the webhook', () => {
     expect(shown.map(({ value }) => value)).toEqual(['********', '********']);
     expect(JSON.stringify(described)).not.toMatch(/in-the-query|of both sides/);
   });
+});
+
+it('every setting that is marked secret is kept out of the log', () => {
+  const secrets = SETTING_KEYS.filter((key) => detailsOf(key).secret === true);
+  const { settings } = load();
+  const filled = { ...settings, ...Object.fromEntries(secrets.map((key) => [key, `the value of ${key}`])) };
+  expect(secretValues(filled)).toEqual(secrets.map((key) => `the value of ${key}`));
+  expect(secrets).toEqual(expect.arrayContaining(['eventsToken', 'webhookSecret', 'serverToken']));
+  expect(secretValues(settings)).toEqual([]);
 });

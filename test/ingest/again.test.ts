@@ -160,7 +160,7 @@ describe('an upload that is ingested again', () => {
     await world.uploads.put(`${uploadPrefix(ref)}reflection.duckdb.gz`, 'no gzip');
     await requestAgain(world.context, ref);
     const { status, rows, reason } = await ingestUpload(world.context, ref);
-    expect({ status, rows }).toEqual({ status: 'ingested', rows: NO_ROWS });
+    expect({ status, rows }).toEqual({ status: 'kept', rows: NO_ROWS });
     expect(await world.store.getUpload(ref)).toMatchObject({
       state: 'done',
       rows: { new: 2 },

@@ -8,7 +8,7 @@ import { EventQueueLoop, type EventQueue } from '../../src/processes/event-queue
 import { openSqsQueue } from '../../src/processes/sqs-queue.js';
 import { CircuitBreaker } from '../../src/runtime/index.js';
 import { freePort } from '../../src/servers/index.js';
-import { createLog, createMetrics } from '../../src/telemetry/index.js';
+import { createLog, createMetrics, type Logger } from '../../src/telemetry/index.js';
 import { openIngestWorld, originalId, putOriginal, type IngestWorld } from '../ingest/support.js';
 import { eventually } from '../support/eventually.js';
 
@@ -86,6 +86,7 @@ interface LoopOptions {
   /** Doubles that inject faults. */
   faults?: (queue: EventQueue) => Partial<EventQueue>;
   checkStore?: () => Promise<void>;
+  log?: Logger;
 }
 
 /** Runs until the test is over. */
@@ -106,7 +107,7 @@ function startLoop(queueUrl: string, options: LoopOptions = {}) {
     intake,
     checkStore: options.checkStore ?? (() => Promise.resolve()),
     metrics,
-    log: createLog({ level: 'silent', format: 'json' }),
+    log: options.log ?? createLog({ level: 'silent', format: 'json' }),
   });
   const stopping = new AbortController();
   const running = loop.run(stopping.signal);
@@ -234,6 +235,19 @@ describe('the queue of events', () => {
       { labels: { queue: 'events' }, value: 0 },
       { labels: { queue: 'dead_letter' }, value: 2 },
     ]);
+  });
+
+  it('warns once where its messages cannot be counted, and says why in its status', async () => {
+    const lines: string[] = [];
+    const log = createLog({
+      level: 'warn',
+      format: 'json',
+      destination: { write: (line: string) => void lines.push(line) },
+    });
+    const refused = () => Promise.reject(new Error('not authorized: sqs:GetQueueUrl'));
+    const { loop } = startLoop(makeQueue(server), { faults: () => ({ depths: refused }), log });
+    await eventually(() => expect(loop.status().depthsFailure).toContain('sqs:GetQueueUrl'));
+    expect(lines.filter((line) => line.includes('could not be counted'))).toHaveLength(1);
   });
 });
 

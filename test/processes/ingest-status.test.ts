@@ -94,6 +94,14 @@ describe('how far ingest is behind', () => {
 });
 
 describe('the metrics of ingest', () => {
+  it('count an upload that could not be ingested again apart from those that were', async () => {
+    const metrics = createMetrics();
+    countWork(metrics).ingested({ status: 'kept', rows: NO_ROWS, reason: 'no gzip' }, 1);
+    const { body } = await renderMetrics(metrics);
+    expect(body).toContain('akosha_ingested_uploads_total{status="kept"} 1\n');
+    expect(body).not.toContain('status="ingested"');
+  });
+
   it('count each quarantine once, a bad manifest like a bad file, and names that are skipped', async () => {
     const metrics = createMetrics();
     const context = { ...world.context, events: ingestEvents(metrics) };

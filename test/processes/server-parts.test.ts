@@ -65,6 +65,7 @@ describe('readiness', () => {
       version: '0',
       parts,
       client,
+      ingest: client,
       acceptor: createBatchAcceptor(parts, client, { version: '0', log: silentLog() }),
       events: await openObjectEvents({ settings, parts, client, metrics: createMetrics(), log: silentLog() }),
       state: { working: true, stopping: false, outage: () => undefined },

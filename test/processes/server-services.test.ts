@@ -26,6 +26,7 @@ async function servicesWith(client: AkoshaClient, working: boolean): Promise<Api
     version: '1',
     parts,
     client,
+    ingest: client,
     acceptor: createBatchAcceptor(parts, client, { version: '1', log }),
     events: await openObjectEvents({ settings, parts, client, metrics, log }),
     state: { working, stopping: false, outage: () => undefined },

@@ -83,7 +83,9 @@ async function list({ limit, json, ...options }: ListOptions): Promise<void> {
         reason ?? '-',
       ]),
     ]);
-    return next === null ? lines : `${lines}\nand more: raise --limit`;
+    return next === null
+      ? lines
+      : `${lines}\nand more: \`akosha receipts --state quarantined --after ${next}\` lists them`;
   });
 }
 

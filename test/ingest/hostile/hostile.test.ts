@@ -3,14 +3,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { isAkoshaError, type UploadRef } from '../../../src/contract/index.js';
-import {
-  BatchAcceptor,
-  ingestUpload,
-  pollInbox,
-  walkUploads,
-  type IngestOutcome,
-} from '../../../src/ingest/index.js';
+import { isAkoshaError, type IngestSummary, type UploadRef } from '../../../src/contract/index.js';
+import { BatchAcceptor, ingestUpload, pollInbox, walkUploads } from '../../../src/ingest/index.js';
 import { serve, type TestApi } from '../../api/support.js';
 import { makeDatabase, query } from '../../support/databases.js';
 import { openIngestWorld, putOriginal, type IngestWorld } from '../support.js';
@@ -101,7 +95,7 @@ async function putAll(): Promise<void> {
 }
 
 /** What uploads got, by system and id. */
-const outcomes = new Map<string, IngestOutcome | Error>();
+const outcomes = new Map<string, IngestSummary | Error>();
 const nameOf = ({ systemId, uploadId }: UploadRef): string => `${systemId}/${uploadId}`;
 
 /** As the workflow of a system does: while there is a next upload, it is ingested, and tried again after an error that may pass. */
@@ -125,7 +119,7 @@ async function drain(systemId: string): Promise<void> {
 }
 
 /** What is wrong with what an upload got; undefined where nothing is. */
-function faultOf({ name, gets }: HostileUpload, got: IngestOutcome | Error | undefined): string | undefined {
+function faultOf({ name, gets }: HostileUpload, got: IngestSummary | Error | undefined): string | undefined {
   if (got === undefined || got instanceof Error) return `${name}: ${String(got)}`;
   const { status, reason, rows } = got;
   const told = `${name}: ${status}, ${reason ?? JSON.stringify(rows)}`;
