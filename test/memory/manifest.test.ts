@@ -149,7 +149,10 @@ describe('what a manifest says of how a file was read', () => {
   };
 
   it('is read as it was written, flags of a later version included', () => {
-    const parsed = parse(REF, { ...ours(), files: [written, { ...written, name: 'later.duckdb', flags: ['of_later'] }] });
+    const parsed = parse(REF, {
+      ...ours(),
+      files: [written, { ...written, name: 'later.duckdb', flags: ['of_later'] }],
+    });
     expect(parsed.files).toMatchObject([
       {
         reader: 'duckdb-python 2.0.0',
