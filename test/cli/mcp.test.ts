@@ -99,6 +99,7 @@ describe('akosha mcp', () => {
         bytes_transferred: expect.any(Number),
         duration_seconds: expect.any(Number),
         error: null,
+        reason: null,
         rows: null,
         triggered_by: 'manual',
       },
