@@ -9,7 +9,7 @@ const HEAD = `# Hostile inputs
 
 What the server gets from outside is not trusted. These ${COUNT} inputs are made by a test, which gives each to a real server side (store, reader
 processes, HTTP) and finds that it gets what is said here, that its system's next upload goes in, that nothing is tried for ever, that nothing
-outside of the server's own folders was read or written, and that the server's memory is what it was. Every run of the tests gives it half of
+outside of the server's own folders was read or written, and that the server's memory is what it was. Every run of the tests gives it a quarter of
 the files, and all manifests, names and requests; with \`AKOSHA_TEST_HOSTILE=all\` all of them.
 
 *Quarantined* uploads wait for a person (\`akosha quarantine list\`); the text is a part of the reason. Rows are *refused* one by one where they
