@@ -109,7 +109,9 @@ export function openOutboxDatabase(dataDir: string, { check = false } = {}): Lib
 function openAndPrepare(file: string, check: boolean): Libsql.Database {
   const database = new Libsql(file);
   try {
-    database.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`);
+    database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+    enterWal(database);
+    database.exec('PRAGMA synchronous = FULL');
     if (versionOf(database) < SCHEMA_VERSION) migrate(database);
     const version = versionOf(database);
     if (version > SCHEMA_VERSION) {
@@ -122,6 +124,23 @@ function openAndPrepare(file: string, check: boolean): Libsql.Database {
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+/** How long to wait before the next try: the other's switch takes less. */
+const WAL_PAUSE_MS = 5;
+
+/** SQLite does not wait where several processes switch a new database to WAL at once, whatever its timeout: all but one are told "busy". */
+function enterWal(database: Libsql.Database): void {
+  const deadline = Date.now() + BUSY_MS;
+  for (;;) {
+    try {
+      database.exec('PRAGMA journal_mode = WAL');
+      return;
+    } catch (error) {
+      if (!codeOf(error).startsWith('SQLITE_BUSY') || Date.now() > deadline) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAL_PAUSE_MS);
+    }
   }
 }
 
@@ -155,8 +174,12 @@ function versionOf(database: Libsql.Database): number {
   return typeof row === 'object' && row !== null && 'user_version' in row ? Number(row.user_version) : 0;
 }
 
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
 function isDamaged(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   return code.startsWith('SQLITE_NOTADB') || code.startsWith('SQLITE_CORRUPT');
 }
 
