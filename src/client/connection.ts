@@ -6,7 +6,7 @@ import {
   type ConnectionOptions,
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { GRPC, translateError, type TemporalPlace } from './errors.js';
+import { connectionClosed, GRPC, translateError, type TemporalPlace } from './errors.js';
 
 export interface TemporalOptions {
   /** `host:port`; without it `connectionOptions` or, in their absence, the environment says. */
@@ -28,15 +28,13 @@ const REQUEST_TIMEOUT_MS = 10_000;
  * A request is tried again for as long as it may take. The SDK's own pauses grow to 5 s, by which a request would outlast its
  * time limit; a server that limits our rate still gets them. Waiting for a result survives half a minute without Temporal.
  */
-const RETRIES = makeGrpcRetryInterceptor(
-  defaultGrpcRetryOptions({
-    maxAttempts: 30,
-    maxIntervalMs: (status) => {
-      const code: number = status.code;
-      return code === GRPC.resourceExhausted ? 5_000 : 1_000;
-    },
-  }),
-);
+const RETRIES = defaultGrpcRetryOptions({
+  maxAttempts: 30,
+  maxIntervalMs: (status) => {
+    const code: number = status.code;
+    return code === GRPC.resourceExhausted ? 5_000 : 1_000;
+  },
+});
 
 /**
  * gRPC's own pauses between two tries to connect grow to two minutes, and for so long an outage would seem to last after its end. A try
@@ -55,6 +53,7 @@ export interface TemporalConnection extends TemporalPlace {
   readonly request: <T>(run: () => Promise<T>, timeoutMs?: number) => Promise<T>;
   /** Runs what may take any time, such as waiting for a result; translates what it throws. */
   readonly wait: <T>(run: () => Promise<T>) => Promise<T>;
+  /** Gives up on what is under way, whose callers are told that it was cancelled, and closes. */
   close(): Promise<void>;
 }
 
@@ -64,15 +63,21 @@ export interface TemporalConnection extends TemporalPlace {
  */
 export function openConnection(options: TemporalOptions = {}): TemporalConnection {
   const { connectionOptions, namespace } = resolveOptions(options);
+  const calls = openCalls();
   const connection = Connection.lazy({
-    interceptors: [RETRIES],
+    interceptors: [
+      makeGrpcRetryInterceptor({
+        ...RETRIES,
+        retryableDecider: (attempt, status) => !calls.isClosed() && RETRIES.retryableDecider(attempt, status),
+      }),
+    ],
     ...connectionOptions,
     channelArgs: { ...RECONNECT, ...connectionOptions.channelArgs },
   });
   const place = { address: connectionOptions.address, namespace };
   const wait = async <T>(run: () => Promise<T>): Promise<T> => {
     try {
-      return await run();
+      return await calls.track((signal) => connection.withAbortSignal(signal, run));
     } catch (error) {
       throw translateError(error, place);
     }
@@ -84,7 +89,35 @@ export function openConnection(options: TemporalOptions = {}): TemporalConnectio
     wait,
     request: (run, timeoutMs = REQUEST_TIMEOUT_MS) =>
       wait(() => connection.withDeadline(Date.now() + timeoutMs, run)),
-    close: () => connection.close(),
+    close: async () => {
+      await calls.end();
+      await connection.close();
+    },
+  };
+}
+
+/**
+ * The calls under way, ended before the channel closes: the SDK makes a call's next try from a timer, and on a closed channel that raises
+ * where nobody can catch it, which ends the process.
+ */
+function openCalls() {
+  const underWay = new Map<Promise<unknown>, AbortController>();
+  let closed = false;
+  return {
+    isClosed: () => closed,
+    track<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+      const abort = new AbortController();
+      if (closed) return Promise.reject(connectionClosed());
+      const call = run(abort.signal).finally(() => underWay.delete(call));
+      underWay.set(call, abort);
+      return call;
+    },
+    /** One that waits for its next try still makes it, and that is its last. */
+    async end(): Promise<void> {
+      closed = true;
+      for (const abort of underWay.values()) abort.abort();
+      await Promise.allSettled(underWay.keys());
+    },
   };
 }
 

@@ -10,6 +10,7 @@ import { AkoshaError, ERROR_TYPES, messageOf, type ErrorType } from '../contract
 
 /** Status codes of gRPC that say something about the connection and not about the request. */
 export const GRPC = {
+  cancelled: 1,
   deadlineExceeded: 4,
   permissionDenied: 7,
   resourceExhausted: 8,
@@ -39,8 +40,13 @@ export function orchestratorUnavailable(
   );
 }
 
+/** The caller's own connection was closed before the answer came. */
+export function connectionClosed(cause?: unknown): AkoshaError {
+  return new AkoshaError('Cancelled', 'the connection to Temporal was closed', { cause });
+}
+
 /**
- * What a failed request to Temporal means: `OrchestratorUnavailable`, `SettingsInvalid` where it turns us away,
+ * What a failed request to Temporal means: `OrchestratorUnavailable`, `Cancelled` where we closed the connection, `SettingsInvalid` where it turns us away,
  * `BadRequest` for a workflow that does not exist, or, of a workflow that failed, the error it failed with. Anything else is
  * returned as it is.
  */
@@ -57,6 +63,8 @@ export function translateError(error: unknown, place: TemporalPlace): unknown {
     );
   }
   switch (grpcCode(error)) {
+    case GRPC.cancelled:
+      return connectionClosed(error);
     case GRPC.unavailable:
     case GRPC.deadlineExceeded:
       return orchestratorUnavailable(place, error);

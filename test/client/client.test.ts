@@ -60,6 +60,21 @@ describe('the client', () => {
     }
   });
 
+  it('closes while a request waits for its next try, and then makes none', async () => {
+    const uncaught = vi.fn();
+    process.once('uncaughtException', uncaught);
+    const client = createAkoshaClient({ address: `127.0.0.1:${await freePort()}` });
+    const request = thrownBy(client.requestSync('nobody'));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await client.close();
+    expect(await request).toMatchObject({ type: 'OrchestratorUnavailable' });
+    expect(await thrownBy(client.requestSync('nobody'))).toMatchObject({ type: 'Cancelled' });
+    // The longest pause before a next try.
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    process.off('uncaughtException', uncaught);
+    expect(uncaught).not.toHaveBeenCalled();
+  });
+
   it('says so where the namespace does not exist', async () => {
     const client = createAkoshaClient({ address: temporal.address, namespace: 'no-such-namespace' });
     try {
