@@ -15,6 +15,7 @@ export const ERROR_TYPES = {
     permanent: false,
     meaning: 'the object store did not answer, or asked to slow down',
   },
+  ListingExpired: { permanent: true, meaning: 'the object store no longer takes the cursor of a listing' },
   ObjectCorrupt: { permanent: false, meaning: 'bytes read back differ from the bytes written' },
   UploadUnreadable: { permanent: true, meaning: 'an upload breaks a rule and goes to quarantine' },
   UploadReplaced: { permanent: true, meaning: 'an upload id is already taken by other content' },

@@ -103,7 +103,7 @@ async function survey(
   const onRecord = await context.store.greatestOrder(systemId);
   const found: Survey = { greatest: onRecord, greatestComplete: onRecord, begun: undefined };
   for (const folder of foldersOf(systemId)) {
-    for await (const page of context.uploads.listFolders(systemPrefix(folder))) {
+    for await (const page of context.uploads.listFolders(systemPrefix(folder), { purpose: 'order' })) {
       const places = page.map((name) => ({ systemId: folder, uploadId: name.slice(0, -1) }));
       const isPart = (place: UploadRef): boolean =>
         uploadId !== undefined && isPartOf(uploadId, place.uploadId);

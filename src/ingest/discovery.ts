@@ -25,7 +25,10 @@ import { foldersOf } from './system-folders.js';
  */
 export async function pollInbox(context: IngestContext, signal?: AbortSignal): Promise<Discovered> {
   const look = new Look(context, INBOX_PREFIX);
-  for await (const page of context.uploads.list(INBOX_PREFIX, signalOption(signal))) {
+  for await (const page of context.uploads.list(INBOX_PREFIX, {
+    purpose: 'inbox',
+    ...signalOption(signal),
+  })) {
     const places = page.objects.flatMap(({ key }) => placeOfEntry(look, key));
     look.seen += places.length;
     const known = await knownAt(context, places);

@@ -14,7 +14,10 @@ export async function sweep(context: MaintenanceContext, signal?: AbortSignal): 
   const unnamedBefore = context.now() - context.longestMs;
   const swept = await context.store.sweepRows({ unnamedBefore }, signal);
   for (const prefix of [JOURNAL_PREFIX, COLD_PREFIX]) {
-    for await (const page of context.archive.list(prefix, signal === undefined ? {} : { signal })) {
+    for await (const page of context.archive.list(prefix, {
+      purpose: 'sweep',
+      ...(signal === undefined ? {} : { signal }),
+    })) {
       const names = page.objects.map(({ key }) => key);
       const chosen = await context.store.chooseObjects(names, { unnamedBefore });
       if (chosen.length === 0) continue;

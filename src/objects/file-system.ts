@@ -19,6 +19,8 @@ import { assertFolder, assertKey, assertPrefix, compareKeys, TEMP_FOLDER } from 
 import {
   codeOf,
   fileError,
+  isMissing,
+  notFound,
   openSource,
   readChunks,
   saveAs,
@@ -27,6 +29,8 @@ import {
 } from './local-files.js';
 import {
   DEFAULT_PAGE_SIZE,
+  type FolderPage,
+  type FolderPageOptions,
   type ListOptions,
   type ListPage,
   type ObjectInfo,
@@ -36,7 +40,7 @@ import {
   type PutOptions,
   type ReadOptions,
 } from './object-store.js';
-import { assertResumable, assertSize, eachAtOnce, inPages } from './shared.js';
+import { assertResumable, assertSize, eachAtOnce, inPages, pageByName } from './shared.js';
 import type { FileLocation } from './url.js';
 
 /** A file that nobody wrote to for so long belongs to a process that died: no single put pauses for a day. */
@@ -149,6 +153,12 @@ export class FileObjectStore implements ObjectStore {
     } catch (error) {
       throw fileError(error, doing, this.#root);
     }
+  }
+
+  /** The cursor is a name: the order is the bytes of the name here, and this store's own. */
+  listFolderPage(prefix: string, { cursor, ...options }: FolderPageOptions = {}): Promise<FolderPage> {
+    const from = cursor === undefined ? options : { ...options, startAfter: cursor };
+    return pageByName(this.listFolders(prefix, from), options.pageSize ?? DEFAULT_PAGE_SIZE);
   }
 
   async delete(keys: readonly string[], options: { signal?: AbortSignal } = {}): Promise<void> {
@@ -286,12 +296,4 @@ export class FileObjectStore implements ObjectStore {
   #doing(verb: string, key: string): string {
     return `${verb} ${JSON.stringify(key)} in ${this.url}`;
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
-}
-
-function notFound(key: string, doing: string): AkoshaError {
-  return new AkoshaError('ObjectNotFound', `${doing}: there is no such object`, { details: { key } });
 }

@@ -6,8 +6,11 @@ export { isKey } from './keys.js';
 export { parseObjectStoreUrl } from './url.js';
 export type { FileLocation, ObjectStoreLocation, S3Location } from './url.js';
 export type {
+  FolderPage,
+  FolderPageOptions,
   ListOptions,
   ListPage,
+  ListPurpose,
   ObjectInfo,
   ObjectStore,
   ObjectStoreOptions,

@@ -17,6 +17,14 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
+export function isMissing(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
+}
+
+export function notFound(key: string, doing: string): AkoshaError {
+  return new AkoshaError('ObjectNotFound', `${doing}: there is no such object`, { details: { key } });
+}
+
 /** An operating system's error in our words. `doing` is the action with its key; `path` the file or folder it failed at. */
 export function fileError(error: unknown, doing: string, path: string): AkoshaError {
   if (isAkoshaError(error)) return error;

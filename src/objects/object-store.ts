@@ -13,7 +13,15 @@ export interface ObjectStoreOptions {
   partSizeMb?: number;
   /** The most that goes out, of all parts and puts of this store together. By default as much as the line takes. */
   bytesPerSecond?: number;
+  /** Told of each request that lists, before it goes out, the SDK's own repetitions among them. */
+  onListRequest?: (purpose: ListPurpose) => void;
 }
+
+/**
+ * What a listing is for; a store bills each request, so each is counted by it. `order`: the numbers of a system's uploads;
+ * `open`: what a store that is opened finds of an earlier one; `multipart`: parts and unfinished uploads.
+ */
+export type ListPurpose = 'inbox' | 'walk' | 'order' | 'sweep' | 'open' | 'multipart' | 'check' | 'other';
 
 /** One object in a listing or a head. */
 export interface ObjectInfo {
@@ -81,11 +89,25 @@ export interface ListOptions {
   startAfter?: string;
   /** Most objects in a page, 1 to 1,000. Default 1,000. */
   pageSize?: number;
+  /** By default `other`. */
+  purpose?: ListPurpose;
   signal?: AbortSignal;
+}
+
+export interface FolderPageOptions extends Omit<ListOptions, 'startAfter'> {
+  /** Of an earlier page of the same prefix. */
+  cursor?: string;
 }
 
 export interface ListPage {
   objects: ObjectInfo[];
+}
+
+export interface FolderPage {
+  /** As in `listFolders`; may be empty. */
+  folders: string[];
+  /** By which this store gives the next page; null where this is the last. Of some hundred bytes, and safe to log. */
+  cursor: string | null;
 }
 
 /**
@@ -134,6 +156,11 @@ export interface ObjectStore {
    * prefix: `host-1/` under `systems/`. May name an empty folder.
    */
   listFolders(prefix: string, options?: ListOptions): AsyncIterable<string[]>;
+  /**
+   * One page of `listFolders`, for whoever goes on in another process: a cursor relies on no order of names. How long a store takes one
+   * is its own affair; it raises `ListingExpired` for one that it does not take any more.
+   */
+  listFolderPage(prefix: string, options?: FolderPageOptions): Promise<FolderPage>;
   /** Deletes what exists; a missing key is no error. Where it fails, some of the keys may be gone. */
   delete(keys: readonly string[], options?: { signal?: AbortSignal }): Promise<void>;
   /** Cheap proof that the store answers and admits us; raises what a get would. */

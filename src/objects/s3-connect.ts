@@ -57,6 +57,7 @@ export function connect(
     breaker: options.breakers?.of({ name }) ?? new CircuitBreaker({ name }),
     bandwidth: options.bytesPerSecond === undefined ? undefined : new Bandwidth(options.bytesPerSecond),
     answerMs: limits.idleMs,
+    onListRequest: options.onListRequest,
   });
   return { client, location, partSize, maxWhole: limits.maxWhole };
 }

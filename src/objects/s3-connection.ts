@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { PutFileOptions } from './object-store.js';
+import type { ListPurpose, PutFileOptions } from './object-store.js';
 import type { PutProgress } from './s3-progress.js';
 import type { SendOptions } from './s3-transport.js';
 import type { S3Location } from './url.js';
@@ -46,4 +46,9 @@ export function sendOptions(signal: AbortSignal | undefined, onSent?: (bytes: nu
     ...(signal === undefined ? {} : { abortSignal: signal }),
     ...(onSent === undefined ? {} : { onSent }),
   };
+}
+
+/** The same for a request that lists. */
+export function listingOptions(signal: AbortSignal | undefined, purpose: ListPurpose = 'other'): SendOptions {
+  return { ...sendOptions(signal), listing: purpose };
 }

@@ -96,6 +96,18 @@ export function isNoSuchUpload(error: unknown): boolean {
   return answerOf(error).name === 'NoSuchUpload';
 }
 
+/** Codes of status 400 that are about the credentials: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
+const OF_CREDENTIALS: ReadonlySet<string> = new Set(['ExpiredToken', 'InvalidToken', 'TokenRefreshRequired']);
+
+/**
+ * A listing's continuation token was refused. Servers have many codes for it (Amazon's is InvalidArgument): where it was none, the
+ * listing that begins anew is refused as well, and says why.
+ */
+export function isBadCursor(error: unknown): boolean {
+  const { name, status } = answerOf(error);
+  return status === 400 && BY_NAME[name] === undefined && !OF_CREDENTIALS.has(name);
+}
+
 /** The server answered, and will not do it for us: no permission, or a server that does not know such a request. */
 export function isRefused(error: unknown): boolean {
   const { status } = answerOf(error);

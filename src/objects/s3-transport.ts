@@ -3,6 +3,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { messageOf } from '../contract/index.js';
 import type { BreakerCall, CircuitBreaker } from '../runtime/index.js';
 import { type Bandwidth, UNLIMITED_PIECE_BYTES } from './bandwidth.js';
+import type { ListPurpose } from './object-store.js';
 import { stopper } from './stopper.js';
 
 export interface TransportRules {
@@ -11,6 +12,7 @@ export interface TransportRules {
   bandwidth: Bandwidth | undefined;
   /** How long the head of an answer may take once the request has gone out. */
   answerMs: number;
+  onListRequest: ((purpose: ListPurpose) => void) | undefined;
 }
 
 /** What a request is sent with; the SDK hands it on to its request handler as it is. */
@@ -18,6 +20,8 @@ export interface SendOptions {
   abortSignal?: AbortSignal;
   /** Called with the bytes of each piece of a body that the socket took. A request that the SDK repeats tells them again. */
   onSent?: (bytes: number) => void;
+  /** Of a request that lists. */
+  listing?: ListPurpose;
 }
 
 interface HttpRequest {
@@ -52,6 +56,7 @@ async function send(
   options: SendOptions,
 ): Promise<HttpAnswer> {
   const call = rules.breaker.begin();
+  if (options.listing !== undefined) rules.onListRequest?.(options.listing);
   const stop = stopper(options.abortSignal);
   const deadline = deadlineOf(rules.answerMs, stop.now);
   const pieces = inPieces(request.body, rules.bandwidth, stop, (bytes) => {

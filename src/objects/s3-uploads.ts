@@ -7,7 +7,7 @@ import {
   type MultipartUpload,
   type Part,
 } from '@aws-sdk/client-s3';
-import { type S3Connection, sendOptions, targetOf } from './s3-connection.js';
+import { listingOptions, type S3Connection, sendOptions, targetOf } from './s3-connection.js';
 import { isNoSuchUpload, isRefused } from './s3-errors.js';
 
 /** Giving up must not take long itself; what is left behind goes with `abortStaleUploads` or the bucket's own rule. */
@@ -39,7 +39,7 @@ export async function listParts(
     for (;;) {
       const answer: ListPartsCommandOutput = await client.send(
         new ListPartsCommand({ ...upload, ...(marker === undefined ? {} : { PartNumberMarker: marker }) }),
-        sendOptions(signal),
+        listingOptions(signal, 'multipart'),
       );
       parts.push(...(answer.Parts ?? []));
       marker = answer.IsTruncated === true ? answer.NextPartNumberMarker : undefined;
@@ -65,7 +65,7 @@ export async function* listUploads(
         Prefix: location.prefix + prefix,
         ...markers,
       }),
-      sendOptions(signal),
+      listingOptions(signal, 'multipart'),
     );
     for (const found of answer.Uploads ?? []) yield* openUpload(found, location);
     markers = answer.IsTruncated === true ? nextMarkers(answer) : undefined;

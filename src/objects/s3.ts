@@ -3,6 +3,8 @@ import { throwIfAborted } from './cancel.js';
 import { assertFolder, assertKey, assertPrefix } from './keys.js';
 import { openSource, saveAs } from './local-files.js';
 import type {
+  FolderPage,
+  FolderPageOptions,
   ListOptions,
   ListPage,
   ObjectInfo,
@@ -14,9 +16,9 @@ import type {
   ReadOptions,
 } from './object-store.js';
 import { connect, type S3Limits } from './s3-connect.js';
-import { type S3Connection, type S3Put, sendOptions } from './s3-connection.js';
+import { listingOptions, type S3Connection, type S3Put, sendOptions } from './s3-connection.js';
 import { deleteError, describe, type S3Request, s3Error } from './s3-errors.js';
-import { foldersOf, listAnswers, objectsOf } from './s3-list.js';
+import { foldersOf, listAnswers, listFolderPage, objectsOf } from './s3-list.js';
 import { PutProgress } from './s3-progress.js';
 import { putBytes, putOpenFile } from './s3-put.js';
 import { headObject, readObject } from './s3-read.js';
@@ -128,6 +130,13 @@ export class S3ObjectStore implements ObjectStore {
     }
   }
 
+  async listFolderPage(prefix: string, options: FolderPageOptions = {}): Promise<FolderPage> {
+    assertFolder(prefix);
+    return this.#run({ verb: 'list', key: prefix, signal: options.signal }, () =>
+      listFolderPage(this.#connection, prefix, options),
+    );
+  }
+
   async delete(keys: readonly string[], options: { signal?: AbortSignal } = {}): Promise<void> {
     keys.forEach(assertKey);
     for (let start = 0; start < keys.length; start += DELETE_BATCH) {
@@ -148,7 +157,7 @@ export class S3ObjectStore implements ObjectStore {
         Prefix: location.prefix,
         MaxKeys: 1,
       });
-      await client.send(command, sendOptions(options.signal));
+      await client.send(command, listingOptions(options.signal, 'check'));
     });
   }
 

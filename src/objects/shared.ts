@@ -1,5 +1,5 @@
 import { AkoshaError } from '../contract/index.js';
-import type { PutFileOptions } from './object-store.js';
+import type { FolderPage, PutFileOptions } from './object-store.js';
 
 /** Raises `UploadUnreadable` for an object of more bytes than its reader takes. */
 export function assertSize(bytes: number, maxBytes: number | undefined, doing: string): void {
@@ -32,6 +32,14 @@ export async function* inPages<Item>(
     page = [];
   }
   if (page.length > 0) yield page;
+}
+
+/** The first of these pages; its cursor is the last name on it where more may follow. */
+export async function pageByName(pages: AsyncIterable<string[]>, pageSize: number): Promise<FolderPage> {
+  for await (const folders of pages) {
+    return { folders, cursor: folders.length < pageSize ? null : (folders.at(-1) ?? null) };
+  }
+  return { folders: [], cursor: null };
 }
 
 /**

@@ -2,7 +2,7 @@ import { isAkoshaError } from '../contract/index.js';
 import type { ObjectStore } from '../objects/index.js';
 import type { Metrics } from '../telemetry/index.js';
 
-/** The same store, with its calls counted: errors by type, and listings by page. */
+/** The same store, with its failed calls counted by type of error. */
 export function observed(store: ObjectStore, metrics: Metrics): ObjectStore {
   const count = (error: unknown): void => {
     if (isAkoshaError(error)) metrics.objectErrors.inc({ type: error.type });
@@ -18,7 +18,6 @@ export function observed(store: ObjectStore, metrics: Metrics): ObjectStore {
   const pages = async function* <T>(list: () => AsyncIterable<T>): AsyncGenerator<T> {
     try {
       for await (const page of list()) {
-        metrics.objectListRequests.inc();
         yield page;
       }
     } catch (error) {
@@ -38,6 +37,7 @@ export function observed(store: ObjectStore, metrics: Metrics): ObjectStore {
     check: (...args) => call(() => store.check(...args)),
     list: (...args) => pages(() => store.list(...args)),
     listFolders: (...args) => pages(() => store.listFolders(...args)),
+    listFolderPage: (...args) => call(() => store.listFolderPage(...args)),
     close: () => store.close(),
   };
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { clockFrom, type Settings } from '../config/index.js';
 import type { IngestContext } from '../ingest/index.js';
 import type { MaintenanceContext } from '../maintenance/index.js';
-import { openObjectStore, type ObjectStore } from '../objects/index.js';
+import { openObjectStore, type ListPurpose, type ObjectStore } from '../objects/index.js';
 import { ReaderPool } from '../reader/index.js';
 import { runAll, type CircuitBreakers } from '../runtime/index.js';
 import { openSearch, type Search } from '../search/index.js';
@@ -42,8 +42,9 @@ export async function openServerParts(
   breakers = createBreakers(log),
 ): Promise<ServerParts> {
   observeCircuitBreakers(metrics, () => breakers.statuses());
+  const onListRequest = (purpose: ListPurpose): void => metrics.objectListRequests.inc({ purpose });
   const openRemote = async (name: string, url: string): Promise<ObjectStore> =>
-    observed(await openObjectStore(url, { name, breakers }), metrics);
+    observed(await openObjectStore(url, { name, breakers, onListRequest }), metrics);
   const closers: (() => Promise<void>)[] = [];
   const opened = <T extends { close: () => Promise<void> }>(part: T): T => {
     closers.unshift(() => part.close());

@@ -142,7 +142,8 @@ export function createMetrics() {
     }),
     objectListRequests: new Counter({
       name: 'akosha_object_list_requests_total',
-      help: 'List requests to object storage, which are what polling costs.',
+      help: 'List requests to object storage, repeated ones too, by what they are for: inbox, walk, order, sweep, open, multipart, check or other.',
+      labelNames: ['purpose'],
       registers,
     }),
     objectErrors: new Counter({

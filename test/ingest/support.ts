@@ -99,6 +99,7 @@ function replaceCalls(store: ObjectStore, faults: Partial<ObjectStore>): ObjectS
     head: (...args) => store.head(...args),
     list: (...args) => store.list(...args),
     listFolders: (...args) => store.listFolders(...args),
+    listFolderPage: (...args) => store.listFolderPage(...args),
     delete: (...args) => store.delete(...args),
     check: (...args) => store.check(...args),
     close: () => store.close(),

@@ -92,6 +92,23 @@ describe.each(STORES)('listing: %s', (kind) => {
     }
   });
 
+  it('gives folders page by page, each by the cursor of the one before, in a process of its own', async () => {
+    const found: string[] = [];
+    let cursor: string | null | undefined;
+    for (let pages = 0; cursor !== null && pages < 10; pages++) {
+      const page = await store.listFolderPage('systems/', {
+        pageSize: 2,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      expect(page.folders.length).toBeLessThanOrEqual(2);
+      found.push(...page.folders);
+      ({ cursor } = page);
+    }
+    expect(cursor).toBeNull();
+    expect(found.sort()).toEqual(HOSTS.map((host) => `${host}/`).sort());
+    expect(await store.listFolderPage('nothing/')).toEqual({ folders: [], cursor: null });
+  });
+
   it('stops for a caller who gives up between pages', async () => {
     const controller = new AbortController();
     const listing = async (): Promise<void> => {

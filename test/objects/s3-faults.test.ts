@@ -154,6 +154,29 @@ describe('faults of an S3 server', () => {
     expect(pages.flatMap(({ objects }) => objects).map(({ key }) => key)).toEqual(['a/b']);
   });
 
+  it.each([
+    [400, 'InvalidArgument', 'ListingExpired'],
+    [400, 'ExpiredToken', 'ObjectStoreRefused'],
+    [403, 'AccessDenied', 'ObjectStoreRefused'],
+  ])('tells a cursor that it takes no more from other refusals: %i %s', async (status, code, type) => {
+    server.script.push(failure(status, code), failure(status, code));
+    expect(await errorType(store.listFolderPage('', { cursor: 'old' }))).toBe(type);
+    expect(await errorType(store.listFolderPage(''))).toBe('ObjectStoreRefused');
+  });
+
+  it('tells of each request that lists, a repeated one too, and of no other', async () => {
+    const told: string[] = [];
+    const counted = new S3ObjectStore(location, { onListRequest: (purpose) => told.push(purpose) }, LIMITS);
+    server.script.push(failure(500, 'InternalError'));
+    await collect(counted.list('inbox/', { purpose: 'inbox' }));
+    await counted.listFolderPage('', { purpose: 'walk' });
+    await counted.abortStaleUploads('', 0, new Set());
+    await counted.check();
+    await counted.put('a', '');
+    expect(told).toEqual(['inbox', 'inbox', 'walk', 'multipart', 'check']);
+    await counted.close();
+  });
+
   it('does not repeat the folder to start after, whose keys come after its name', async () => {
     const folders = ['a/', 'b/', '/'].map(
       (folder) => `<CommonPrefixes><Prefix>${folder}</Prefix></CommonPrefixes>`,

@@ -54,8 +54,8 @@ describe('metrics', () => {
 
   it('of two servers in one process do not add up', async () => {
     const [first, second] = [createMetrics(), createMetrics()];
-    first.objectListRequests.inc(5);
-    expect((await renderMetrics(second)).body).toContain('akosha_object_list_requests_total 0\n');
+    first.searchPartial.inc({ tier: 'cold' }, 5);
+    expect((await renderMetrics(second)).body).not.toContain('akosha_search_partial_total{');
   });
 
   it('hold the process’s own where asked to', async () => {

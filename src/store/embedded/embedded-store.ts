@@ -81,7 +81,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
 async function nextEpoch(archive: ObjectStore): Promise<number> {
   let newest = 0;
   for (const prefix of [JOURNAL_PREFIX, COLD_PREFIX]) {
-    for await (const page of archive.list(prefix)) {
+    for await (const page of archive.list(prefix, { purpose: 'open' })) {
       for (const { key } of page.objects) newest = Math.max(newest, operationOfObject(key) ?? 0);
     }
   }
