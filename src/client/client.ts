@@ -59,8 +59,10 @@ export interface AkoshaClient {
    */
   recordOutage(start: string): Promise<boolean>;
   progress(workflowId: string): Promise<Progress>;
-  /** Whether Temporal answers for our namespace within this time. Raises nothing. */
+  /** Whether Temporal answers for our namespace within this time. Raises nothing, and asks whatever the breaker's state. */
   isReachable(timeoutMs: number): Promise<boolean>;
+  /** Where the breaker holds calls back, asks whether Temporal answers again, so that work goes on as soon as it does. Raises nothing. */
+  lookAgain(): Promise<void>;
   /** Adds our search attributes to a server that lacks them; returns which. */
   ensureSearchAttributes(): Promise<string[]>;
   /** Whether an agent of this system has lately asked for work. */
@@ -68,14 +70,23 @@ export interface AkoshaClient {
   close(): Promise<void>;
 }
 
+/** A Temporal at hand answers in milliseconds, and whoever looks again has something else to do where it does not. */
+const LOOK_AGAIN_MS = 1_000;
+
 /**
  * A client for the Temporal of Akosha. With no options the address and the rest come from Temporal's own environment variables
  * (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_PROFILE`, …) and settings file. It connects with its first request.
  */
 export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient {
   const connection = openConnection(options);
-  const { request, temporal, namespace } = connection;
+  const { request, query, probe, temporal, namespace } = connection;
   const { workflow } = temporal;
+
+  const isReachable = (timeoutMs: number): Promise<boolean> =>
+    probe(() => workflow.workflowService.describeNamespace({ namespace }), timeoutMs).then(
+      () => true,
+      () => false,
+    );
 
   return {
     connection,
@@ -145,13 +156,13 @@ export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient 
         }
       }),
 
-    progress: (workflowId) => request(() => workflow.getHandle(workflowId).query<Progress>(QUERIES.progress)),
+    progress: (workflowId) => query(() => workflow.getHandle(workflowId).query<Progress>(QUERIES.progress)),
 
-    isReachable: (timeoutMs) =>
-      request(() => workflow.workflowService.describeNamespace({ namespace }), timeoutMs).then(
-        () => true,
-        () => false,
-      ),
+    isReachable,
+
+    async lookAgain() {
+      if (connection.breaker.status().state !== 'closed') await isReachable(LOOK_AGAIN_MS);
+    },
 
     ensureSearchAttributes: () => ensureSearchAttributes(connection),
     agentIsPolling: (systemId) => isAgentPolling(connection, systemId),

@@ -3,9 +3,12 @@ import {
   Connection,
   defaultGrpcRetryOptions,
   makeGrpcRetryInterceptor,
+  WorkflowFailedError,
   type ConnectionOptions,
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { isAkoshaError } from '../contract/index.js';
+import { CircuitBreaker, type CallOptions, type CircuitBreakers } from '../runtime/index.js';
 import { connectionClosed, GRPC, translateError, type TemporalPlace } from './errors.js';
 
 export interface TemporalOptions {
@@ -16,6 +19,8 @@ export interface TemporalOptions {
   connectionOptions?: ConnectionOptions;
   /** Who asks, for Temporal's own record; by default process id and host name. */
   identity?: string;
+  /** Those of the process, whose `temporal` it shares with the process's other clients; by default it has its own. */
+  breakers?: CircuitBreakers | undefined;
 }
 
 const DEFAULT_ADDRESS = 'localhost:7233';
@@ -24,17 +29,11 @@ const DEFAULT_NAMESPACE = 'default';
 /** The server's poll and the outage runner take Temporal for dead after the same time. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
-/**
- * A request is tried again for as long as it may take. The SDK's own pauses grow to 5 s, by which a request would outlast its
- * time limit; a server that limits our rate still gets them. Waiting for a result survives half a minute without Temporal.
- */
-const RETRIES = defaultGrpcRetryOptions({
-  maxAttempts: 30,
-  maxIntervalMs: (status) => {
-    const code: number = status.code;
-    return code === GRPC.resourceExhausted ? 5_000 : 1_000;
-  },
-});
+/** With pauses of a second, waiting for a result survives half a minute without Temporal. A request's own time limit ends sooner. */
+const RETRIES = defaultGrpcRetryOptions({ maxAttempts: 30 });
+
+/** The SDK's pauses grow to 5 s, of which a request would see two, and see Temporal's return late. */
+const LONGEST_PAUSE_MS = 1_000;
 
 /**
  * gRPC's own pauses between two tries to connect grow to two minutes, and for so long an outage would seem to last after its end. A try
@@ -46,13 +45,36 @@ const RECONNECT = {
   'grpc.max_reconnect_backoff_ms': 2_000,
 };
 
+/**
+ * Only what `translateError` takes for a Temporal that is away is a failure, once per request and not per try of it. That a workflow failed
+ * because Temporal was away, as one that nudges others may, was told by Temporal.
+ */
+const BREAKER = {
+  name: 'temporal',
+  unavailable: 'OrchestratorUnavailable',
+  isFailure: (error: unknown) =>
+    isAkoshaError(error, 'OrchestratorUnavailable') && !(error.cause instanceof WorkflowFailedError),
+} as const;
+
+type Run = <T>(run: () => Promise<T>) => Promise<T>;
+
+/** Each way translates what is thrown; see `translateError`. */
 export interface TemporalConnection extends TemporalPlace {
   /** Temporal's own client, for what this one does not offer. */
   readonly temporal: Client;
-  /** Runs requests with a time limit of 10 s, and translates what they throw; see `translateError`. */
-  readonly request: <T>(run: () => Promise<T>, timeoutMs?: number) => Promise<T>;
-  /** Runs what may take any time, such as waiting for a result; translates what it throws. */
-  readonly wait: <T>(run: () => Promise<T>) => Promise<T>;
+  /** Whether calls go through, for whoever tells of it. */
+  readonly breaker: Pick<CircuitBreaker, 'status'>;
+  /** Runs requests with a time limit of 10 s. Raises `OrchestratorUnavailable` at once where the breaker is open. */
+  readonly request: Run;
+  /** The same for questions that a worker answers: no answer in time may be that nobody works, and says nothing of Temporal. */
+  readonly query: Run;
+  /** Runs a request whatever the breaker's state, and an answer closes it at once: for questions whether Temporal is there. */
+  readonly probe: <T>(run: () => Promise<T>, timeoutMs: number) => Promise<T>;
+  /**
+   * Runs what may take any time, such as waiting for a result. It holds one call open instead of making many, so the breaker refuses it
+   * never; the result closes it, as any answer does.
+   */
+  readonly wait: Run;
   /** Gives up on what is under way, whose callers are told that it was cancelled, and closes. */
   close(): Promise<void>;
 }
@@ -65,34 +87,58 @@ export function openConnection(options: TemporalOptions = {}): TemporalConnectio
   const { connectionOptions, namespace } = resolveOptions(options);
   const calls = openCalls();
   const connection = Connection.lazy({
-    interceptors: [
-      makeGrpcRetryInterceptor({
-        ...RETRIES,
-        retryableDecider: (attempt, status) => !calls.isClosed() && RETRIES.retryableDecider(attempt, status),
-      }),
-    ],
+    interceptors: [retryUntilOver(calls.isClosed)],
     ...connectionOptions,
     channelArgs: { ...RECONNECT, ...connectionOptions.channelArgs },
   });
   const place = { address: connectionOptions.address, namespace };
-  const wait = async <T>(run: () => Promise<T>): Promise<T> => {
-    try {
-      return await calls.track((signal) => connection.withAbortSignal(signal, run));
-    } catch (error) {
+  const breaker = options.breakers?.of(BREAKER) ?? new CircuitBreaker(BREAKER);
+  const translated = <T>(run: () => Promise<T>, signal: AbortSignal): Promise<T> =>
+    connection.withAbortSignal(signal, run).catch((error: unknown) => {
       throw translateError(error, place);
-    }
-  };
+    });
+  const call = <T>(run: () => Promise<T>, how: Omit<CallOptions, 'signal'> = {}): Promise<T> =>
+    calls.track((signal) => breaker.run((inner) => translated(run, inner), { ...how, signal }));
+  const within =
+    <T>(run: () => Promise<T>, timeoutMs: number = REQUEST_TIMEOUT_MS) =>
+    (): Promise<T> =>
+      connection.withDeadline(Date.now() + timeoutMs, run);
   const { identity } = options;
   return {
     ...place,
     temporal: new Client({ connection, namespace, ...(identity === undefined ? {} : { identity }) }),
-    wait,
-    request: (run, timeoutMs = REQUEST_TIMEOUT_MS) =>
-      wait(() => connection.withDeadline(Date.now() + timeoutMs, run)),
+    breaker,
+    request: (run) => call(within(run)),
+    query: (run) => call(within(run), { waitsForOthers: true }),
+    probe: (run, timeoutMs) => call(within(run, timeoutMs), { evenIfOpen: true }),
+    wait: (run) => call(run, { evenIfOpen: true, untimed: true }),
     close: async () => {
       await calls.end();
       await connection.close();
     },
+  };
+}
+
+type Interceptor = ReturnType<typeof makeGrpcRetryInterceptor>;
+
+/**
+ * The SDK's own retries, with our pauses, and without those after the call's deadline, of which a channel that cannot connect would have a
+ * dozen more. The last failure before it says why; one at the deadline says only that time was over.
+ */
+function retryUntilOver(isClosed: () => boolean): Interceptor {
+  return (call, nextCall) => {
+    const left = (): number => Number(call.deadline ?? Infinity) - Date.now();
+    const pause: typeof RETRIES.delayFunction = (attempt, status) => {
+      const pauseMs = RETRIES.delayFunction(attempt, status);
+      const code: number = status.code;
+      // A server that limits our rate is given its time.
+      return code === GRPC.resourceExhausted ? pauseMs : Math.min(pauseMs, LONGEST_PAUSE_MS);
+    };
+    return makeGrpcRetryInterceptor({
+      retryableDecider: (attempt, status) =>
+        !isClosed() && pause(attempt, status) < left() && RETRIES.retryableDecider(attempt, status),
+      delayFunction: pause,
+    })(call, nextCall);
   };
 }
 

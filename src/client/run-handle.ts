@@ -29,7 +29,7 @@ export function runHandle<Result>(
     workflowId: handle.workflowId,
     runId,
     result: () => connection.wait(() => handle.result()),
-    progress: () => connection.request(() => handle.query<Progress>(QUERIES.progress)),
+    progress: () => connection.query(() => handle.query<Progress>(QUERIES.progress)),
     cancel: () => connection.request(async () => void (await handle.cancel())),
   };
 }

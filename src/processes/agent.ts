@@ -65,7 +65,9 @@ async function startLocked(options: AgentOptions, unlock: () => Promise<void>): 
   });
   const stopping = new AbortController();
   const temporal =
-    settings.temporal === 'off' ? undefined : await joinTemporal(parts, options, stopping.signal);
+    settings.temporal === 'off'
+      ? undefined
+      : await joinTemporal(parts, { ...options, breakers }, stopping.signal);
   const flushing = keepFlushing({ host, orchestrator: temporal?.orchestrator }, stopping.signal);
   return {
     systemId: host.systemId,
@@ -101,7 +103,7 @@ interface TemporalSide {
 
 async function joinTemporal(
   { host }: AgentParts,
-  { settings, log, connectionOptions, namespace }: ProcessOptions,
+  { settings, log, connectionOptions, namespace, breakers }: ProcessOptions,
   signal: AbortSignal,
 ): Promise<TemporalSide> {
   const { systemId } = host;
@@ -113,7 +115,7 @@ async function joinTemporal(
       import('../client/index.js'),
     ]);
   const identity = `akosha-agent-${systemId}@${process.pid}`;
-  const client = createAkoshaClient({ connectionOptions, namespace, identity });
+  const client = createAkoshaClient({ connectionOptions, namespace, identity, breakers });
   let working = false;
   const work = keepWorking(
     {
@@ -140,8 +142,14 @@ async function joinTemporal(
       get working() {
         return working;
       },
-      requestSync: async () => void (await client.requestSync(systemId)),
-      resumeUploads: () => client.resumeUploads(systemId),
+      requestSync: async () => {
+        await client.lookAgain();
+        await client.requestSync(systemId);
+      },
+      resumeUploads: async () => {
+        await client.lookAgain();
+        await client.resumeUploads(systemId);
+      },
     },
     ended: async () => {
       try {

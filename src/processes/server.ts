@@ -49,6 +49,7 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
     connectionOptions,
     namespace,
     identity: `akosha-server@${process.pid}`,
+    breakers: parts.breakers,
   });
   const outage = await openOutageWatch(options, parts, client);
   const ingest = tellWhoeverIngests(client, outage);
@@ -142,6 +143,7 @@ function runServerWorkers(
       connectionOptions,
       log,
       prepare: async () => {
+        await client.lookAgain();
         const added = await client.ensureSearchAttributes();
         if (added.length > 0) log.info({ added }, 'search attributes added to Temporal');
         await reconcileSchedules(client);

@@ -50,6 +50,21 @@ export interface CircuitBreakerStatus {
   openings: number;
 }
 
+/** How one call differs from others. */
+export interface CallOptions {
+  /** The caller's; its abort ends the call, which then tells nothing. */
+  signal?: AbortSignal;
+  /**
+   * Made whatever the state, for what is there to notice the end of an outage, or does not come in numbers. Its success closes an open breaker
+   * at once. Its failure counts towards opening a closed one and leaves an open one as it is, so that probes bar no call's try.
+   */
+  evenIfOpen?: boolean;
+  /** For calls that hold on until there is something to say: they may take any time. */
+  untimed?: boolean;
+  /** Whether the time a failure took may be somebody else's, for whom the remote waited: then it tells nothing. */
+  waitsForOthers?: boolean;
+}
+
 /** One call that was let through. Exactly one of the three is to be told; what comes after the first changes nothing. */
 export interface BreakerCall {
   /** Whether it tries the remote of an open breaker, so that all others wait for what it tells. */
@@ -100,9 +115,9 @@ export class CircuitBreaker {
    */
   async run<Result>(
     work: (signal: AbortSignal) => Promise<Result>,
-    options: { signal?: AbortSignal } = {},
+    options: CallOptions = {},
   ): Promise<Result> {
-    const call = this.begin();
+    const call = options.evenIfOpen === true ? this.#beginAnyway() : this.begin();
     const deadline = new AbortController();
     const late = new AkoshaError(
       this.#options.unavailable,
@@ -114,6 +129,7 @@ export class CircuitBreaker {
     options.signal?.addEventListener('abort', giveUp, { once: true });
     let timer: NodeJS.Timeout | undefined;
     const timedOut = new Promise<never>((_, reject) => {
+      if (options.untimed === true) return;
       timer = setTimeout(() => {
         reject(late);
         deadline.abort(late);
@@ -125,8 +141,9 @@ export class CircuitBreaker {
       return result;
     } catch (error) {
       if (options.signal?.aborted === true || isAkoshaError(error, 'Cancelled')) call.dropped();
-      else if (error === late || this.#options.isFailure(error)) call.failed(messageOf(error));
-      else call.succeeded();
+      else if (error !== late && !this.#options.isFailure(error)) call.succeeded();
+      else if (options.waitsForOthers === true) call.dropped();
+      else call.failed(messageOf(error));
       throw error;
     } finally {
       clearTimeout(timer);
@@ -142,18 +159,35 @@ export class CircuitBreaker {
     const openedAt = this.#openedAt;
     if (openedAt !== undefined) this.#beginTrial(openedAt);
     const epoch = this.#epoch;
-    let told = false;
-    const tell = (outcome: () => void): void => {
-      if (told) return;
-      told = true;
+    const endTrial = (): void => {
       if (epoch === this.#epoch) this.#triedAt = undefined;
-      outcome();
     };
     return {
       isTrial: openedAt !== undefined,
-      succeeded: () => tell(() => this.#succeeded(epoch)),
-      failed: (reason) => tell(() => this.#failed(epoch, reason)),
-      dropped: () => tell(() => undefined),
+      ...toldOnce({
+        succeeded: () => {
+          endTrial();
+          this.#succeeded(epoch);
+        },
+        failed: (reason) => {
+          endTrial();
+          this.#failed(epoch, reason);
+        },
+        dropped: endTrial,
+      }),
+    };
+  }
+
+  /** See `evenIfOpen`. That it was answered holds now, whenever it was made. */
+  #beginAnyway(): BreakerCall {
+    const epoch = this.#openedAt === undefined ? this.#epoch : undefined;
+    return {
+      isTrial: false,
+      ...toldOnce({
+        succeeded: () => this.#succeeded(this.#epoch),
+        failed: (reason) => this.#failed(epoch, reason),
+        dropped: () => undefined,
+      }),
     };
   }
 
@@ -193,7 +227,7 @@ export class CircuitBreaker {
     this.#changed();
   }
 
-  #failed(epoch: number, reason: string): void {
+  #failed(epoch: number | undefined, reason: string): void {
     this.#calls.failed++;
     this.#lastFailure = { at: this.#options.now(), reason };
     if (epoch !== this.#epoch) return;
@@ -223,27 +257,19 @@ export class CircuitBreaker {
   }
 }
 
-/** The breakers of a process, for whoever tells of them. */
-export class CircuitBreakers {
-  readonly #byName = new Map<string, CircuitBreaker>();
-  readonly #shared: Pick<CircuitBreakerOptions, 'onChange' | 'openMs'>;
+type Outcomes = Omit<BreakerCall, 'isTrial'>;
 
-  /** What all breakers have: `onChange` is told of each one's changes. */
-  constructor(shared: Pick<CircuitBreakerOptions, 'onChange' | 'openMs'> = {}) {
-    this.#shared = shared;
-  }
-
-  /** The breaker of that name, made at the first call: two ways to one remote share what they learn of it. */
-  of(options: CircuitBreakerOptions): CircuitBreaker {
-    const known = this.#byName.get(options.name);
-    if (known !== undefined) return known;
-    const breaker = new CircuitBreaker({ ...this.#shared, ...options });
-    this.#byName.set(options.name, breaker);
-    return breaker;
-  }
-
-  /** Of all of them, in the order in which they were made. */
-  statuses(): CircuitBreakerStatus[] {
-    return [...this.#byName.values()].map((breaker) => breaker.status());
-  }
+/** Passes on the first outcome that is told, and no other. */
+function toldOnce(outcomes: Outcomes): Outcomes {
+  let told = false;
+  const first = (tell: () => void): void => {
+    if (told) return;
+    told = true;
+    tell();
+  };
+  return {
+    succeeded: () => first(outcomes.succeeded),
+    failed: (reason) => first(() => outcomes.failed(reason)),
+    dropped: () => first(outcomes.dropped),
+  };
 }

@@ -1,10 +1,5 @@
-export {
-  CALL_MS,
-  CircuitBreaker,
-  CircuitBreakers,
-  type BreakerCall,
-  type CircuitBreakerStatus,
-} from './circuit-breaker.js';
+export { CALL_MS, CircuitBreaker, type BreakerCall, type CallOptions, type CircuitBreakerStatus } from './circuit-breaker.js';
+export { CircuitBreakers } from './circuit-breakers.js';
 export { isMissing, makeFolderDurably, syncFolder, writeFileDurably } from './durable-file.js';
 export { entryPoint } from './entry.js';
 export { takeLock } from './folder-lock.js';

@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { once } from 'node:events';
+import { connect, createServer, type Server } from 'node:net';
+import { ApplicationFailure } from '@temporalio/common';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
 import { createAkoshaClient } from '../../src/client/index.js';
 import { AkoshaError, SEARCH_ATTRIBUTES } from '../../src/contract/index.js';
+import { CircuitBreakers } from '../../src/runtime/index.js';
 import { freePort } from '../../src/servers/index.js';
 import { createNamespace, eventually, failure, gate, RETENTION, snapshotOf } from '../support/temporal.js';
 import type { RunningWorkers, TestNamespace } from '../support/temporal.js';
@@ -12,6 +16,21 @@ const thrownBy = (work: Promise<unknown>): Promise<unknown> =>
     () => expect.fail('it did not throw'),
     (error: unknown) => error,
   );
+
+/** Has a port lead to Temporal: what listens there after nobody did. */
+async function forward(port: number, address: string): Promise<Server> {
+  const [host, target] = address.split(':');
+  const server = createServer((near) => {
+    const far = connect(Number(target), host);
+    near.pipe(far).pipe(near);
+    for (const [one, other] of [[near, far] as const, [far, near] as const]) {
+      one.on('error', () => other.destroy());
+    }
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
 
 describe('the client', () => {
   let temporal: TestNamespace;
@@ -39,14 +58,20 @@ describe('the client', () => {
     }
   });
 
-  it('names the address and its setting where nobody answers', async () => {
-    const address = `127.0.0.1:${await freePort()}`;
-    const client = createAkoshaClient({ address });
+  it('names the address and its setting where nobody answers, and after five times asks only whether somebody does', async () => {
+    const port = await freePort();
+    const address = `127.0.0.1:${port}`;
+    const breakers = new CircuitBreakers();
+    const client = createAkoshaClient({ address, namespace: temporal.namespace, breakers });
+    const breaker = () => breakers.statuses()[0];
     try {
       const started = Date.now();
       expect(await client.isReachable(500)).toBe(false);
       expect(Date.now() - started).toBeLessThan(2_000);
-      const error = await thrownBy(client.requestSync('nobody'));
+      const requests = Array.from({ length: 4 }, () => thrownBy(client.requestSync('nobody')));
+      const [error] = await Promise.all(requests);
+      // No try is made after the ten seconds that a request may take.
+      expect(Date.now() - started).toBeLessThan(14_000);
       expect(error).toBeInstanceOf(AkoshaError);
       expect(error).toMatchObject({
         type: 'OrchestratorUnavailable',
@@ -55,9 +80,51 @@ describe('the client', () => {
       });
       expect(error).toMatchObject({ message: expect.stringContaining(address) });
       expect(error).toMatchObject({ message: expect.stringContaining('TEMPORAL_ADDRESS') });
+      expect(breaker()).toMatchObject({
+        name: 'temporal',
+        state: 'open',
+        failures: 5,
+        lastFailure: expect.stringContaining(`connect ECONNREFUSED ${address}`),
+      });
+
+      const refused = Date.now();
+      expect(await thrownBy(client.agentIsPolling('nobody'))).toMatchObject({
+        type: 'OrchestratorUnavailable',
+        message: expect.stringMatching(/^temporal is not called: its circuit breaker opened/),
+      });
+      expect(Date.now() - refused).toBeLessThan(100);
+      await client.lookAgain();
+      expect(breaker()).toMatchObject({ state: 'open', openings: 1, calls: { refused: 1 } });
+      const back = await forward(port, temporal.address);
+      onTestFinished(() => void back.close());
+      // gRPC makes its next try to connect within two seconds.
+      await eventually(async () => {
+        await client.lookAgain();
+        expect(breaker()).toMatchObject({ state: 'closed', failures: 0 });
+      });
+      expect(await client.agentIsPolling('nobody')).toBe(false);
     } finally {
       await client.close();
     }
+  });
+
+  it('takes for an answer what Temporal says of a request, and for nothing what a worker does not', async () => {
+    const { client } = temporal;
+    const failed = () => client.connection.breaker.status().calls.failed;
+    const failures = failed();
+    expect(await thrownBy(client.progress('no-such-workflow'))).toMatchObject({ type: 'BadRequest' });
+    workers = await temporal.runWorkers({
+      agents: {
+        away: {
+          deliverUpload: () =>
+            Promise.reject(ApplicationFailure.nonRetryable('away for a worker', 'OrchestratorUnavailable')),
+        },
+      },
+    });
+    const run = await client.requestSync('away');
+    expect(await thrownBy(run.result())).toMatchObject({ message: 'away for a worker' });
+    expect(failed()).toBe(failures);
+    expect(client.connection.breaker.status()).toMatchObject({ state: 'closed', failures: 0 });
   });
 
   it('closes while a request waits for its next try, and then makes none', async () => {

@@ -50,7 +50,14 @@ it('sessions that end on three hosts while Temporal is stopped arrive, each once
   // The server goes on without it too.
   await eventually(async () => expect(await named(objects, 'receipt.json')).toHaveLength(3), 60_000);
 
+  await eventually(async () => expect(await temporalBreaker(program)).toMatchObject({ state: 'open' }), 30_000);
+
   process.kill(temporal, 'SIGCONT');
+  // Not a minute later, as the next try of a call would be: the server's own question comes every second.
+  await eventually(
+    async () => expect(await temporalBreaker(program)).toMatchObject({ state: 'closed', failures: 0 }),
+    15_000,
+  );
   await eventually(async () => {
     expect(await named(objects, 'receipt.json')).toHaveLength((await named(objects, 'manifest.json')).length);
   }, 60_000);
@@ -63,6 +70,13 @@ it('sessions that end on three hosts while Temporal is stopped arrive, each once
   const { tiers } = await program.json<{ tiers: Record<string, { rows: number }> }>('tiers');
   expect(Object.values(tiers).reduce((sum, { rows }) => sum + rows, 0)).toBe(3 * MEMORIES);
 }, 180_000);
+
+async function temporalBreaker(program: Program): Promise<unknown> {
+  const running = await findRunning(program.dataDir);
+  const response = await fetch(`${running?.api_url}/api/v1/circuit_breakers`);
+  const { circuit_breakers: all } = (await response.json()) as { circuit_breakers: { name: string }[] };
+  return all.find(({ name }) => name === 'temporal');
+}
 
 async function named(folder: string, name: string): Promise<string[]> {
   const files = await readdir(path.join(folder, 'systems'), { recursive: true }).catch(() => []);

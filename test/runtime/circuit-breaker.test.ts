@@ -177,6 +177,56 @@ describe('a circuit breaker', () => {
     expect(hasty.status()).toMatchObject({ failures: 1, calls: { failed: 1 } });
   });
 
+  it('makes a probe although it is open, and closes at once with its answer', async () => {
+    await failTimes(5);
+    const probe = (work: () => Promise<unknown>) => breaker.run(work, { evenIfOpen: true });
+    const old = breaker.run(() => sleep(20), { evenIfOpen: true });
+    time += OPEN_MS - 1;
+    await expect(probe(() => Promise.reject(new Error('still away')))).rejects.toThrow('still away');
+    expect(breaker.status()).toMatchObject({
+      state: 'open',
+      failures: 5,
+      retryAt: time + 1,
+      lastFailure: 'still away',
+      calls: { failed: 6 },
+      openings: 1,
+    });
+    await expect(answers()).rejects.toThrow('is not called');
+    await old;
+    expect(breaker.status()).toMatchObject({ state: 'closed', failures: 0 });
+    expect(await answers()).toBe('answer');
+  });
+
+  it('lets no probe bar the way of the call that tries', async () => {
+    await failTimes(5);
+    time += OPEN_MS;
+    const trial = breaker.begin();
+    await expect(breaker.run(() => Promise.reject(new Error('no')), { evenIfOpen: true })).rejects.toThrow(
+      'no',
+    );
+    await expect(answers()).rejects.toThrow('is not called');
+    trial.succeeded();
+    expect(breaker.status()).toMatchObject({ state: 'closed', openings: 1 });
+  });
+
+  it('opens by probes that fail too', async () => {
+    await failTimes(3);
+    for (let failure = 0; failure < 2; failure++) {
+      await expect(breaker.run(() => Promise.reject(new Error('no')), { evenIfOpen: true })).rejects.toThrow(
+        'no',
+      );
+    }
+    expect(breaker.status()).toMatchObject({ state: 'open', failures: 5 });
+  });
+
+  it('gives an untimed call any time, and learns nothing from one that waited for others', async () => {
+    const hasty = new CircuitBreaker({ name: 'temporal', callMs: 5, failuresToOpen: 1 });
+    expect(await hasty.run(() => sleep(30, 'late'), { untimed: true })).toBe('late');
+    const silent = hasty.run(() => Promise.reject(new Error('nobody works')), { waitsForOthers: true });
+    await expect(silent).rejects.toThrow('nobody works');
+    expect(hasty.status()).toMatchObject({ state: 'closed', calls: { succeeded: 1, failed: 0 } });
+  });
+
   it('hands on the signal of its caller, whose giving up is no failure', async () => {
     const controller = new AbortController();
     const call = breaker.run((signal) => sleep(10_000, undefined, { signal }), { signal: controller.signal });
