@@ -27,7 +27,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/.tools/model .tools/model
 COPY --from=build /app/dist dist
-RUN ln -s /app/dist/cli/main.js /usr/local/bin/akosha && chmod +x /app/dist/cli/main.js \
+RUN ln -s /app/dist/cli/akosha.cjs /usr/local/bin/akosha && chmod +x /app/dist/cli/akosha.cjs \
   && install --directory --owner=node --group=node --mode=0700 /data
 # The folder belongs to the user below, and so does a fresh volume mounted over it.
 VOLUME /data
@@ -41,5 +41,5 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.AKOSHA_PORT}/health`).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # Node handles SIGTERM itself; run it with an init (`docker run --init`, `init: true`) to reap what a killed child leaves.
-ENTRYPOINT ["node", "/app/dist/cli/main.js"]
+ENTRYPOINT ["node", "/app/dist/cli/akosha.cjs"]
 CMD ["server"]

@@ -22,7 +22,7 @@ import { cpuSeconds } from './cpu.mjs';
 import { NOW, printTable } from './support.mjs';
 import { withDuckDB, writeDatabase } from './synthetic.mjs';
 
-const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../dist/cli/akosha.cjs', import.meta.url));
 const ACCESS = {
   accessKeyId: 'bench',
   secretAccessKey: 'bench-secret',

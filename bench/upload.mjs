@@ -16,7 +16,7 @@ import { printTable } from './support.mjs';
  * What a sync of a large database costs a host: time beside `gzip -6` of the same file, memory, bytes. The whole way through a running
  * agent without Temporal, into a local S3 server. Memory is read from /proc: Linux alone.
  */
-const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../dist/cli/akosha.cjs', import.meta.url));
 const MB = 1e6;
 const ACCESS = {
   accessKeyId: 'bench',

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { runScript, setup } from './setup.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const MAIN = join(ROOT, 'dist/cli/main.js');
+const MAIN = join(ROOT, 'dist/cli/akosha.cjs');
 const CLOCK = '2026-11-22T12:00:00Z';
 const QUERY = 'how do we rotate the keys that sign our access tokens';
 /** The program is ready within seconds; a cold disk and a busy machine were seen to take ten times that. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bundleCommand, COMMAND } from '../bundle-command.mjs';
 import { bundleWorkflows } from '../bundle-workflows.mjs';
 import { ROOT, run } from './shell.mjs';
 
@@ -10,24 +11,26 @@ const DIST = join(ROOT, 'dist');
 const STAMP = join(DIST, '.build');
 const BUNDLE = 'workflow-bundle.js';
 
-/** Compiles `src/` and bundles the workflows, unless nothing that goes into them has changed. */
+/** Compiles `src/`, bundles the command and the workflows, unless nothing that goes into them has changed. */
 export async function build() {
   const inputs = await digestInputs();
-  if ((await readStamp()) === inputs && existsSync(join(DIST, BUNDLE))) return undefined;
+  if ((await readStamp()) === inputs && existsSync(COMMAND) && existsSync(join(DIST, BUNDLE))) {
+    return undefined;
+  }
   await mkdir(DIST, { recursive: true });
   await rm(STAMP, { force: true });
   await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
   await removeOrphans();
-  // What package.json names as the command; the compiler makes plain files.
-  await chmod(join(DIST, 'cli', 'main.js'), 0o755);
+  await bundleCommand();
   await bundleWorkflows();
   await writeFile(STAMP, inputs);
-  return 'program and workflow bundle built';
+  return 'program, command and workflow bundle built';
 }
 
 /** One digest of path, size and time of change of every input: cheaper than the 2 s in which the compiler finds out. */
 async function digestInputs() {
-  const files = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/bundle-workflows.mjs'];
+  const files = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+  files.push('scripts/bundle-command.mjs', 'scripts/bundle-workflows.mjs');
   for (const file of await listFiles(SOURCE)) files.push(join('src', file));
   const digest = createHash('sha256');
   for (const file of files.sort()) {

@@ -11,7 +11,7 @@ import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { Program } from '../support/program.js';
 
-const MAIN = path.resolve('dist/cli/main.js');
+const MAIN = path.resolve('dist/cli/akosha.cjs');
 
 const programs: Program[] = [];
 afterEach(async () => {

@@ -45,7 +45,7 @@ function sessionEnd(args: readonly string[], more: Record<string, string> = {}):
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      [path.join(ROOT, 'dist/cli/main.js'), 'session-end', ...args],
+      [path.join(ROOT, 'dist/cli/akosha.cjs'), 'session-end', ...args],
       { env: { ...environment, ...more }, cwd: folder },
       (_error, stdout, stderr) => {
         resolve({ code: child.exitCode, stdout, stderr });

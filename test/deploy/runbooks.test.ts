@@ -15,7 +15,7 @@ import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.js';
 import { Program } from '../support/program.js';
 
 const FOLDER = 'docs/runbooks';
-const MAIN = path.resolve('dist/cli/main.js');
+const MAIN = path.resolve('dist/cli/akosha.cjs');
 
 /** What a runbook tells to do in one state, in order: a fence `sh`, with the exit code that is right there. */
 interface Step {

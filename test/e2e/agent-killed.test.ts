@@ -12,7 +12,7 @@ import { makeDatabase } from '../support/databases.js';
 import { eventually } from '../support/eventually.js';
 import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.js';
 
-const MAIN = path.resolve(import.meta.dirname, '../../dist/cli/main.js');
+const MAIN = path.resolve(import.meta.dirname, '../../dist/cli/akosha.cjs');
 const MIB = 1024 * 1024;
 
 /** Of data that does not compress. Ten parts are enough to have some before the kill and some after it; by hand 300 was run. */

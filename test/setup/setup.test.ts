@@ -33,7 +33,7 @@ describe('set-up', { timeout: BUILD_TIMEOUT_MS }, () => {
   beforeEach(() => rm(checkout.path('.tools'), { recursive: true, force: true }));
 
   it('builds the program, its command and the workflow bundle', async () => {
-    await access(checkout.path('dist/cli/main.js'), constants.X_OK);
+    await access(checkout.path('dist/cli/akosha.cjs'), constants.X_OK);
     expect((await stat(checkout.path('dist/workflow-bundle.js'))).size).toBeGreaterThan(100_000);
   });
 
@@ -53,7 +53,7 @@ describe('set-up', { timeout: BUILD_TIMEOUT_MS }, () => {
     await rm(checkout.path('src/cli/passing.ts'));
     expect((await checkout.setup(present)).output).toContain('workflow bundle built');
     expect(existsSync(checkout.path('dist/cli/passing.js'))).toBe(false);
-    expect(existsSync(checkout.path('dist/cli/main.js'))).toBe(true);
+    expect(existsSync(checkout.path('dist/cli/akosha.cjs'))).toBe(true);
   });
 
   it('fails where the program does not compile, and again until it does', async () => {

@@ -9,7 +9,7 @@ import { createAkoshaClient, type AkoshaClient } from '../../src/client/index.js
 import { findRunning, signalProcess } from '../../src/runtime/index.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const MAIN = path.join(ROOT, 'dist/cli/main.js');
+const MAIN = path.join(ROOT, 'dist/cli/akosha.cjs');
 
 export const CLOCK = '2026-11-22T12:00:00Z';
 

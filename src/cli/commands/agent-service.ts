@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { detailsOf, environmentName, readSettings, SETTING_KEYS, type Settings } from '../../config/index.js';
-import { akoshaWords } from '../install/command-line.js';
+import { akoshaWords } from '../command-line.js';
 import { installService, removeService, serviceManager, type ServiceChange } from '../install/service.js';
 import { print, withJson } from '../output.js';
 import { withSettings, type SettingOptions } from '../settings.js';

@@ -10,7 +10,7 @@ import {
   type HookChange,
   type HookState,
 } from '../install/claude-hook.js';
-import { akoshaWords, shellCommand } from '../install/command-line.js';
+import { akoshaWords, shellCommand } from '../command-line.js';
 import { print, withJson } from '../output.js';
 import { withSettings, type SettingOptions } from '../settings.js';
 

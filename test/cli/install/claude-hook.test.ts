@@ -4,7 +4,7 @@ import path from 'node:path';
 import { parse } from 'jsonc-parser';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findHook, installHook, removeHook } from '../../../src/cli/install/claude-hook.js';
-import { shellCommand } from '../../../src/cli/install/command-line.js';
+import { shellCommand } from '../../../src/cli/command-line.js';
 
 const COMMAND = shellCommand(['/usr/bin/node', '/opt/akosha/main.js', 'session-end', '--data-dir', '/data']);
 

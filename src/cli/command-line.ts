@@ -1,7 +1,10 @@
 import { fileURLToPath } from 'node:url';
 
-/** The compiled program, whichever way this process was started. */
-const PROGRAM = fileURLToPath(new URL('../main.js', import.meta.url));
+/**
+ * The program as scripts/bundle-command.mjs makes it, whichever way this process was started: the bundle stands beside this file's compiled
+ * form, so what is bundled finds itself by the same name.
+ */
+const PROGRAM = fileURLToPath(new URL('./akosha.cjs', import.meta.url));
 
 /** The words that start `akosha` on this machine, independent of a PATH: Node.js and the program by their full paths. */
 export function akoshaWords(...args: string[]): string[] {
