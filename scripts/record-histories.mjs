@@ -49,7 +49,7 @@ const STORE = {
   handOver: async () => ({ added: true }),
   nextUpload: async () => null,
   ingestUpload: async () => ({ status: 'ingested', rows: { ...NO_ROWS, new: 1 }, reason: null }),
-  walkUploads: async () => ({ seen: 2, added: 1, at: 1 }),
+  walkPortion: portions(1),
   countUnfinished: async () => 0,
   planTransition: async ({ asOf }) => ({ asOf: asOf ?? 0, hot: 0, warm: 0, partitions: [] }),
   moveToWarm: async () => ({ due: 0, moved: 0 }),
@@ -133,22 +133,22 @@ const PATHS = {
   'ingest-system-continued': { store: queueOf(10), start: nudge, runs: true },
   'ingest-system-nudged': nudgedQueue(),
   'ingest-system-chained': { store: chained(queueOf(3)), start: nudge },
-  'daily-ingest': { start: (client) => client.runDailyIngest() },
-  'daily-ingest-waiting': {
-    store: { countUnfinished: counting([2, 1, 0]) },
-    start: (client) => client.runDailyIngest({ wait: true }),
-  },
-  'daily-ingest-retried': {
-    store: { walkUploads: failingOnce(STORE.walkUploads) },
+  // The histories daily-ingest*.json without `paged` are of walks in one go, which no run begins any more.
+  'daily-ingest-paged': {
+    store: { walkPortion: portions(3) },
     start: (client) => client.runDailyIngest(),
   },
-  'daily-ingest-continued': {
-    store: { countUnfinished: counting([9, 8, 7, 6, 5, 4, 3, 2, 1, 0]) },
+  'daily-ingest-paged-retried': {
+    store: { walkPortion: failingOnce(portions(2)) },
+    start: (client) => client.runDailyIngest(),
+  },
+  'daily-ingest-paged-continued': {
+    store: { walkPortion: portions(15), countUnfinished: counting([3, 2, 1, 0]) },
     start: (client) => client.runDailyIngest({ wait: true }),
     runs: true,
   },
-  'daily-ingest-failed': {
-    store: { walkUploads: failingOnce(STORE.walkUploads, 'ObjectStoreRefused', true) },
+  'daily-ingest-paged-failed': {
+    store: { walkPortion: failingOnce(portions(2), 'ObjectStoreRefused', true) },
     start: (client) => client.runDailyIngest(),
     fails: true,
   },
@@ -370,6 +370,17 @@ function holding(rows) {
     left = 0;
     const held = [{ reason: 'row_missing', rows, example: `${SYSTEM} conversation c-1` }];
     return due === 0 ? { due: 0, moved: 0 } : { due, moved: 0, held };
+  };
+}
+
+/** A walk of so many portions, with one upload each. */
+function portions(count) {
+  return async ({ state }) => {
+    const seen = (state?.seen ?? 0) + 1;
+    const done = seen === count;
+    const systems = done ? null : { cursor: String(seen), after: `host-${seen}/`, restarts: 0 };
+    const counts = { folders: seen, seen, added: seen, skipped: 0, read: seen, failed: 0, fault: null };
+    return { state: { begunAt: 1, systemId: null, systems, rest: [], ...counts }, done, at: 1 };
   };
 }
 

@@ -1,5 +1,14 @@
 import { messageOf, type StoreActivities, type UploadRef } from '../contract/index.js';
-import { ingestUpload, registerUpload, walkUploads, type IngestContext } from '../ingest/index.js';
+import {
+  beginWalk,
+  ingestUpload,
+  isWalked,
+  registerUpload,
+  walkPortion,
+  walkUploads,
+  type IngestContext,
+  type WalkSizes,
+} from '../ingest/index.js';
 import { runActivity } from './run-activity.js';
 
 /** A pino logger fits. */
@@ -14,14 +23,22 @@ export interface IngestActivityDeps {
   /** The system's clock, milliseconds since 1970: by it the queue knows when an upload came. */
   now: () => number;
   log: ActivityLog;
+  /** Of the walk's portions; by default its own. */
+  walkSizes?: WalkSizes;
 }
 
 type IngestActivities = Pick<
   StoreActivities,
-  'handOver' | 'nextUpload' | 'ingestUpload' | 'walkUploads' | 'countUnfinished'
+  'handOver' | 'nextUpload' | 'ingestUpload' | 'walkPortion' | 'walkUploads' | 'countUnfinished'
 >;
 
-export function ingestActivities({ ingest, nudge, now, log }: IngestActivityDeps): IngestActivities {
+export function ingestActivities({
+  ingest,
+  nudge,
+  now,
+  log,
+  walkSizes,
+}: IngestActivityDeps): IngestActivities {
   return {
     handOver: (ref) =>
       runActivity(async () => {
@@ -39,11 +56,21 @@ export function ingestActivities({ ingest, nudge, now, log }: IngestActivityDeps
         return { ...outcome, next: await nextUpload(ref.systemId) };
       }),
 
+    walkPortion: ({ systemId, state }) =>
+      runActivity(async ({ signal, report }) => {
+        const from = state ?? (await beginWalk(ingest, now(), systemId));
+        report({ step: 'walk', folders: from.folders, uploads: from.seen });
+        const tools = { signal, ...(walkSizes === undefined ? {} : { sizes: walkSizes }) };
+        const portion = await walkPortion(ingest, from, tools);
+        await tryToNudge(portion.found.systems);
+        return { state: portion.state, done: isWalked(portion.state), at: now() };
+      }),
+
     walkUploads: (input) =>
       runActivity(async ({ signal, report }) => {
         const { seen, added, systems } = await walkUploads(
           ingest,
-          (progress) => report({ step: 'walk', ...progress }),
+          ({ folders, seen: uploads }) => report({ step: 'walk', folders, uploads }),
           signal,
           input?.systemId,
         );

@@ -5,6 +5,7 @@ import { failPoint } from '../faults/index.js';
 import { Alerts, type AlertSettings } from './alert.js';
 import { OutageDetector } from './detector.js';
 import { giveBack } from './give-back.js';
+import { KeptWalk } from './kept-walk.js';
 import type { BootstrapLog } from './log.js';
 import { OutageFiles, type OutageFile } from './record.js';
 import { readReport } from './report.js';
@@ -19,7 +20,7 @@ export interface OutageWatchOptions {
   /** So long without an answer is an outage. Milliseconds. */
   awayMs: number;
   limits: DrainLimits;
-  work: Omit<RunnerWork, 'work' | 'marks'>;
+  work: Omit<RunnerWork, 'work' | 'marks' | 'walk'>;
   /** Metrics by name, for the record. */
   sample: () => Promise<Record<string, number>>;
   /** Told when the server takes over and when it gives back. */
@@ -62,6 +63,7 @@ export class OutageWatch {
   readonly marks: RunMarks;
   readonly #options: OutageWatchOptions;
   readonly #files: OutageFiles;
+  readonly #walk: KeptWalk;
   readonly #alerts: Alerts;
   /** Records that this process writes, by their start. */
   readonly #open = new Map<string, OutageFile>();
@@ -75,6 +77,7 @@ export class OutageWatch {
     this.#options = options;
     this.marks = marks;
     this.#files = new OutageFiles(options.folder, { now: options.work.now, log: options.log });
+    this.#walk = new KeptWalk(options.folder, options.log);
     this.#alerts = new Alerts(options.alert, options.log);
   }
 
@@ -191,7 +194,7 @@ export class OutageWatch {
     take();
     this.#current = {
       file,
-      runner: new OutageRunner({ ...work, marks: this.marks, work: file.work }),
+      runner: new OutageRunner({ ...work, marks: this.marks, walk: this.#walk, work: file.work }),
       sampling: setInterval(take, SAMPLE_MS),
       told: this.#alerts.tell('trigger', file, signal),
     };

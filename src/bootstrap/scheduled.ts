@@ -1,7 +1,8 @@
-import { messageOf, SCHEDULE_IDS } from '../contract/index.js';
-import { walkUploads, type IngestContext } from '../ingest/index.js';
+import { isAkoshaError, messageOf, SCHEDULE_IDS } from '../contract/index.js';
+import { beginWalk, isWalked, walkPortion, type IngestContext } from '../ingest/index.js';
 import { allEnded } from '../runtime/index.js';
 import type { ScheduleId } from '../schedules/index.js';
+import type { KeptWalk } from './kept-walk.js';
 import type { RunMarks } from './run-marks.js';
 import { Backoff, type Shift } from './shift.js';
 import { runTransition, type TransitionWork } from './transition.js';
@@ -10,6 +11,7 @@ import type { WorkLog } from './work-log.js';
 export interface ScheduledWork extends TransitionWork {
   ingest: IngestContext;
   marks: RunMarks;
+  walk: KeptWalk;
   /** The system's clock, by which schedules fall due: milliseconds since 1970. */
   now: () => number;
   work: WorkLog;
@@ -22,16 +24,16 @@ const LOOK_MS = 1_000;
 export async function runScheduled(options: ScheduledWork, shift: Shift): Promise<void> {
   await allEnded([
     keepDoing(SCHEDULE_IDS.dailyIngest, options, shift, () => walk(options, shift)),
-    keepDoing(SCHEDULE_IDS.tierTransition, options, shift, () => age(options, shift)),
+    keepDoing(SCHEDULE_IDS.tierTransition, options, shift, (begunAt) => age(options, shift, begunAt)),
   ]);
 }
 
-/** `run` answers whether it came to its end. */
+/** `run` answers when that was begun which came to its end, if it did. */
 async function keepDoing(
   scheduleId: ScheduleId,
   { marks, now, work }: ScheduledWork,
   shift: Shift,
-  run: () => Promise<boolean>,
+  run: (begunAt: number) => Promise<number | undefined>,
 ): Promise<void> {
   const backoff = new Backoff();
   while (!shift.over) {
@@ -42,7 +44,8 @@ async function keepDoing(
     }
     const started = performance.now();
     try {
-      if (await run()) await marks.mark(scheduleId, begunAt);
+      const ended = await run(begunAt);
+      if (ended !== undefined) await marks.mark(scheduleId, ended);
       backoff.succeeded();
     } catch (error) {
       if (shift.signal.aborted) return;
@@ -52,17 +55,33 @@ async function keepDoing(
   }
 }
 
-async function walk({ ingest, work }: ScheduledWork, shift: Shift): Promise<boolean> {
+/** Goes on where the last one stopped, with this process or before it; stops between two portions where nothing new may be begun. */
+async function walk(
+  { ingest, walk: kept, now, work }: ScheduledWork,
+  shift: Shift,
+): Promise<number | undefined> {
   const started = performance.now();
-  const { seen, added } = await walkUploads(ingest, () => undefined, shift.signal);
-  work.walked({ seen, added: added.length }, performance.now() - started);
-  if (added.length > 0) shift.wake();
-  return true;
+  let state = (await kept.load()) ?? (await beginWalk(ingest, now()));
+  while (!isWalked(state)) {
+    if (!shift.taking) return undefined;
+    try {
+      const portion = await walkPortion(ingest, state, { signal: shift.signal });
+      ({ state } = portion);
+      if (portion.found.added.length > 0) shift.wake();
+    } catch (error) {
+      // From here it would fail again.
+      if (isAkoshaError(error) && error.permanent) await kept.save(null);
+      throw error;
+    }
+    await kept.save(isWalked(state) ? null : state);
+  }
+  work.walked(state, performance.now() - started);
+  return state.begunAt;
 }
 
-async function age(options: ScheduledWork, shift: Shift): Promise<boolean> {
+async function age(options: ScheduledWork, shift: Shift, begunAt: number): Promise<number | undefined> {
   const started = performance.now();
   const outcome = await runTransition(options, () => shift.taking, shift.signal);
   options.work.transitioned(outcome, performance.now() - started);
-  return outcome.finished;
+  return outcome.finished ? begunAt : undefined;
 }

@@ -1,3 +1,4 @@
+import type { ErrorType } from './errors.js';
 import type { Kind, RowCounts, UploadRef } from './memory.js';
 import type { OutageReport } from './outage.js';
 
@@ -79,6 +80,48 @@ export interface WalkSummary {
   at: number;
 }
 
+/** Where a listing is to go on. Names are compared for equality alone: no two stores agree on their order. */
+export interface ListingPosition {
+  /** By which the store gives what follows; it may take it no more after a while. */
+  cursor: string;
+  /** The last name before it: by this the place is found again where the cursor is refused; null where there was none. */
+  after: string | null;
+  /** How often it was found again, or begun anew, since neither helped. */
+  restarts: number;
+}
+
+/** How far a walk is. Of some kilobytes, so that it can be an argument, and be kept. */
+export interface WalkState {
+  /** When it was begun, by the server's clock: milliseconds since 1970. */
+  begunAt: number;
+  /** Whose uploads alone; null: of all. */
+  systemId: string | null;
+  /** Of the systems; null once all of them were looked at. */
+  systems: ListingPosition | 'start' | null;
+  /** Folders of systems with more uploads than were looked at yet, those whose turn is next first. */
+  rest: { folder: string; position: ListingPosition | 'start' }[];
+  /** Folders of systems, and of uploads, that were looked at. */
+  folders: number;
+  seen: number;
+  added: number;
+  /** Names that are no system's. */
+  skipped: number;
+  /** New uploads that were read, and that could not be. */
+  read: number;
+  failed: number;
+  /** The first one's fault. */
+  fault: { type: ErrorType; message: string } | null;
+}
+
+export interface WalkPortion {
+  /** For the next portion. */
+  state: WalkState;
+  /** The walk is through. */
+  done: boolean;
+  /** When the portion ended, by the server's clock: milliseconds since 1970. */
+  at: number;
+}
+
 /** One system and month of rows that are to go to cold. */
 export interface ColdPartitionPlan {
   systemId: string;
@@ -127,7 +170,9 @@ export interface StoreActivities {
   nextUpload(input: { systemId: string }): Promise<UploadRef | null>;
   /** Also tells what comes next: a question of its own would cost Temporal as much as an ingest does. */
   ingestUpload(input: UploadRef): Promise<IngestSummary & NextInQueue>;
-  /** Walks object storage, of one system or of all, queues what is new, nudges. */
+  /** One portion of a walk over object storage, of one system or of all: queues what is new, nudges. Without a state it begins. */
+  walkPortion(input: { systemId?: string; state?: WalkState }): Promise<WalkPortion>;
+  /** A whole walk in one go, for runs of `dailyIngest` that began before walks went in portions. */
   walkUploads(input?: { systemId: string }): Promise<WalkSummary>;
   /** Uploads queued by `before` that are not through yet. */
   countUnfinished(input: { before: number }): Promise<number>;

@@ -169,7 +169,18 @@ export function moveOptions(): ActivityRules {
   };
 }
 
-/** Whatever lists all of a prefix: the walk for uploads, the sweep. */
+/** A portion of the walk for uploads. */
+export function walkPortionOptions(): ActivityRules {
+  return {
+    ...COMMON,
+    taskQueue: TASK_QUEUES.store,
+    // 100 pages of 1,000 uploads, all of them new: with 50 ms for each manifest, eight at once, some ten minutes; and a slow store.
+    startToCloseTimeout: HOUR,
+    priority: fairnessOf(MAINTENANCE),
+  };
+}
+
+/** Whatever lists all of a prefix: the sweep. */
 export function walkOptions(): ActivityRules {
   return {
     ...COMMON,

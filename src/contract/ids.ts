@@ -56,6 +56,12 @@ export const SIGNALS = {
 } as const;
 export const QUERIES = { progress: 'progress' } as const;
 
+/**
+ * Changes of the workflows that runs may have begun before, each named by what they do since. One goes, with the old path beside it,
+ * once no run of before it can exist.
+ */
+export const PATCHES = { walkInPortions: 'walk-in-portions', ownHistoryBound: 'own-history-bound' } as const;
+
 /** Custom search attributes, all of type Keyword. Prefixed, because a namespace is shared. */
 export const SEARCH_ATTRIBUTES = {
   systemId: 'AkoshaSystemId',

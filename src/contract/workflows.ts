@@ -1,4 +1,4 @@
-import type { WalkSummary } from './activities.js';
+import type { WalkState, WalkSummary } from './activities.js';
 import type { Kind, RowCounts, Tier } from './memory.js';
 
 /** Arguments and results of the workflows: one object each, references and counts only. */
@@ -47,7 +47,8 @@ export interface DailyIngestInput {
   systemId?: string;
   /** Return only when everything in the queue by the end of the walk is through. */
   wait?: boolean;
-  /** Carried over a continue-as-new: the walk is done, only the wait goes on. */
+  /** Carried over a continue-as-new: how far the walk is; or that it is done, and only the wait goes on. */
+  state?: WalkState;
   walked?: WalkSummary;
 }
 

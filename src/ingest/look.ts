@@ -88,16 +88,30 @@ export class Look {
   /** Raises where nothing at all succeeded: then it is the store, or what it grants this process. */
   result(): Discovered {
     this.throwIfEnded();
+    if (this.failed.length > 0 && this.#succeeded === 0) throw this.#first;
+    const { added, seen, systems, failed, skipped } = this.part();
+    return { added, seen, systems, failed, skipped };
+  }
+
+  /** The same for a part of something larger: whether nothing at all succeeded is told by all of its parts together. */
+  part(): Discovered & { succeeded: number; fault: unknown } {
+    this.throwIfEnded();
     this.#tellSkipped();
     if (this.failed.length > 0) {
-      if (this.#succeeded === 0) throw this.#first;
       this.#context.log?.warn(
         { failed: this.failed.length, first: this.failed.slice(0, LOGGED) },
         'some uploads could not be looked at; the next look tries again',
       );
     }
-    const systems = [...new Set(this.added.map((ref) => ref.systemId))];
-    return { added: this.added, seen: this.seen, systems, failed: this.failed, skipped: this.#skipped };
+    return {
+      added: this.added,
+      seen: this.seen,
+      systems: [...new Set(this.added.map((ref) => ref.systemId))],
+      failed: this.failed,
+      skipped: this.#skipped,
+      succeeded: this.#succeeded,
+      fault: this.#first,
+    };
   }
 
   #tellSkipped(): void {

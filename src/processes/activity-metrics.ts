@@ -97,6 +97,12 @@ export function withMetrics(
       work.ingested(summary, performance.now() - started);
       return summary;
     },
+    walkPortion: async (input) => {
+      const portion = await activities.walkPortion(input);
+      const { systemId, begunAt } = portion.state;
+      if (portion.done && systemId === null) await mark(SCHEDULE_IDS.dailyIngest, begunAt);
+      return portion;
+    },
     walkUploads: async (input) => {
       const begunAt = Date.now();
       const walk = await activities.walkUploads(input);

@@ -16,7 +16,7 @@ export interface InboxPollOptions {
 }
 
 /**
- * Systems per look whose ingest is checked on: some seconds of requests, sixteen at once, of the half minute between two looks. A
+ * Systems per look that are told of something new, and as many whose ingest is checked on: some seconds of requests, sixteen at once, of the half minute between two looks. A
  * backlog of more takes several looks to be started, of 10,000 systems five minutes.
  */
 const SYSTEMS_PER_POLL = 1_000;
@@ -56,8 +56,9 @@ async function pollOnce(options: InboxPollOptions, turns: Turns, signal: AbortSi
       const first = added.slice(0, NAMED);
       options.log.info({ uploads: added.length, first }, 'uploads found in the inbox');
     }
-    if (systems.length > 0) await options.nudge(systems);
-    told = systems;
+    // The rest of many is started with the looks that follow, each of which thus comes in time for what is fresh then.
+    told = systems.slice(0, SYSTEMS_PER_POLL);
+    if (told.length > 0) await options.nudge(told);
   });
   if (signal.aborted) return;
   await attempt('checking on the queue', () => checkQueue(options, turns, told));

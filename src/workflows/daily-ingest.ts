@@ -1,13 +1,16 @@
-import { continueAsNew, proxyActivities, sleep, workflowInfo } from '@temporalio/workflow';
+import { continueAsNew, patched, proxyActivities, sleep } from '@temporalio/workflow';
 import {
   MAINTENANCE,
+  PATCHES,
   storeQueryOptions,
   walkOptions,
+  walkPortionOptions,
   type DailyIngestInput,
   type DailyIngestResult,
   type StoreActivities,
   type WalkSummary,
 } from '../contract/index.js';
+import { isTimeForNewRun } from './next-run.js';
 import { trackProgress, type ProgressTracker } from './progress.js';
 
 /** A person is waiting: a short queue is through within seconds. */
@@ -19,22 +22,36 @@ const LONGEST_PAUSE_MS = 10_000;
  * Walks object storage for uploads that no inbox entry announced, and puts them in the queue. With `wait` it returns when
  * everything queued by then is ingested or in quarantine.
  */
-export async function dailyIngest({
-  systemId,
-  wait = false,
-  walked,
-}: DailyIngestInput = {}): Promise<DailyIngestResult> {
+export async function dailyIngest(input: DailyIngestInput = {}): Promise<DailyIngestResult> {
+  const { wait = false } = input;
   const progress = trackProgress('uploads');
-  const walk = walked ?? (await walkObjects(systemId, progress));
+  const walk = input.walked ?? (await walkObjects(input, progress));
   if (wait) await waitUntilThrough(walk, progress);
   const through = wait ? '; all that was queued is ingested or in quarantine' : '';
   progress.finish(`uploads: looked at ${walk.seen}, new ${walk.added}${through}`);
   return { seen: walk.seen, added: walk.added };
 }
 
-async function walkObjects(systemId: string | undefined, progress: ProgressTracker): Promise<WalkSummary> {
+/** Portion by portion: how far it is stands in the history, so that whatever dies, the walk goes on from there. */
+async function walkObjects(input: DailyIngestInput, progress: ProgressTracker): Promise<WalkSummary> {
+  const { walkPortion } = proxyActivities<StoreActivities>(walkPortionOptions());
+  progress.enter('walk', { done: input.state?.seen ?? 0 });
+  if (input.state === undefined && !patched(PATCHES.walkInPortions)) return walkAtOnce(input, progress);
+  const { systemId } = input;
+  let next =
+    input.state === undefined ? (systemId === undefined ? {} : { systemId }) : { state: input.state };
+  for (;;) {
+    const { state, done, at } = await walkPortion(next);
+    progress.advance(state.seen);
+    if (done) return { seen: state.seen, added: state.added, at };
+    if (isTimeForNewRun()) await continueAsNew<typeof dailyIngest>({ ...input, state });
+    next = { state };
+  }
+}
+
+/** As runs do that began before walks went in portions. */
+async function walkAtOnce({ systemId }: DailyIngestInput, progress: ProgressTracker): Promise<WalkSummary> {
   const { walkUploads } = proxyActivities<StoreActivities>(walkOptions());
-  progress.enter('walk');
   const walk = await (systemId === undefined ? walkUploads() : walkUploads({ systemId }));
   progress.advance(walk.seen);
   return walk;
@@ -49,8 +66,7 @@ async function waitUntilThrough(walked: WalkSummary, progress: ProgressTracker):
     if (left === 0) return;
     most = Math.max(most, left);
     progress.advance(most - left);
-    if (workflowInfo().continueAsNewSuggested)
-      await continueAsNew<typeof dailyIngest>({ wait: true, walked });
+    if (isTimeForNewRun()) await continueAsNew<typeof dailyIngest>({ wait: true, walked });
     await sleep(pause, { summary: `${left} uploads to go` });
   }
 }

@@ -1,4 +1,4 @@
-import { continueAsNew, defineSignal, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import { continueAsNew, defineSignal, proxyActivities } from '@temporalio/workflow';
 import {
   ingestOptions,
   NO_ROWS,
@@ -12,6 +12,7 @@ import {
   type StoreActivities,
 } from '../contract/index.js';
 import { listenFor } from './doorbell.js';
+import { isTimeForNewRun } from './next-run.js';
 import { trackProgress } from './progress.js';
 
 export const uploadReadySignal = defineSignal(SIGNALS.uploadReady);
@@ -55,7 +56,7 @@ export async function ingestSystem({
       return sum;
     }
     if (next === null) next = undefined;
-    if (workflowInfo().continueAsNewSuggested) {
+    if (isTimeForNewRun()) {
       progress.publish();
       // A nudge that is lost here does no harm: the next run begins with a look.
       await continueAsNew<typeof ingestSystem>({

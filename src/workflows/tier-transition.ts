@@ -1,4 +1,4 @@
-import { ApplicationFailure, continueAsNew, log, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import { ApplicationFailure, continueAsNew, log, proxyActivities } from '@temporalio/workflow';
 import {
   MAINTENANCE,
   moveOptions,
@@ -15,6 +15,7 @@ import {
   type TransitionPlanSummary,
   type TransitionTotals,
 } from '../contract/index.js';
+import { isTimeForNewRun } from './next-run.js';
 import { trackProgress, type ProgressTracker } from './progress.js';
 
 /**
@@ -116,7 +117,7 @@ async function moveUntilDone(
     fruitless = moved === 0 && held === undefined ? fruitless + 1 : 0;
     totals[direction] += moved;
     progress.advance(totals[direction]);
-    if (workflowInfo().continueAsNewSuggested) {
+    if (isTimeForNewRun()) {
       await continueAsNew<typeof tierTransition>({
         asOf: new Date(asOf).toISOString(),
         all,

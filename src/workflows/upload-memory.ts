@@ -10,7 +10,6 @@ import {
   patched,
   proxyActivities,
   setHandler,
-  workflowInfo,
 } from '@temporalio/workflow';
 import { ulid } from 'ulid';
 import {
@@ -30,6 +29,7 @@ import {
   type WaitingUpload,
 } from '../contract/index.js';
 import { listenFor } from './doorbell.js';
+import { isTimeForNewRun } from './next-run.js';
 import { trackProgress, type ProgressTracker } from './progress.js';
 
 export const syncRequestedSignal = defineSignal(SIGNALS.syncRequested);
@@ -55,7 +55,7 @@ export async function uploadMemory({ systemId }: UploadMemoryInput): Promise<Upl
       // Nothing is awaited from the look on, so a request is either seen or makes the server hand out the task again.
       return result;
     }
-    if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof uploadMemory>({ systemId });
+    if (isTimeForNewRun()) await continueAsNew<typeof uploadMemory>({ systemId });
   }
 }
 

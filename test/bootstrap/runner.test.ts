@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { giveBack, type GiveBack } from '../../src/bootstrap/give-back.js';
 import { OutageFiles } from '../../src/bootstrap/record.js';
 import { OutageRunner, type RunnerWork } from '../../src/bootstrap/runner.js';
+import { KeptWalk } from '../../src/bootstrap/kept-walk.js';
 import { RunMarks } from '../../src/bootstrap/run-marks.js';
 import { WorkLog } from '../../src/bootstrap/work-log.js';
 import { SCHEDULE_IDS } from '../../src/contract/index.js';
@@ -34,7 +35,14 @@ async function runnerWithFault(): Promise<{
   const marks = await RunMarks.open(folder, QUIET);
   for (const id of [SCHEDULE_IDS.dailyIngest, SCHEDULE_IDS.tierTransition]) await marks.mark(id, Date.now());
   const work = new WorkLog({}, () => undefined);
-  const parts = { ingest: { store }, concurrency: 2, marks, now: () => 0, work };
+  const parts = {
+    ingest: { store },
+    concurrency: 2,
+    marks,
+    walk: new KeptWalk(folder, QUIET),
+    now: () => 0,
+    work,
+  };
   const runner = new OutageRunner(parts as unknown as RunnerWork);
   return { runner, looks: () => looks, failures: () => work.totals.failures };
 }

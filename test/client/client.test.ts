@@ -7,7 +7,15 @@ import { createAkoshaClient } from '../../src/client/index.js';
 import { AkoshaError, SEARCH_ATTRIBUTES } from '../../src/contract/index.js';
 import { CircuitBreakers } from '../../src/runtime/index.js';
 import { freePort } from '../../src/servers/index.js';
-import { createNamespace, eventually, failure, gate, RETENTION, snapshotOf } from '../support/temporal.js';
+import {
+  createNamespace,
+  eventually,
+  failure,
+  gate,
+  RETENTION,
+  snapshotOf,
+  walked,
+} from '../support/temporal.js';
 import type { RunningWorkers, TestNamespace } from '../support/temporal.js';
 
 /** What a call throws; it fails the test if it does not. */
@@ -238,14 +246,14 @@ describe('the client', () => {
   });
 
   it('joins a triggered walk that still runs, of all or of the same system, and starts anew once it is through', async () => {
-    const walked: (string | undefined)[] = [];
+    const asked: (string | undefined)[] = [];
     const held = gate();
     workers = await temporal.runWorkers({
       store: {
-        walkUploads: async (input) => {
-          walked.push(input?.systemId);
+        walkPortion: async (input) => {
+          asked.push(input.systemId);
           await held.opened;
-          return { seen: 1, added: 0, at: 1 };
+          return walked({ seen: 1, added: 0, at: 1 });
         },
       },
     });
@@ -255,7 +263,7 @@ describe('the client', () => {
     expect(again.runId).toBe(all.runId);
     expect(one.workflowId).not.toBe(all.workflowId);
     await eventually(() => {
-      expect(walked.toSorted()).toEqual(['laptop', undefined]);
+      expect(asked.toSorted()).toEqual(['laptop', undefined]);
     });
     held.open();
     expect(await again.result()).toEqual({ seen: 1, added: 0 });

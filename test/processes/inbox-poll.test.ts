@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AkoshaError } from '../../src/contract/index.js';
+import { AkoshaError, inboxKey } from '../../src/contract/index.js';
 import type { IngestContext } from '../../src/ingest/index.js';
 import { runInboxPoll } from '../../src/processes/inbox-poll.js';
 import { createLog } from '../../src/telemetry/index.js';
@@ -29,16 +29,17 @@ describe('the inbox poll', () => {
   async function poll(
     looks: number,
     ingest: IngestContext,
-  ): Promise<{ turns: string[][]; backlog: number[] }> {
+  ): Promise<{ turns: string[][]; told: string[]; backlog: number[] }> {
     const stopping = new AbortController();
     const turns: string[][] = [];
+    const told: string[] = [];
     const backlog: number[] = [];
     await runInboxPoll(
       {
         ingest,
         intervalMs: 1,
         log: createLog({ level: 'silent', format: 'json' }),
-        nudge: () => Promise.resolve(),
+        nudge: (systemIds) => Promise.resolve(void told.push(...systemIds)),
         ensureRunning: (systemIds) => {
           turns.push(systemIds);
           if (turns.length === looks) stopping.abort();
@@ -48,7 +49,7 @@ describe('the inbox poll', () => {
       },
       stopping.signal,
     );
-    return { turns, backlog };
+    return { turns, told, backlog };
   }
 
   it('checks on every system that waits before it comes back to one', async () => {
@@ -61,6 +62,16 @@ describe('the inbox poll', () => {
     for (const systemId of turns.flat()) counts.set(systemId, (counts.get(systemId) ?? 0) + 1);
     expect([...counts.values()]).toEqual(Array<number>(WAITING).fill(2));
     expect(backlog).toEqual([WAITING, WAITING, WAITING, WAITING, WAITING]);
+  });
+
+  it('tells no more systems of new uploads than it can between two looks, and has the rest started by the next', async () => {
+    // As many in the inbox as have just arrived; discovery has tests of its own.
+    const fresh = Array.from({ length: 1_200 }, (_, n) => ({ systemId: `fresh-${n}`, uploadId: 'upload' }));
+    for (const ref of fresh) await world.uploads.put(inboxKey(ref), '');
+    const ingest = world.withFaults({ get: () => Promise.resolve(Buffer.from('{}')) });
+    const { told, turns } = await poll(1, ingest);
+    expect(told).toHaveLength(1_000);
+    expect(new Set([...told, ...turns.flat()]).size).toBe(2_000);
   });
 
   it('checks on the queue also while the object store is away', async () => {

@@ -9,7 +9,13 @@ import {
   SCHEDULES,
   triggerSchedule,
 } from '../../src/schedules/index.js';
-import { createNamespace, eventually, type RunningWorkers, type TestNamespace } from '../support/temporal.js';
+import {
+  createNamespace,
+  eventually,
+  type RunningWorkers,
+  type TestNamespace,
+  walked,
+} from '../support/temporal.js';
 
 describe('schedules', () => {
   let temporal: TestNamespace;
@@ -89,9 +95,9 @@ describe('schedules', () => {
     workers = await temporal.runWorkers({
       // A double, to count.
       store: {
-        walkUploads: () => {
+        walkPortion: () => {
           walks += 1;
-          return Promise.resolve({ seen: 1, added: 0, at: 1 });
+          return Promise.resolve(walked({ seen: 1, added: 0, at: 1 }));
         },
       },
     });
@@ -118,12 +124,12 @@ describe('schedules', () => {
     workers = await temporal.runWorkers({
       // A double, to count.
       store: {
-        walkUploads: async () => {
+        walkPortion: async () => {
           walks += 1;
           most = Math.max(most, (atOnce += 1));
           await setTimeout(50);
           atOnce -= 1;
-          return { seen: 0, added: 0, at: 1 };
+          return walked({ seen: 0, added: 0, at: 1 });
         },
       },
     });

@@ -11,6 +11,9 @@ import {
   type SnapshotSummary,
   type ErrorType,
   type StoreActivities,
+  type WalkPortion,
+  type WalkState,
+  type WalkSummary,
 } from '../../src/contract/index.js';
 import { createAgentWorker } from '../../src/workers/agent.js';
 import { connectWorkers, runWorkers } from '../../src/workers/index.js';
@@ -30,6 +33,8 @@ export interface TestNamespace {
   searchAttributes(workflowId: string, runId?: string): Promise<Record<string, unknown>>;
   /** What the workflow's page shows. Answered by a worker, also once it is closed. */
   details(workflowId: string): Promise<string | undefined>;
+  /** How many events each run of a chain has, from the given one on. */
+  eventsOfRuns(workflowId: string, firstRunId: string): Promise<number[]>;
   /** Starts the server's workers, and those of the named agents. */
   runWorkers(options: TestWorkers): Promise<RunningWorkers>;
   close(): Promise<void>;
@@ -86,6 +91,16 @@ export async function createNamespace(address: string): Promise<TestNamespace> {
         .query<{ currentDetails?: string }>('__temporal_workflow_metadata');
       return metadata.currentDetails;
     },
+    eventsOfRuns: async (workflowId, firstRunId) => {
+      const { workflow } = client.connection.temporal;
+      const lengths: number[] = [];
+      for (let runId: string | null | undefined = firstRunId; typeof runId === 'string';) {
+        const { events } = await workflow.getHandle(workflowId, runId).fetchHistory();
+        lengths.push(events?.length ?? 0);
+        runId = events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
+      }
+      return lengths;
+    },
     runWorkers: (options) => runTestWorkers(connection, namespace, options),
     close: async () => {
       await connection.close();
@@ -127,7 +142,8 @@ export const IDLE_STORE: StoreActivities = {
   handOver: () => Promise.resolve({ added: true }),
   nextUpload: () => Promise.resolve(null),
   ingestUpload: () => Promise.resolve({ status: 'ingested', rows: { ...NO_ROWS, new: 1 }, reason: null }),
-  walkUploads: () => Promise.resolve({ seen: 0, added: 0, at: 0 }),
+  walkPortion: () => Promise.resolve(walked({ seen: 0, added: 0, at: 0 })),
+  walkUploads: () => Promise.reject(new Error('only runs of long ago walk in one go')),
   countUnfinished: () => Promise.resolve(0),
   planTransition: ({ asOf }) => Promise.resolve({ asOf: asOf ?? 0, hot: 0, warm: 0, partitions: [] }),
   moveToWarm: () => Promise.resolve({ due: 0, moved: 0 }),
@@ -166,6 +182,16 @@ export function snapshotOf(uploadId: string, changes: Partial<SnapshotSummary> =
     ...changes,
   };
 }
+
+/** A walk's only portion, or its last. */
+export function walked({ at, ...counts }: WalkSummary): WalkPortion {
+  return { state: { ...WALK_BEGUN, systems: null, ...counts }, done: true, at };
+}
+
+export const WALK_BEGUN: WalkState = {
+  ...{ begunAt: 0, systemId: null, systems: 'start', rest: [] },
+  ...{ folders: 0, seen: 0, added: 0, skipped: 0, read: 0, failed: 0, fault: null },
+};
 
 export { eventually };
 

@@ -4,7 +4,7 @@ import { runActivity } from '../../src/activities/run-activity.js';
 import { freePort } from '../../src/servers/index.js';
 import { connectWorkers, runWorkers } from '../../src/workers/index.js';
 import { createServerWorkers } from '../../src/workers/server.js';
-import { createNamespace, gate, IDLE_STORE, type TestNamespace } from '../support/temporal.js';
+import { createNamespace, gate, IDLE_STORE, type TestNamespace, walked } from '../support/temporal.js';
 
 describe('workers', () => {
   let temporal: TestNamespace;
@@ -20,7 +20,7 @@ describe('workers', () => {
     const first = await temporal.runWorkers({
       settings: { shutdownGraceMs: 200 },
       store: {
-        walkUploads: () =>
+        walkPortion: () =>
           runActivity(async ({ signal }) => {
             reached.open();
             await sleep(60_000, undefined, { signal }).catch(() => stopped.push(signal.reason));
@@ -36,7 +36,7 @@ describe('workers', () => {
     expect(stopped).toHaveLength(1);
 
     const second = await temporal.runWorkers({
-      store: { walkUploads: () => Promise.resolve({ seen: 3, added: 1, at: 1 }) },
+      store: { walkPortion: () => Promise.resolve(walked({ seen: 3, added: 1, at: 1 })) },
     });
     expect(await run.result()).toEqual({ seen: 3, added: 1 });
     await second.stop();
@@ -47,11 +47,11 @@ describe('workers', () => {
     const workers = await temporal.runWorkers({
       settings: { shutdownGraceMs: 5_000 },
       store: {
-        walkUploads: () =>
+        walkPortion: () =>
           runActivity(async ({ signal }) => {
             reached.open();
             await sleep(1_000, undefined, { signal });
-            return { seen: 8, added: 0, at: 1 };
+            return walked({ seen: 8, added: 0, at: 1 });
           }),
       },
     });
@@ -59,7 +59,7 @@ describe('workers', () => {
     await reached.opened;
     await workers.stop();
     const next = await temporal.runWorkers({
-      store: { walkUploads: () => Promise.reject(new Error('must not be asked again')) },
+      store: { walkPortion: () => Promise.reject(new Error('must not be asked again')) },
     });
     expect(await run.result()).toEqual({ seen: 8, added: 0 });
     await next.stop();

@@ -1,11 +1,14 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { NO_ROWS, type UploadRef } from '../../src/contract/index.js';
+import { ingestActivities } from '../../src/activities/server-ingest.js';
+import { manifestKey, NO_ROWS, type UploadRef } from '../../src/contract/index.js';
 import { requireServer } from '../../src/servers/index.js';
+import { NOW, openIngestWorld } from '../ingest/support.js';
 import {
   createNamespace,
   gate,
   snapshotOf,
+  walked,
   type RunningWorkers,
   type TestNamespace,
 } from '../support/temporal.js';
@@ -19,19 +22,12 @@ describe('a workflow whose history grows', () => {
   let temporal: TestNamespace;
   let workers: RunningWorkers | undefined;
 
-  /** Runs in the chain of a workflow, by their histories. */
-  const runsOf = async (workflowId: string): Promise<number> => {
-    const { workflow } = temporal.client.connection.temporal;
-    let runs = 1;
-    let { runId } = await firstRun(workflowId);
-    for (;;) {
-      const { events } = await workflow.getHandle(workflowId, runId).fetchHistory();
-      const next = events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
-      if (next === undefined || next === null) return runs;
-      runId = next;
-      runs += 1;
-    }
+  /** Events of each run in the chain of a workflow. */
+  const historiesOf = async (workflowId: string): Promise<number[]> => {
+    const { runId } = await firstRun(workflowId);
+    return temporal.eventsOfRuns(workflowId, runId);
   };
+  const runsOf = async (workflowId: string): Promise<number> => (await historiesOf(workflowId)).length;
   const firstRun = async (workflowId: string): Promise<{ runId: string }> => {
     const { workflow } = temporal.client.connection.temporal;
     const { events } = await workflow.getHandle(workflowId).fetchHistory();
@@ -156,14 +152,36 @@ describe('a workflow whose history grows', () => {
     expect(last).toEqual({ AkoshaPhase: 'done', AkoshaTier: 'warm' });
   });
 
+  it('dailyIngest goes on walking where it was, with few systems to a portion, in runs of few events', async () => {
+    const world = await openIngestWorld();
+    const hosts = Array.from({ length: 12 }, (_, n) => `host-${n}`);
+    for (const systemId of hosts) await world.uploads.put(manifestKey({ systemId, uploadId: 'u' }), '{}');
+    const told: string[] = [];
+    const { walkPortion } = ingestActivities({
+      ingest: world.context,
+      nudge: (systemIds) => Promise.resolve(void told.push(...systemIds)),
+      now: () => NOW,
+      log: { warn: () => undefined },
+      walkSizes: { systems: 1, uploads: 1, pages: 1 },
+    });
+    workers = await temporal.runWorkers({ store: { walkPortion } });
+    const run = await temporal.client.runDailyIngest();
+    expect(await run.result()).toEqual({ seen: 12, added: 12 });
+    expect(told.toSorted()).toEqual(hosts.toSorted());
+    const lengths = await historiesOf(run.workflowId);
+    expect(lengths.length).toBeGreaterThan(2);
+    expect(Math.max(...lengths)).toBeLessThan(SUGGESTED_AFTER + 10);
+    await world.close();
+  });
+
   it('dailyIngest goes on waiting, and does not walk again', async () => {
     let walks = 0;
     let looks = 0;
     workers = await temporal.runWorkers({
       store: {
-        walkUploads: () => {
+        walkPortion: () => {
           walks += 1;
-          return Promise.resolve({ seen: 9, added: 4, at: 77 });
+          return Promise.resolve(walked({ seen: 9, added: 4, at: 77 }));
         },
         countUnfinished: () => {
           looks += 1;

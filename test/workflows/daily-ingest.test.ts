@@ -1,5 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { createNamespace, eventually, type RunningWorkers, type TestNamespace } from '../support/temporal.js';
+import {
+  createNamespace,
+  eventually,
+  type RunningWorkers,
+  type TestNamespace,
+  walked,
+} from '../support/temporal.js';
 
 /** The store is a double here: the tests are about when the workflow returns. */
 describe('dailyIngest', () => {
@@ -18,7 +24,7 @@ describe('dailyIngest', () => {
   it('walks and returns, without waiting for ingest', async () => {
     workers = await temporal.runWorkers({
       store: {
-        walkUploads: () => Promise.resolve({ seen: 12, added: 3, at: 5 }),
+        walkPortion: () => Promise.resolve(walked({ seen: 12, added: 3, at: 5 })),
         countUnfinished: () => Promise.resolve(3),
       },
     });
@@ -34,7 +40,7 @@ describe('dailyIngest', () => {
     const left = [2, 1, 0];
     workers = await temporal.runWorkers({
       store: {
-        walkUploads: () => Promise.resolve({ seen: 12, added: 2, at: 1234 }),
+        walkPortion: () => Promise.resolve(walked({ seen: 12, added: 2, at: 1234 })),
         countUnfinished: ({ before }) => {
           asked.push(before);
           return Promise.resolve(left[asked.length - 1] ?? 0);

@@ -1,7 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
   NO_ROWS,
+  QUERIES,
+  SIGNALS,
+  TASK_QUEUES,
   type IngestTotals,
+  type Progress,
   type StoreActivities,
   type UploadRef,
 } from '../../src/contract/index.js';
@@ -252,6 +256,35 @@ describe('ingestSystem', () => {
       '**done**: uploads: ingested 1, quarantined 1; rows: new 7, absent 1\n- system `closing`\n- upload `u2`',
     );
     expect(await temporal.client.progress('ingest/closing')).toMatchObject({ phase: 'done', done: 2 });
+  });
+
+  it('goes on in a new run long before 2,000 events, and before the server suggests it', async () => {
+    const queue = Array.from({ length: 200 }, (_, n) => `u${n}`);
+    const systemId = 'many';
+    const first = (): UploadRef | null => (queue[0] === undefined ? null : { systemId, uploadId: queue[0] });
+    await run({
+      nextUpload: () => Promise.resolve(first()),
+      ingestUpload: () => {
+        queue.shift();
+        return Promise.resolve({ status: 'ingested', rows: NO_ROWS, reason: null, next: first() });
+      },
+    });
+    const { workflow } = temporal.client.connection.temporal;
+    const { signaledRunId } = await workflow.signalWithStart('ingestSystem', {
+      workflowId: `ingest/${systemId}`,
+      taskQueue: TASK_QUEUES.server,
+      args: [{ systemId }],
+      signal: SIGNALS.uploadReady,
+    });
+    expect(await workflow.getHandle(`ingest/${systemId}`, signaledRunId).result()).toMatchObject({
+      ingested: 200,
+    });
+    const lengths = await temporal.eventsOfRuns(`ingest/${systemId}`, signaledRunId);
+    expect(lengths).toHaveLength(2);
+    expect(Math.max(...lengths)).toBeLessThan(1_020);
+    // A question to a run that is closed has its whole history replayed.
+    const closed = workflow.getHandle(`ingest/${systemId}`, signaledRunId);
+    expect(await closed.query<Progress>(QUERIES.progress)).toMatchObject({ phase: 'ingest' });
   });
 
   it('closes with nothing where nothing was queued', async () => {

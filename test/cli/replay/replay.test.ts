@@ -8,7 +8,7 @@ import { describeReplay, type ReplayAnswer } from '../../../src/cli/replay/repla
 import { readHistoryFile } from '../../../src/cli/replay/history.js';
 import { freePort, requireServer } from '../../../src/servers/index.js';
 import { Program, type CommandResult } from '../../support/program.js';
-import { createNamespace, failure, type TestNamespace } from '../../support/temporal.js';
+import { createNamespace, failure, type TestNamespace, walked } from '../../support/temporal.js';
 
 const HISTORIES = path.resolve(import.meta.dirname, '../../histories');
 const recorded = (name: string): string => path.join(HISTORIES, `${name}.json`);
@@ -169,8 +169,8 @@ describe('akosha replay --workflow-id', () => {
     let failed = false;
     const workers = await temporal.runWorkers({
       store: {
-        walkUploads: () => {
-          if (failed) return Promise.resolve({ seen: 2, added: 1, at: 1 });
+        walkPortion: () => {
+          if (failed) return Promise.resolve(walked({ seen: 2, added: 1, at: 1 }));
           failed = true;
           return Promise.reject(failure('ObjectStoreUnavailable', 'injected', { nextRetryDelay: 100 }));
         },
@@ -185,7 +185,7 @@ describe('akosha replay --workflow-id', () => {
     const answer = answerOf(result);
     expect(answer).toMatchObject({ workflow_id: workflowId, workflow_type: 'dailyIngest', replays: true });
     expect(answer.steps).toContainEqual(
-      expect.objectContaining({ step: 'activity', name: 'walkUploads', attempts: 2 }),
+      expect.objectContaining({ step: 'activity', name: 'walkPortion', attempts: 2 }),
     );
 
     const cli = (await requireServer('temporal')).path;
