@@ -58,7 +58,7 @@ async function bySearch(text, embedder) {
 
 /** The program has no search by vectors alone: this is its vector ranking, tiers merged by score. */
 async function byVector(text) {
-  const vector = await model.embedQuery(text);
+  const vector = { model: model.model, values: await model.embedQuery(text) };
   const found = await Promise.all(
     TIERS.map((tier) => bench.store.searchVectors(tier, vector, { tiers: TIERS }, RANKS)),
   );

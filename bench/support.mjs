@@ -83,7 +83,7 @@ export async function openModel() {
   const model = await findModel();
   if (model === undefined)
     throw new Error('the model is not installed: run `npm run setup`, or set AKOSHA_MODEL_DIR');
-  return openEmbedder({ directory: model.directory });
+  return openEmbedder({ model: 'all-MiniLM-L6-v2', directory: model.directory });
 }
 
 /** Rows of text as a table: the first cell to the left, the others to the right. */

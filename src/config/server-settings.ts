@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EMBEDDING_MODEL } from '../memory/index.js';
 import { setting } from './details.js';
 import * as shape from './shapes.js';
 
@@ -141,14 +142,30 @@ export const SERVER_SETTINGS = {
   embeddings: setting(z.enum(['on', 'off']), {
     group: 'Search',
     rule: 'on or off',
-    description: 'Whether queries are turned into vectors; when off, search goes by words alone.',
+    description:
+      'Whether queries, and memories that came without a vector, are turned into vectors; when off, search goes by words alone.',
     initial: 'on',
+  }),
+  embeddingModel: setting(shape.modelName(), {
+    group: 'Search',
+    rule: 'a name of letters, digits, dots, - and _',
+    description:
+      'The model that a new store begins with, and that `akosha reembed` moves a store to; by itself it changes no store that exists. Any sentence transformer of 384 dimensions with mean pooling.',
+    initial: EMBEDDING_MODEL,
   }),
   modelDir: setting(shape.path().optional(), {
     group: 'Search',
     rule: 'a folder',
     description: 'A folder with `model.onnx` and `tokenizer.json` of all-MiniLM-L6-v2.',
     initialText: 'the one that set-up installed',
+    paths: 'one',
+  }),
+  modelsDir: setting(shape.path().optional(), {
+    group: 'Search',
+    rule: 'a folder',
+    description:
+      'A folder with a folder of every other model that the store may be moved to, by its name, with `model.onnx` and `tokenizer.json`. Nothing is downloaded.',
+    initialText: 'none',
     paths: 'one',
   }),
 };

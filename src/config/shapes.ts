@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { messageOf } from '../contract/index.js';
+import { MODEL_NAME } from '../memory/index.js';
 import { parseObjectStoreUrl } from '../objects/index.js';
 
 /** Environment variables and flags are text; a settings file may give a number. */
@@ -61,6 +62,10 @@ export function webhookUrl() {
 /** Already made absolute where it was read: only there is it known what a relative path starts at. */
 export function path() {
   return z.string().min(1);
+}
+
+export function modelName() {
+  return z.string().regex(MODEL_NAME);
 }
 
 export function pathList() {

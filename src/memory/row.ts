@@ -1,6 +1,12 @@
-/** The model that Session-Buddy's vectors come from, 384 numbers compared by cosine: only vectors of one model can be. */
+/**
+ * The model that hosts' vectors come from, 384 numbers compared by cosine: only vectors of one model can be. A store may be moved to another
+ * model of as many dimensions; a vector that an upload brings is of this one by its format.
+ */
 export const EMBEDDING_DIMENSIONS = 384;
 export const EMBEDDING_MODEL = 'all-MiniLM-L6-v2';
+
+/** What a model may be called: it is the name of a folder too. */
+export const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 /** In characters. Ids are keys of the catalog and stand in URLs; those of real hosts are hashes and UUIDs. None is empty or holds a NUL, which SQLite's functions take for its end. */
 export const MAX_MEMORY_ID_LENGTH = 1024;

@@ -6,12 +6,12 @@ import type { MaintenanceContext } from '../maintenance/index.js';
 import { openObjectStore, type ListPurpose, type ObjectStore } from '../objects/index.js';
 import { ReaderPool } from '../reader/index.js';
 import { runAll, type CircuitBreakers } from '../runtime/index.js';
-import { openSearch, type Search } from '../search/index.js';
-import { findModel } from '../servers/index.js';
+import { Models, openSearch, type Search } from '../search/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../store/index.js';
 import { observeCircuitBreakers, type Logger, type Metrics } from '../telemetry/index.js';
 import { ingestEvents } from './activity-metrics.js';
 import { createBreakers } from './breakers.js';
+import { modelDirectory } from './model-directory.js';
 import { observed } from './observed-store.js';
 import { readerOptions } from './reader-options.js';
 
@@ -22,6 +22,8 @@ export interface ServerParts {
   archive: ObjectStore;
   reader: ReaderPool;
   search: Search;
+  /** Undefined where embeddings are off. */
+  models: Models | undefined;
   ingest: IngestContext;
   maintenance: MaintenanceContext;
   /** Of every remote that is called, as soon as it is known: a store that is a folder is none. */
@@ -60,16 +62,16 @@ export async function openServerParts(
     const openedAt = Date.now();
     const store = opened(await openStore(settings, archive, reader));
     const scratch = await emptyScratch(settings.dataDir, openedAt);
-    const model = settings.modelDir ?? (await findModel())?.directory;
-    const search = opened(
-      openSearch({
-        store,
-        timeoutMs: settings.searchTimeoutSeconds * 1000,
-        embeddings: settings.embeddings,
-        modelDirectory: model,
-        onModelLoad: (ms) => log.info({ ms }, 'embedding model loaded'),
-      }),
-    );
+    const models =
+      settings.embeddings === 'off'
+        ? undefined
+        : opened(
+            new Models({
+              directoryOf: (model) => modelDirectory(settings, model),
+              onLoad: (model, ms) => log.info({ model, ms }, 'embedding model loaded'),
+            }),
+          );
+    const search = openSearch({ store, models, timeoutMs: settings.searchTimeoutSeconds * 1000 });
     const clock = clockFrom(settings);
     return {
       store,
@@ -77,6 +79,7 @@ export async function openServerParts(
       archive,
       reader,
       search,
+      models,
       breakers,
       clock,
       ingest: {
@@ -121,6 +124,7 @@ function openStore(settings: Settings, archive: ObjectStore, reader: ReaderPool)
     coldCacheBytes: settings.coldCacheMb * MIB,
     leaseMs: settings.operationLeaseSeconds * 1000,
     hashFile: (file, options) => reader.hashFile(file, options),
+    embeddingModel: settings.embeddingModel,
     now: Date.now,
   });
 }

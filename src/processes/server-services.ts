@@ -3,6 +3,7 @@ import type { AkoshaClient } from '../client/index.js';
 import type { OutageStatus } from '../bootstrap/index.js';
 import type { Settings } from '../config/index.js';
 import { AkoshaError, isAkoshaError, messageOf, TIERS, type UploadRef } from '../contract/index.js';
+import type { Embedding } from './embedding.js';
 import type { ObjectEvents } from './object-events.js';
 import { ingestStatus } from './ingest-status.js';
 import {
@@ -33,6 +34,7 @@ export interface ServiceInputs {
   ingest: Pick<AkoshaClient, 'nudgeIngest'>;
   acceptor: BatchAcceptor;
   events: ObjectEvents;
+  embedding: Pick<Embedding, 'status'>;
   state: ServerState;
   onShutdown: () => void;
   describe: () => Record<string, unknown>;
@@ -149,6 +151,7 @@ async function describeServer(inputs: ServiceInputs): Promise<Record<string, unk
     discovery: inputs.events.status(),
     uploads: await parts.store.countUploads(),
     ...(await ingestStatus(parts.store)),
+    embedding: await inputs.embedding.status(),
     rows: Object.fromEntries(TIERS.map((tier) => [tier, tiers[tier].rows])),
     circuit_breakers: parts.breakers.statuses().map(toBreakerReply),
     ...describe(),

@@ -11,6 +11,7 @@ import { observeProcess, type Metrics } from '../telemetry/index.js';
 import { countWork, setBacklog, withMetrics } from './activity-metrics.js';
 import type { ProcessOptions } from './agent.js';
 import { createBatchAcceptor } from './batch-acceptor.js';
+import { openEmbedding, type Embedding } from './embedding.js';
 import { runInboxPoll } from './inbox-poll.js';
 import { logEarlyEnds } from './early-ends.js';
 import { openOutageWatch, tellWhoeverIngests } from './outage.js';
@@ -56,11 +57,13 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
   const acceptor = createBatchAcceptor(parts, ingest, options);
   const events = await openObjectEvents({ settings, parts, client: ingest, metrics, log });
   const state: ServerState = { working: false, stopping: false, outage: () => outage.status() };
+  const embedding = openEmbedding(parts, options);
   const stopping = new AbortController();
   const loops = {
     workers: runServerWorkers(options, { parts, client, outage }, state, stopping.signal),
-    'inbox poll': pollInboxes(options, parts, ingest, stopping.signal),
+    'inbox poll': pollInboxes(options, { parts, embedding }, ingest, stopping.signal),
     'outage watch': outage.run(stopping.signal),
+    embedding: embedding.run(stopping.signal),
     'object events': events.run(stopping.signal),
     'schedule watch': runScheduleWatch({ list: () => listSchedules(client), metrics, log }, stopping.signal),
   };
@@ -76,7 +79,7 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
       version: options.version,
       log,
       metrics,
-      services: serverServices({ ...options, parts, client, ingest, acceptor, events, state }),
+      services: serverServices({ ...options, parts, client, ingest, acceptor, events, embedding, state }),
     });
   } catch (error) {
     stopping.abort();
@@ -167,7 +170,7 @@ function runServerWorkers(
 
 function pollInboxes(
   { settings, log, metrics }: ServerProcessOptions,
-  { ingest }: ServerParts,
+  { parts: { ingest }, embedding }: { parts: ServerParts; embedding: Embedding },
   client: Pick<AkoshaClient, 'nudgeIngest'>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -183,6 +186,7 @@ function pollInboxes(
         // With each poll, so that the gauges are as fresh as the queue's whoever asks for them.
         const counts = await ingest.store.countTiers();
         for (const tier of TIERS) metrics.tierRows.set({ tier }, counts[tier].rows);
+        await embedding.observe();
       },
     },
     signal,

@@ -1,5 +1,5 @@
 import type { MemoryKey, Tier } from '../contract/index.js';
-import type { Candidate, MemoryStore, SearchFilters } from '../store/index.js';
+import type { Candidate, MemoryStore, ModelVector, SearchFilters } from '../store/index.js';
 import type { Attempt, Budget } from './budget.js';
 
 /**
@@ -23,7 +23,7 @@ export interface TierCandidates {
 export interface CandidateQuery {
   terms: readonly string[];
   /** Settles when the query's vector is there, or undefined where there is none to be had. */
-  vector: Promise<Float32Array | undefined>;
+  vector: Promise<ModelVector | undefined>;
   filters: SearchFilters;
   limit: number;
 }

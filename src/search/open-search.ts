@@ -1,75 +1,40 @@
-import { AkoshaError } from '../contract/index.js';
-import type { MemoryStore } from '../store/index.js';
-import { openEmbedder, type Embedder } from './embedding/index.js';
-import { search, type SearchAnswer } from './query.js';
+import { isAkoshaError } from '../contract/index.js';
+import type { MemoryStore, ModelVector } from '../store/index.js';
+import type { Models } from './models.js';
+import { search, type QueryEmbedder, type SearchAnswer } from './query.js';
 import type { SearchRequest } from './request.js';
 
 export interface SearchOptions {
   store: MemoryStore;
   timeoutMs: number;
-  /** Off: search goes by words alone, and the model is not looked for. */
-  embeddings: 'on' | 'off';
-  /** The model's folder; undefined where none is installed. */
-  modelDirectory: string | undefined;
-  /** Called with the milliseconds that loading the model took. */
-  onModelLoad?: (milliseconds: number) => void;
+  /** The caller closes them. Undefined where embeddings are off: search goes by words alone. */
+  models: Pick<Models, 'get'> | undefined;
 }
 
 /** The search of a running server. */
 export interface Search {
   search(request: SearchRequest, signal?: AbortSignal): Promise<SearchAnswer>;
-  close(): Promise<void>;
 }
 
 /** Nothing is loaded yet: the first query opens the model, and where it is not to be had the next one looks again. */
-export function openSearch(options: SearchOptions): Search {
-  const model = new LazyEmbedder(options);
-  const context = {
-    store: options.store,
-    timeoutMs: options.timeoutMs,
-    embedder: options.embeddings === 'off' ? undefined : model,
-  };
-  return {
-    search: (request, signal) => search(context, request, signal),
-    close: () => model.close(),
-  };
+export function openSearch({ store, timeoutMs, models }: SearchOptions): Search {
+  const embedder = models === undefined ? undefined : storeEmbedder(store, models);
+  const context = { store, timeoutMs, embedder };
+  return { search: (request, signal) => search(context, request, signal) };
 }
 
-class LazyEmbedder implements Pick<Embedder, 'embedQuery'> {
-  private opening: Promise<Embedder> | undefined;
-  private closed = false;
-
-  constructor(private readonly options: Pick<SearchOptions, 'modelDirectory' | 'onModelLoad'>) {}
-
-  async embedQuery(text: string, signal?: AbortSignal): Promise<Float32Array> {
-    return (await this.open()).embedQuery(text, signal);
-  }
-
-  private open(): Promise<Embedder> {
-    this.opening ??= this.tryOpen().catch((error: unknown) => {
-      this.opening = undefined;
-      throw error;
-    });
-    return this.opening;
-  }
-
-  async close(): Promise<void> {
-    this.closed = true;
-    const opened = await this.opening?.catch(() => undefined);
-    await opened?.close();
-  }
-
-  private async tryOpen(): Promise<Embedder> {
-    const { modelDirectory, onModelLoad } = this.options;
-    if (this.closed) throw new AkoshaError('Cancelled', 'the search is closed');
-    if (modelDirectory === undefined)
-      throw new AkoshaError(
-        'ModelUnavailable',
-        'the embedding model is not installed: run `npm run setup`, or name its folder in AKOSHA_MODEL_DIR',
-      );
-    return openEmbedder({
-      directory: modelDirectory,
-      ...(onModelLoad === undefined ? {} : { onLoad: onModelLoad }),
-    });
-  }
+/** Queries go by the store's model of the moment. */
+function storeEmbedder(store: MemoryStore, models: Pick<Models, 'get'>): QueryEmbedder {
+  const embedOnce = async (text: string, signal: AbortSignal | undefined): Promise<ModelVector> => {
+    const { current } = await store.modelNames();
+    return { model: current, values: await (await models.get(current)).embedQuery(text, signal) };
+  };
+  return {
+    embedQuery: (text, signal) =>
+      embedOnce(text, signal).catch((error: unknown) => {
+        // A move to another model ended meanwhile, and the old one with it.
+        if (isAkoshaError(error, 'Cancelled') && signal?.aborted !== true) return embedOnce(text, signal);
+        throw error;
+      }),
+  };
 }

@@ -1,18 +1,22 @@
 import type { MemoryKey, Tier } from '../contract/index.js';
-import type { MemoryStore, StoredMemory } from '../store/index.js';
+import type { MemoryStore, ModelVector, StoredMemory } from '../store/index.js';
 import { Budget } from './budget.js';
 import { distinctKeys, gatherTier, SHARES, type TierCandidates } from './candidates.js';
-import type { Embedder } from './embedding/index.js';
 import type { Fused } from './fusion.js';
 import { rankCandidates, type Match } from './rank.js';
 import { checkRequest, type SearchRequest } from './request.js';
 import { fetchRows } from './rows.js';
 import { searchTerms } from './terms.js';
 
+/** Turns a query into a vector, and says which model did. */
+export interface QueryEmbedder {
+  embedQuery(text: string, signal?: AbortSignal): Promise<ModelVector>;
+}
+
 export interface SearchContext {
   store: MemoryStore;
   /** Undefined where embeddings are off: search goes by words alone. */
-  embedder: Pick<Embedder, 'embedQuery'> | undefined;
+  embedder: QueryEmbedder | undefined;
   /** After which a search answers with what has come in (`AKOSHA_SEARCH_TIMEOUT_SECONDS`). */
   timeoutMs: number;
 }
@@ -85,7 +89,7 @@ export async function search(
 }
 
 interface QueryVector {
-  vector: Float32Array | undefined;
+  vector: ModelVector | undefined;
   reason: string | null;
 }
 

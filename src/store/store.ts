@@ -3,9 +3,11 @@ import type { FailPoint } from '../faults/index.js';
 import type { TierAges } from '../memory/index.js';
 import type { Candidate, MemoryPage, PageRequest, SearchFilters, StoredMemory } from './memories.js';
 import type { IngestedFile, UploadLedger } from './uploads.js';
+import type { ModelVector, VectorStore } from './vectors.js';
 
 export type * from './memories.js';
 export type * from './uploads.js';
+export type * from './vectors.js';
 
 /** What an ingest brings: one Parquet file of `BATCH_COLUMNS`, one row per key. */
 export interface IngestBatch {
@@ -124,7 +126,7 @@ export interface SweptCounts {
  * and Parquet files. The steps of ingest and move are separate calls, because their order and what is durable when
  * is the protocol: see docs/reference/protocol.md.
  */
-export interface MemoryStore extends UploadLedger {
+export interface MemoryStore extends UploadLedger, VectorStore {
   // Ingest.
   openIngest(batch: IngestBatch, signal?: AbortSignal): Promise<IngestOperation>;
 
@@ -150,12 +152,8 @@ export interface MemoryStore extends UploadLedger {
   forgetObjects(names: readonly string[]): Promise<void>;
 
   // Search. Candidates may be outdated or doubled across tiers; `fetch` is what counts.
-  searchVectors(
-    tier: Tier,
-    vector: Float32Array,
-    filters: SearchFilters,
-    limit: number,
-  ): Promise<Candidate[]>;
+  /** Compares with vectors of the same model only, the hosts' own and those that the server made. */
+  searchVectors(tier: Tier, vector: ModelVector, filters: SearchFilters, limit: number): Promise<Candidate[]>;
   searchWords(
     tier: Tier,
     terms: readonly string[],

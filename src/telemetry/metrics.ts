@@ -122,6 +122,18 @@ export function createMetrics() {
       labelNames: ['from', 'reason'],
       registers,
     }),
+    vectorsWaiting: new Gauge({
+      name: 'akosha_vectors_waiting_rows',
+      help: 'Memories that wait for a vector, of the model that searches go by (current) and of the one that the store is being moved to (next), as of the last poll.',
+      labelNames: ['model'],
+      registers,
+    }),
+    vectorsMade: new Counter({
+      name: 'akosha_vectors_made_total',
+      help: 'Texts of memories that the server made vectors of (made), or could make none of (failed).',
+      labelNames: ['result'],
+      registers,
+    }),
     swept: new Counter({
       name: 'akosha_swept_total',
       help: 'Garbage removed: rows and objects that no placement names.',

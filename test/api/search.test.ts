@@ -21,18 +21,10 @@ describe('POST /api/v1/search', () => {
       { id: 'c', content: 'a zebra long ago', daysOld: AGE.cold },
     ]);
     await test.age();
-    search = openSearch({
-      store: test.store,
-      timeoutMs: 10_000,
-      embeddings: 'off',
-      modelDirectory: undefined,
-    });
+    search = openSearch({ store: test.store, timeoutMs: 10_000, models: undefined });
     services = { search: (asked, signal) => search.search(asked, signal) };
   });
-  afterAll(async () => {
-    await search.close();
-    await test.close();
-  });
+  afterAll(() => test.close());
 
   const idsFor = async (body: Record<string, unknown>): Promise<string[]> => {
     const response = await (await serve(services)).post('/api/v1/search', { query: 'zebra', ...body });

@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createAkoshaClient } from '../../src/client/index.js';
 import { loadSettings } from '../../src/config/index.js';
 import { createBatchAcceptor } from '../../src/processes/batch-acceptor.js';
+import { openEmbedding } from '../../src/processes/embedding.js';
 import { openObjectEvents } from '../../src/processes/object-events.js';
 import { openServerParts, type ServerParts } from '../../src/processes/server-parts.js';
 import { serverServices } from '../../src/processes/server-services.js';
@@ -68,6 +69,7 @@ describe('readiness', () => {
       ingest: client,
       acceptor: createBatchAcceptor(parts, client, { version: '0', log: silentLog() }),
       events: await openObjectEvents({ settings, parts, client, metrics: createMetrics(), log: silentLog() }),
+      embedding: openEmbedding(parts, { metrics: createMetrics(), log: silentLog() }),
       state: { working: true, stopping: false, outage: () => undefined },
       onShutdown: () => undefined,
       describe: () => ({}),

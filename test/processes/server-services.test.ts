@@ -4,6 +4,7 @@ import { createAkoshaClient, type AkoshaClient } from '../../src/client/index.js
 import { loadSettings } from '../../src/config/index.js';
 import type { ApiServices } from '../../src/api/index.js';
 import { createBatchAcceptor } from '../../src/processes/batch-acceptor.js';
+import { openEmbedding } from '../../src/processes/embedding.js';
 import { openObjectEvents } from '../../src/processes/object-events.js';
 import { openServerParts } from '../../src/processes/server-parts.js';
 import { serverServices } from '../../src/processes/server-services.js';
@@ -29,6 +30,7 @@ async function servicesWith(client: AkoshaClient, working: boolean): Promise<Api
     ingest: client,
     acceptor: createBatchAcceptor(parts, client, { version: '1', log }),
     events: await openObjectEvents({ settings, parts, client, metrics, log }),
+    embedding: openEmbedding(parts, { metrics, log }),
     state: { working, stopping: false, outage: () => undefined },
     onShutdown: () => undefined,
     describe: () => ({}),

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { MemoryStore } from '../../src/store/index.js';
-import { openSearch, search, type SearchAnswer } from '../../src/search/index.js';
+import { EMBEDDING_MODEL } from '../../src/memory/index.js';
+import type { MemoryStore, ModelVector } from '../../src/store/index.js';
+import { Models, openSearch, search, type SearchAnswer } from '../../src/search/index.js';
 import { AGE, direction, openTestStore, type TestStore } from './support.js';
 
 const TIERS = ['hot', 'warm', 'cold'] as const;
 const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
-const embedder = { embedQuery: () => Promise.resolve(direction(1)) };
+const embedder = { embedQuery: () => Promise.resolve({ model: EMBEDDING_MODEL, values: direction(1) }) };
 
 /** The real store with some of its answers replaced, to have a fault where and when the test wants it. */
 describe('search over a store of which something fails', () => {
@@ -109,7 +110,7 @@ describe('search over a store of which something fails', () => {
 
   it.each([
     ['fails', () => Promise.reject(new Error('the model is gone')), /the model is gone/],
-    ['hangs', () => never<Float32Array>(), /no answer in time/],
+    ['hangs', () => never<ModelVector>(), /no answer in time/],
   ])('goes on by words where the embedder %s', async (_how, embedQuery, reason) => {
     const answer = await search(
       { store: test.store, embedder: { embedQuery }, timeoutMs: 1000 },
@@ -124,15 +125,16 @@ describe('search over a store of which something fails', () => {
   });
 
   it('goes on by words where the model is not installed, and says so', async () => {
-    for (const [modelDirectory, reason] of [
+    for (const [directory, reason] of [
       [undefined, /not installed: run/],
       ['/nonexistent', /model\.onnx cannot be read.*AKOSHA_MODEL_DIR/],
     ] as const) {
-      const opened = openSearch({ store: test.store, timeoutMs: 10_000, embeddings: 'on', modelDirectory });
+      const models = new Models({ directoryOf: () => Promise.resolve(directory) });
+      const opened = openSearch({ store: test.store, timeoutMs: 10_000, models });
       const answer = await opened.search({ text: 'zebra' });
       expect(answer.embedding).toEqual({ available: false, reason: expect.stringMatching(reason) });
       expect(answer.results).toHaveLength(3);
-      await opened.close();
+      await models.close();
     }
   });
 

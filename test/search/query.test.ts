@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EMBEDDING_MODEL } from '../../src/memory/index.js';
 import { search, type SearchAnswer, type SearchRequest } from '../../src/search/index.js';
 import { AGE, between, direction, NOW, openTestStore, type TestStore } from './support.js';
 
@@ -17,7 +18,10 @@ const MEANINGS: Record<string, Float32Array> = {
 for (const [i, tier] of TIERS.entries()) {
   MEANINGS[indexText(tier)] = between(direction(2), direction(20 + i), 0.5);
 }
-const embedder = { embedQuery: (text: string) => Promise.resolve(MEANINGS[text] ?? direction(99)) };
+const embedder = {
+  embedQuery: (text: string) =>
+    Promise.resolve({ model: EMBEDDING_MODEL, values: MEANINGS[text] ?? direction(99) }),
+};
 
 describe('search', () => {
   let test: TestStore;

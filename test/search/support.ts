@@ -33,6 +33,10 @@ export interface TestStore {
   ingest(systemId: string, memories: readonly TestMemory[]): Promise<void>;
   /** Moves everything to the tier it belongs in. */
   age(): Promise<void>;
+  /** Where its objects are, and its copies of them. */
+  readonly folders: { objects: string; cache: string };
+  /** Closes the store and opens it again, as a restart does. */
+  reopen(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -42,20 +46,25 @@ export async function openTestStore(): Promise<TestStore> {
   await mkdir(scratch);
   const objects = await openObjectStore(`file://${join(folder, 'objects')}`);
   const reader = new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 60_000 });
-  const store = await openEmbeddedStore({
-    dataFolder: folder,
-    archive: objects,
-    policy: { hotDays: 7, warmDays: 90, coldBatchRows: 1, coldOverdueDays: 0 },
-    memoryMb: 256,
-    coldCacheBytes: 2 ** 26,
-    leaseMs: 900_000,
-    hashFile: (path) => reader.hashFile(path),
-    now: Date.now,
-  });
+  const open = (): Promise<MemoryStore> =>
+    openEmbeddedStore({
+      dataFolder: folder,
+      archive: objects,
+      policy: { hotDays: 7, warmDays: 90, coldBatchRows: 1, coldOverdueDays: 0 },
+      memoryMb: 256,
+      coldCacheBytes: 2 ** 26,
+      leaseMs: 900_000,
+      hashFile: (path) => reader.hashFile(path),
+      now: Date.now,
+    });
+  let store = await open();
   const clock = (): number => NOW;
   let uploads = 0;
   return {
-    store,
+    get store() {
+      return store;
+    },
+    folders: { objects: join(folder, 'objects'), cache: join(folder, 'cache') },
     async ingest(systemId, memories) {
       const database = join(folder, `${systemId}-${++uploads}.duckdb`);
       await makeDatabase(database, ...sourceSql(memories));
@@ -76,6 +85,10 @@ export async function openTestStore(): Promise<TestStore> {
       const later = { ...context, now: () => Date.now() + 1000 };
       await sweep(context);
       await sweep(later);
+    },
+    async reopen() {
+      await store.close();
+      store = await open();
     },
     async close() {
       await store.close();
@@ -102,7 +115,7 @@ function sourceSql(memories: readonly TestMemory[]): string[] {
 
 function columns({ id, content, vector, project, daysOld }: TestMemory): string {
   const time = new Date(NOW - daysOld * DAY_MS).toISOString().slice(0, 23);
-  const embedding = vector === undefined ? 'NULL' : `[${vector.join(', ')}]`;
+  const embedding = vector === undefined ? 'NULL' : `[${[...vector].map(component).join(', ')}]`;
   return [
     quote(id),
     quote(content),
@@ -110,6 +123,10 @@ function columns({ id, content, vector, project, daysOld }: TestMemory): string 
     project === undefined ? 'NULL' : quote(project),
     quote(time),
   ].join(', ');
+}
+
+function component(value: number): string {
+  return Number.isNaN(value) ? `'nan'::FLOAT` : String(value);
 }
 
 function quote(text: string): string {

@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { NO_ROWS } from '../../src/contract/index.js';
+import { EMBEDDING_MODEL } from '../../src/memory/index.js';
 import type { Candidate } from '../../src/store/index.js';
 import { loadProgram, type Library } from './protocol/library.js';
 import { NOW, SYSTEM, World } from './protocol/world.js';
@@ -25,12 +26,26 @@ async function rowsByTier(): Promise<number[]> {
   return [hot.rows, warm.rows, cold.rows];
 }
 
+/** By vectors that the server made, of a model that is not the hosts'. */
+async function nearest(values: Float32Array): Promise<string[]> {
+  const query = { model: 'another', values };
+  const found = await world.store.searchVectors('hot', query, { tiers: ['hot'] }, 10);
+  return found.map(({ memoryId }) => memoryId).sort();
+}
+
 async function candidates(term: string): Promise<string[]> {
   const found: Candidate[] = [];
   for (const tier of ['hot', 'warm', 'cold'] as const) {
     found.push(...(await world.store.searchWords(tier, [term], { tiers: [tier] }, 10)));
     const vector = new Float32Array(384).fill(1);
-    found.push(...(await world.store.searchVectors(tier, vector, { tiers: [tier] }, 10)));
+    found.push(
+      ...(await world.store.searchVectors(
+        tier,
+        { model: EMBEDDING_MODEL, values: vector },
+        { tiers: [tier] },
+        10,
+      )),
+    );
   }
   const memories = await world.store.fetch(found, ['hot', 'warm', 'cold']);
   return [...new Set(memories.map(({ memoryId }) => memoryId))].sort();
@@ -40,10 +55,19 @@ describe('an upload of a mirrored system', () => {
   it('deletes the memories that it lacks, and no search finds them', async () => {
     expect(await world.ingest('u1', 1, [A, B])).toEqual({ ...NO_ROWS, new: 2 });
     expect(await candidates('walks')).toEqual(['a', 'b']);
+    await world.store.beginModelMove('another');
+    const { texts } = await world.store.waitingTexts('another', -1, 10);
+    const vector = new Float32Array(384).fill(1);
+    await world.store.keepVectors(
+      'another',
+      texts.map(({ rowId }) => ({ rowId, vector })),
+    );
+    expect(await nearest(vector)).toEqual(['a', 'b']);
     expect(await world.ingest('u2', 2, [B], 1)).toEqual({ ...NO_ROWS, unchanged: 1, deleted: 1 });
     expect(await world.find('a')).toBeUndefined();
     expect(await candidates('walks')).toEqual(['b']);
     expect(await candidates('deleted')).toEqual(['b']);
+    expect(await nearest(vector)).toEqual(['b']);
     expect(await rowsByTier()).toEqual([1, 0, 0]);
     expect((await world.store.getUpload({ systemId: SYSTEM, uploadId: 'u2' }))?.mirrors).toEqual([
       'conversation',

@@ -2,9 +2,11 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CatalogDatabase } from '../../src/store/embedded/catalog/database.js';
 import * as moves from '../../src/store/embedded/catalog/moves.js';
+import * as models from '../../src/store/embedded/catalog/models.js';
 import * as sweep from '../../src/store/embedded/catalog/sweep.js';
 import { backlog, furthestBehind } from '../../src/store/embedded/catalog/backlog.js';
 import { listUploads } from '../../src/store/embedded/catalog/upload-list.js';
+import * as vectors from '../../src/store/embedded/catalog/vectors.js';
 import { unfinishedSystems } from '../../src/store/embedded/catalog/uploads.js';
 import { temporaryFolder } from '../reader/support.js';
 
@@ -124,6 +126,42 @@ describe('what a transition asks of the catalog', () => {
     expect(choice?.steps[0]?.detail).toMatch(
       /placements_by_system_age \(tier=\? AND system_id=\? AND own_time>/,
     );
+  });
+});
+
+describe('vectors that the server makes', () => {
+  const made = [{ rowId: 0, vector: new Float32Array(384).fill(1) }];
+  const part = { model: 'm1', after: -1, limit: 10 };
+
+  beforeEach(() => models.ensureModel(database, 'm1', 1));
+
+  it('cost what waits and what was made, not what the store holds', () => {
+    const statements = plansOf(() => {
+      models.modelNames(database);
+      vectors.waitingPlacements(database, part);
+      vectors.keepVectors(database, 'm1', made);
+      vectors.searchMadeVectors(database, {
+        model: 'm1',
+        vector: new Float32Array(384).fill(1),
+        tier: 'hot',
+        filters: { tiers: ['hot'] },
+        limit: 10,
+      });
+    });
+    expect(statements.filter((statement) => listsReadAgain(statement).length > 0)).toEqual([]);
+    expect(statements.filter((statement) => readWhole(statement).length > 0)).toEqual([]);
+    expect(statements.flatMap(({ steps }) => steps.map(({ detail }) => detail))).toContain(
+      'SEARCH v USING PRIMARY KEY (model_id=?)',
+    );
+  });
+
+  it('go with their memory, whatever removes it', () => {
+    vectors.keepVectors(database, 'm1', made);
+    const counts = (): number[] =>
+      ['vectors', 'vectors_waiting'].map((table) => database.number(`SELECT count(*) FROM ${table}`));
+    expect(counts()).toEqual([1, 1]);
+    database.run('DELETE FROM placements');
+    expect(counts()).toEqual([0, 0]);
   });
 });
 

@@ -19,6 +19,8 @@ const NAMES = [
   'akosha_tier_rows',
   'akosha_moved_rows_total',
   'akosha_held_rows_total',
+  'akosha_vectors_waiting_rows',
+  'akosha_vectors_made_total',
   'akosha_swept_total',
   'akosha_search_duration_seconds',
   'akosha_search_partial_total',

@@ -1,5 +1,4 @@
 import { AkoshaError, messageOf } from '../../contract/index.js';
-import { EMBEDDING_MODEL } from '../../memory/index.js';
 import { modelFiles, modelUnavailable } from './model-files.js';
 import { QueryCache } from './query-cache.js';
 import { EmbeddingRequest, type Run } from './requests.js';
@@ -22,6 +21,8 @@ export interface Embedder {
 }
 
 export interface EmbedderOptions {
+  /** Its name. */
+  model: string;
   /** Of `model.onnx` and `tokenizer.json`. */
   directory: string;
   /** Called with the milliseconds that loading the model took: once, and again where its thread was replaced. */
@@ -29,14 +30,13 @@ export interface EmbedderOptions {
 }
 
 /** Checks that the model's files are there, or raises `ModelUnavailable`. They are loaded by the first text. */
-export async function openEmbedder({ directory, onLoad }: EmbedderOptions): Promise<Embedder> {
-  const files = await modelFiles(directory);
-  return new QueuedEmbedder(() => new EmbeddingThread(files), onLoad);
+export async function openEmbedder({ model, directory, onLoad }: EmbedderOptions): Promise<Embedder> {
+  const files = await modelFiles(model, directory);
+  return new QueuedEmbedder(model, () => new EmbeddingThread(model, files), onLoad);
 }
 
 /** Feeds one thread, run by run, so that a query never waits for more than the run under way. */
 export class QueuedEmbedder implements Embedder {
-  readonly model = EMBEDDING_MODEL;
   private readonly queries: Run[] = [];
   private readonly batches: Run[] = [];
   private readonly cache = new QueryCache();
@@ -46,6 +46,7 @@ export class QueuedEmbedder implements Embedder {
   private closed = false;
 
   constructor(
+    readonly model: string,
     private readonly startThread: () => EmbeddingThread,
     private readonly onLoad: (milliseconds: number) => void = () => undefined,
   ) {}
@@ -108,7 +109,10 @@ export class QueuedEmbedder implements Embedder {
       run.request.succeed(run, await this.runningThread().run(run.texts));
     } catch (error) {
       if (error instanceof ThreadDied) this.afterDeath(run, error);
-      else run.request.fail(error instanceof AkoshaError ? error : modelUnavailable(messageOf(error), error));
+      else
+        run.request.fail(
+          error instanceof AkoshaError ? error : modelUnavailable(this.model, messageOf(error), error),
+        );
     }
   }
 
@@ -126,7 +130,7 @@ export class QueuedEmbedder implements Embedder {
     this.thread = undefined;
     run.deaths++;
     if (this.closed || run.deaths > 1)
-      run.request.fail(modelUnavailable(`its thread died twice: ${error.message}`, error));
+      run.request.fail(modelUnavailable(this.model, `its thread died twice: ${error.message}`, error));
     else this.queries.unshift(run);
   }
 }

@@ -75,7 +75,7 @@ function inputs(
     session.inputNames.map((name) => {
       const tensor = known[name];
       if (tensor === undefined)
-        throw new Error(`model.onnx wants the input ${name}, which all-MiniLM-L6-v2 has not`);
+        throw new Error(`model.onnx wants the input ${name}, which no sentence model of this kind has`);
       return [name, tensor];
     }),
   );

@@ -31,7 +31,11 @@ export class EmbeddingThread {
   private fault: Error | undefined;
 
   /** @param entry the thread's own module; another one is for tests of a thread that dies */
-  constructor(files: ModelFiles, entry: URL = entryPoint(import.meta.url, './embedding-thread.js')) {
+  constructor(
+    private readonly model: string,
+    files: ModelFiles,
+    entry: URL = entryPoint(import.meta.url, './embedding-thread.js'),
+  ) {
     this.loaded = new Promise((resolve, reject) => (this.loading = { resolve, reject }));
     // Whoever waits for it sees the rejection; nobody may be waiting when a thread dies while it is closed.
     this.loaded.catch(() => undefined);
@@ -80,7 +84,7 @@ export class EmbeddingThread {
       case 'loaded':
         return this.loading?.resolve(reply.milliseconds);
       case 'unloadable':
-        return this.end(modelUnavailable(reply.fault));
+        return this.end(modelUnavailable(this.model, reply.fault));
       case 'vectors':
         return this.running?.resolve(reply.vectors);
       case 'failed':

@@ -1,6 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { COLD_PREFIX, JOURNAL_PREFIX, operationOfObject, type Tier } from '../../contract/index.js';
+import { EMBEDDING_MODEL } from '../../memory/index.js';
 import type { ObjectStore } from '../../objects/index.js';
 import { runAll, takeLock } from '../../runtime/index.js';
 import type { MemoryStore, TierCounts, TierPolicy } from '../store.js';
@@ -14,6 +15,7 @@ import { openCold, openMove } from './move-operations.js';
 import { fetchMemories, searchVectors, searchWords } from './search.js';
 import { closeExpired, sweepRows } from './sweep.js';
 import { TierDatabase } from './tiers/tier-database.js';
+import { vectorStore } from './vectors.js';
 
 export interface EmbeddedStoreOptions {
   /** `<data>/store` and `<data>/cache` go here. */
@@ -26,6 +28,8 @@ export interface EmbeddedStoreOptions {
   /** How long an operation may take before it counts as dead, in milliseconds. */
   leaseMs: number;
   hashFile: HashFile;
+  /** What a new store begins with, by default the model of the hosts' own vectors. One that exists has its own. */
+  embeddingModel?: string | undefined;
   /** The system's clock, milliseconds since 1970. */
   now: () => number;
 }
@@ -70,6 +74,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
       options.now,
     );
     await catalog.write.abortAllOperations(options.now());
+    await catalog.write.ensureModel(options.embeddingModel ?? EMBEDDING_MODEL, options.now());
     return storeOf(context, opened);
   } catch (error) {
     await runAll(opened).catch(() => undefined);
@@ -147,6 +152,7 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     searchWords: (...query) => searchWords(context, ...query),
     fetch: (keys, tiers) => fetchMemories(context, keys, tiers),
     listMemories: (systemId, page) => listMemories(context, systemId, page),
+    ...vectorStore(context),
 
     failure: () => catalog.failure(),
     checkpoint: async () => {

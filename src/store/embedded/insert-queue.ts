@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { failPoint } from '../../faults/index.js';
+import type { IncomingText } from './catalog/ingest.js';
 import { IngestStaging, type StagedIngest } from './tiers/staging.js';
 import type { TableTier } from './tiers/tables.js';
 import type { TierDatabase } from './tiers/tier-database.js';
@@ -20,8 +21,8 @@ const TIERS: readonly TableTier[] = ['hot', 'warm'];
 
 /** One ingest's rows, which stand in their tiers. */
 export interface InsertedRows {
-  /** The texts, in parts, for the text index. */
-  texts(): AsyncGenerator<{ n: number; content: string }[]>;
+  /** The texts, in parts. */
+  texts(): AsyncGenerator<IncomingText[]>;
   exportJournal(path: string): Promise<void>;
   close(): void;
 }
@@ -172,7 +173,7 @@ class SharedStaging {
     };
   }
 
-  async *#texts(opId: number): AsyncGenerator<{ n: number; content: string }[]> {
+  async *#texts(opId: number): AsyncGenerator<IncomingText[]> {
     const parts = this.#staging.texts(opId);
     for (;;) {
       const part = await this.#inTurn(() => parts.next());

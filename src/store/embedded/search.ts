@@ -1,5 +1,6 @@
 import type { MemoryKey, Tier } from '../../contract/index.js';
-import type { Candidate, SearchFilters, StoredMemory } from '../store.js';
+import { EMBEDDING_MODEL } from '../../memory/index.js';
+import type { Candidate, ModelVector, SearchFilters, StoredMemory } from '../store.js';
 import type { Placed } from './catalog/lookup.js';
 import type { EngineContext } from './context.js';
 import { isDropped, readCurrent } from './current-rows.js';
@@ -13,6 +14,21 @@ import {
 } from './tiers/searching.js';
 
 export async function searchVectors(
+  context: EngineContext,
+  tier: Tier,
+  { model, values }: ModelVector,
+  filters: SearchFilters,
+  limit: number,
+): Promise<Candidate[]> {
+  const [made, own] = await Promise.all([
+    context.catalog.scan.searchMadeVectors({ model, vector: values, tier, filters, limit }),
+    model === EMBEDDING_MODEL ? searchOwnVectors(context, tier, values, filters, limit) : [],
+  ]);
+  return [...made, ...own].sort((a, b) => b.score - a.score).slice(0, limit);
+}
+
+/** The vectors that stand in the rows: what hosts send is of `EMBEDDING_MODEL`. */
+async function searchOwnVectors(
   context: EngineContext,
   tier: Tier,
   vector: Float32Array,

@@ -6,6 +6,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { EMBEDDING_DIMENSIONS } from '../../../src/memory/index.js';
+import { EMBEDDING_MODEL as model } from '../../../src/memory/index.js';
 import { openEmbedder, type Embedder } from '../../../src/search/embedding/index.js';
 import { cosine, modelDirectory } from './support.js';
 
@@ -33,6 +34,7 @@ let loads: number[];
 beforeAll(async () => {
   loads = [];
   embedder = await openEmbedder({
+    model,
     directory: await modelDirectory(),
     onLoad: (milliseconds) => loads.push(milliseconds),
   });
@@ -149,7 +151,7 @@ it('the thread that calls stays free while the model works', async () => {
 });
 
 it('a closed embedder gives up what waits, and takes no more', async () => {
-  const closing = await openEmbedder({ directory: await modelDirectory() });
+  const closing = await openEmbedder({ model, directory: await modelDirectory() });
   const waiting = closing.embed(Array<string>(50).fill('word '.repeat(200)));
   const refused = expect(waiting).rejects.toMatchObject({ type: 'Cancelled' });
   await closing.close();
@@ -166,7 +168,7 @@ describe('a model that cannot be used', () => {
 
   it('is told at once where a file is missing, with what to do', async () => {
     await writeFile(join(directory, 'model.onnx'), '');
-    const opening = openEmbedder({ directory });
+    const opening = openEmbedder({ model, directory });
     await expect(opening).rejects.toMatchObject({ type: 'ModelUnavailable' });
     await expect(opening).rejects.toThrow(/tokenizer\.json.*AKOSHA_MODEL_DIR.*akosha doctor/);
   });
@@ -174,7 +176,7 @@ describe('a model that cannot be used', () => {
   it('is told by the first text where a file is damaged, and by every later one', async () => {
     await writeFile(join(directory, 'model.onnx'), 'not a network');
     await symlink(join(await modelDirectory(), 'tokenizer.json'), join(directory, 'tokenizer.json'));
-    const damaged = await openEmbedder({ directory });
+    const damaged = await openEmbedder({ model, directory });
     try {
       await expect(damaged.embed(['a'])).rejects.toMatchObject({ type: 'ModelUnavailable' });
       await expect(damaged.embedQuery('b')).rejects.toMatchObject({ type: 'ModelUnavailable' });

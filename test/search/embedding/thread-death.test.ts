@@ -1,4 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
+import { EMBEDDING_MODEL as MODEL } from '../../../src/memory/index.js';
 import { QueuedEmbedder } from '../../../src/search/embedding/embedder.js';
 import { modelFiles } from '../../../src/search/embedding/model-files.js';
 import { EmbeddingThread } from '../../../src/search/embedding/thread.js';
@@ -12,13 +13,13 @@ afterEach(() => embedder?.close());
 
 /** The first `deaths` threads die, later ones are the program's own. */
 async function embedderWith(deaths: number): Promise<{ embedder: QueuedEmbedder; starts: () => number }> {
-  const files = await modelFiles(await modelDirectory());
+  const files = await modelFiles(MODEL, await modelDirectory());
   let started = 0;
   const start = (): EmbeddingThread => {
     started++;
-    return started <= deaths ? new EmbeddingThread(files, DYING) : new EmbeddingThread(files);
+    return started <= deaths ? new EmbeddingThread(MODEL, files, DYING) : new EmbeddingThread(MODEL, files);
   };
-  embedder = new QueuedEmbedder(start);
+  embedder = new QueuedEmbedder(MODEL, start);
   return { embedder, starts: () => started };
 }
 

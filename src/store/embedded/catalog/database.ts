@@ -4,7 +4,7 @@ import { migrate, SCHEMA_VERSION } from './migrations.js';
 import { IDS_PER_EPOCH, SCHEMA, STAGING } from './schema.js';
 import { inTransaction } from './transaction.js';
 
-type Parameter = string | number | null;
+type Parameter = string | number | null | Buffer;
 
 /**
  * One SQLite connection of the catalog. Synchronous: it lives in the catalog's threads only.

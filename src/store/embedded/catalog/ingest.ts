@@ -12,6 +12,7 @@ import {
 import { countAgainSql } from './again.js';
 import type { CatalogDatabase } from './database.js';
 import { closeOperation, openOperation, requireOpen } from './operations.js';
+import { awaitVectors } from './vectors.js';
 
 /** One row of an upload, as the catalog needs it. `n` is its place in the rows file. */
 export interface IncomingRow {
@@ -62,14 +63,17 @@ export function stageRows(db: CatalogDatabase, stage: string, rows: readonly Inc
   );
 }
 
-/** The texts of rows that will be written, for the text index. */
-export function stageTexts(
-  db: CatalogDatabase,
-  stage: string,
-  texts: readonly { n: number; content: string }[],
-): void {
+/** The text of a row that will be written, and the model of the vector that it has, if it has one. */
+export interface IncomingText {
+  n: number;
+  content: string;
+  model: string | null;
+}
+
+/** For the text index, and to know what lacks a vector. */
+export function stageTexts(db: CatalogDatabase, stage: string, texts: readonly IncomingText[]): void {
   db.run(
-    `INSERT INTO incoming_texts SELECT $stage, value ->> 'n', value ->> 'content' FROM json_each($texts) WHERE true
+    `INSERT INTO incoming_texts SELECT $stage, value ->> 'n', value ->> 'content', value ->> 'model' FROM json_each($texts) WHERE true
      ON CONFLICT DO NOTHING`,
     { stage, texts: JSON.stringify(texts) },
   );
@@ -168,6 +172,7 @@ function placeRows(db: CatalogDatabase, input: CommitIngest, journal: WrittenObj
     { stage, system: upload.systemId, upload: upload.uploadId, keeper, deleted: DELETED_HASH },
   );
   indexTexts(db, stage, upload.systemId);
+  awaitVectors(db, stage, NEEDED);
   db.run(
     `INSERT INTO changes (pid, row_id, what, at)
      SELECT p.pid, p.row_id, CASE p.deleted WHEN 1 THEN 'removed' ELSE 'placed' END, $now

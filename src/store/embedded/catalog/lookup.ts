@@ -11,26 +11,33 @@ export interface Placed extends MemoryKey {
   object: WrittenObject | null;
 }
 
-interface PlacementRow {
+interface KeyRow {
   system_id: string;
   kind: Kind;
   memory_id: string;
+}
+
+export interface CandidateRow extends KeyRow {
+  score: number;
+}
+
+/** A row of `PLACED`. */
+export interface PlacedRow extends KeyRow {
   row_id: number;
   tier: Tier;
   own_time: number;
-}
-
-interface ObjectRow {
   name: string | null;
   bytes: number;
   sha256: string;
 }
 
-const PLACED = 'p.system_id, p.kind, p.memory_id, p.row_id, p.tier, p.own_time, o.name, o.bytes, o.sha256';
+/** Of placements `p` and, where they have one, their object `o`. */
+export const PLACED =
+  'p.system_id, p.kind, p.memory_id, p.row_id, p.tier, p.own_time, o.name, o.bytes, o.sha256';
 
 /** The current placement of each key that has one; deleted ones have none. */
 export function placements(db: CatalogDatabase, keys: readonly MemoryKey[]): Placed[] {
-  const rows = db.all<PlacementRow & ObjectRow>(
+  const rows = db.all<PlacedRow>(
     `SELECT ${PLACED}
      FROM json_each($keys) k JOIN placements p ON p.system_id = k.value ->> 'systemId' AND p.kind = k.value ->> 'kind'
        AND p.memory_id = k.value ->> 'memoryId' LEFT JOIN objects o ON o.object_id = p.object_id WHERE p.deleted = 0`,
@@ -46,7 +53,7 @@ export function systemPlacements(
 ): Placed[] {
   // No kind is empty, so everything is behind that.
   const { kind, memoryId } = after ?? { kind: '', memoryId: '' };
-  const rows = db.all<PlacementRow & ObjectRow>(
+  const rows = db.all<PlacedRow>(
     `SELECT ${PLACED} FROM placements p LEFT JOIN objects o ON o.object_id = p.object_id
      WHERE p.system_id = $systemId AND (p.kind, p.memory_id) > ($kind, $memoryId) AND p.deleted = 0
      ORDER BY p.kind, p.memory_id LIMIT $limit`,
@@ -55,7 +62,7 @@ export function systemPlacements(
   return rows.map(toPlaced);
 }
 
-function toPlaced(row: PlacementRow & ObjectRow): Placed {
+export function toPlaced(row: PlacedRow): Placed {
   return {
     ...keyOf(row),
     rowId: row.row_id,
@@ -73,29 +80,41 @@ export function searchText(
   db: CatalogDatabase,
   input: { tier: Tier; terms: readonly string[]; filters: SearchFilters; limit: number },
 ): Candidate[] {
-  const { filters } = input;
   const match = input.terms.map((term) => `"${term.replaceAll('"', '""')}"`).join(' OR ');
   return db
-    .all<PlacementRow & { score: number }>(
+    .all<CandidateRow>(
       `SELECT p.system_id, p.kind, p.memory_id, -bm25(memory_text) AS score
        FROM memory_text JOIN placements p ON p.pid = memory_text.rowid
        WHERE memory_text MATCH $match AND p.tier = $tier AND p.deleted = 0
-         AND ($system IS NULL OR p.system_id = $system) AND ($kind IS NULL OR p.kind = $kind)
-         AND ($project IS NULL OR p.project = $project)
-         AND ($since IS NULL OR p.own_time >= $since) AND ($until IS NULL OR p.own_time < $until)
+         AND ${FILTERED}
        ORDER BY bm25(memory_text), p.pid LIMIT $limit`,
       {
         match,
         tier: input.tier,
-        system: filters.systemId ?? null,
-        kind: filters.kind ?? null,
-        project: filters.project ?? null,
-        since: filters.since ?? null,
-        until: filters.until ?? null,
+        ...filterParameters(input.filters),
         limit: input.limit,
       },
     )
-    .map((row) => ({ ...keyOf(row), score: row.score }));
+    .map(toCandidate);
+}
+
+/** What a search's filters let pass of placements `p`, with the parameters of `filterParameters`. */
+export const FILTERED = `($system IS NULL OR p.system_id = $system) AND ($kind IS NULL OR p.kind = $kind)
+  AND ($project IS NULL OR p.project = $project)
+  AND ($since IS NULL OR p.own_time >= $since) AND ($until IS NULL OR p.own_time < $until)`;
+
+export function filterParameters(filters: SearchFilters): Record<string, string | number | null> {
+  return {
+    system: filters.systemId ?? null,
+    kind: filters.kind ?? null,
+    project: filters.project ?? null,
+    since: filters.since ?? null,
+    until: filters.until ?? null,
+  };
+}
+
+export function toCandidate(row: CandidateRow): Candidate {
+  return { ...keyOf(row), score: row.score };
 }
 
 /** Cold objects that can hold a row of these filters, by what the catalog knows of each. */
@@ -133,6 +152,6 @@ export function countTiers(db: CatalogDatabase): Record<Tier, TierCounts> {
   return counts;
 }
 
-function keyOf(row: { system_id: string; kind: Kind; memory_id: string }): MemoryKey {
+function keyOf(row: KeyRow): MemoryKey {
   return { systemId: row.system_id, kind: row.kind, memoryId: row.memory_id };
 }

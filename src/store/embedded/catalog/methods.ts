@@ -3,6 +3,7 @@ import { backlog, furthestBehind } from './backlog.js';
 import type { CatalogDatabase } from './database.js';
 import * as ingest from './ingest.js';
 import * as lookup from './lookup.js';
+import * as models from './models.js';
 import * as moves from './moves.js';
 import * as operations from './operations.js';
 import * as quarantine from './quarantine.js';
@@ -10,6 +11,7 @@ import * as reads from './reads.js';
 import * as sweep from './sweep.js';
 import { listUploads } from './upload-list.js';
 import * as uploads from './uploads.js';
+import * as vectors from './vectors.js';
 
 /** What the catalog's writing thread answers. All of it runs on one connection, one call after the other. */
 export const WRITE_METHODS = {
@@ -41,6 +43,12 @@ export const WRITE_METHODS = {
   chooseObjects: sweep.chooseObjects,
   forgetUnnamed: sweep.forgetUnnamed,
   trimChanges: sweep.trimChanges,
+  ensureModel: models.ensureModel,
+  beginModelMove: models.beginModelMove,
+  finishModelMove: models.finishModelMove,
+  deleteOldVectors: models.deleteOldVectors,
+  keepVectors: vectors.keepVectors,
+  stopWaiting: vectors.stopWaiting,
   ensureEpoch,
   checkpoint: (db: CatalogDatabase): void => {
     db.checkpoint();
@@ -70,6 +78,10 @@ export const READ_METHODS = {
   searchText: lookup.searchText,
   coldObjects: lookup.coldObjects,
   countTiers: lookup.countTiers,
+  modelNames: models.modelNames,
+  vectorModels: models.vectorModels,
+  waitingPlacements: vectors.waitingPlacements,
+  searchMadeVectors: vectors.searchMadeVectors,
   currentEpoch: (db: CatalogDatabase): number => db.number(`SELECT value FROM meta WHERE key = 'epoch'`),
 };
 

@@ -2,6 +2,7 @@ import type Libsql from 'libsql';
 import { AkoshaError } from '../../../contract/index.js';
 import { inTransaction } from './transaction.js';
 import { UPLOADS_OF_VERSION_2 } from './uploads-of-version-2.js';
+import { VECTORS_OF_VERSION_3 } from './vectors-of-version-3.js';
 
 /**
  * Makes one version of the schema from the one before. It is written against the tables of its own time, never against `SCHEMA`, so that it
@@ -10,7 +11,7 @@ import { UPLOADS_OF_VERSION_2 } from './uploads-of-version-2.js';
 type Migration = (connection: Libsql.Database) => void;
 
 /** The first makes version 2. A change of `SCHEMA` comes with one at the end. */
-const MIGRATIONS: readonly Migration[] = [rebuildUploads];
+const MIGRATIONS: readonly Migration[] = [rebuildUploads, addVectors];
 
 export const SCHEMA_VERSION = MIGRATIONS.length + 1;
 
@@ -51,4 +52,9 @@ function rebuildUploads(connection: Libsql.Database): void {
   const columns = both.map(({ name }) => name).join(', ');
   connection.exec(`INSERT INTO uploads_2 (${columns}) SELECT ${columns} FROM uploads;
     DROP TABLE uploads; ALTER TABLE uploads_2 RENAME TO uploads; ${UPLOADS_OF_VERSION_2.indexes}`);
+}
+
+/** Version 3: vectors that the server makes. Which memories lack one is found out once the catalog is open. */
+function addVectors(connection: Libsql.Database): void {
+  connection.exec(VECTORS_OF_VERSION_3);
 }

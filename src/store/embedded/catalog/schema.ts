@@ -127,6 +127,33 @@ CREATE INDEX placements_by_keeper ON placements (keeper_id);
 -- Without it the foreign key reads all placements for each object that goes.
 CREATE INDEX placements_by_object ON placements (object_id) WHERE object_id IS NOT NULL;
 
+-- The models whose vectors are here. Vectors of an old one are being deleted.
+CREATE TABLE models (
+  model_id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE,
+  role TEXT NOT NULL CHECK (role IN ('current', 'next', 'old')),
+  since INTEGER NOT NULL,
+  total INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX models_by_role ON models (role) WHERE role <> 'old';
+
+-- Made by the server, of memories whose rows have none of the model. Derived.
+CREATE TABLE vectors (
+  model_id INTEGER NOT NULL REFERENCES models (model_id),
+  pid INTEGER NOT NULL REFERENCES placements (pid) ON DELETE CASCADE,
+  vector BLOB NOT NULL,
+  PRIMARY KEY (model_id, pid)
+) WITHOUT ROWID;
+CREATE INDEX vectors_by_placement ON vectors (pid);
+
+-- What lacks one.
+CREATE TABLE vectors_waiting (
+  model_id INTEGER NOT NULL REFERENCES models (model_id),
+  pid INTEGER NOT NULL REFERENCES placements (pid) ON DELETE CASCADE,
+  PRIMARY KEY (model_id, pid)
+) WITHOUT ROWID;
+CREATE INDEX vectors_waiting_by_placement ON vectors_waiting (pid);
+
 -- What a derived index has to follow.
 CREATE TABLE changes (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -184,7 +211,14 @@ CREATE TEMP TABLE incoming (
   written_deletion INTEGER,
   PRIMARY KEY (stage, kind, memory_id)
 ) WITHOUT ROWID;
-CREATE TEMP TABLE incoming_texts (stage TEXT, n INTEGER, content TEXT, PRIMARY KEY (stage, n)) WITHOUT ROWID;
+CREATE TEMP TABLE incoming_texts (
+  stage TEXT,
+  n INTEGER,
+  content TEXT,
+  -- Of the vector that came with it; null where none did.
+  model TEXT,
+  PRIMARY KEY (stage, n)
+) WITHOUT ROWID;
 `;
 
 /** Ids of an epoch lie in one block of 2^36, below 2^53 for 131,071 epochs, so that they stay exact in a double. */

@@ -1,6 +1,6 @@
-import { DELETED_HASH, EMBEDDING_DIMENSIONS } from '../../../memory/index.js';
+import { DELETED_HASH, EMBEDDING_DIMENSIONS, EMBEDDING_MODEL } from '../../../memory/index.js';
 import type { DeletionToWrite, RowToWrite } from '../catalog/classify.js';
-import type { IncomingRow } from '../catalog/ingest.js';
+import type { IncomingRow, IncomingText } from '../catalog/ingest.js';
 import { OperationConnection } from './operation-connection.js';
 import {
   COMMON_COLUMNS,
@@ -99,19 +99,23 @@ export class IngestStaging {
     return new IngestStaging(tiers, connection);
   }
 
-  /** The texts of one ingest's rows, in parts, for the text index. */
-  async *texts(opId: number): AsyncGenerator<{ n: number; content: string }[]> {
+  /** The texts of one ingest's rows, in parts. */
+  async *texts(opId: number): AsyncGenerator<IncomingText[]> {
     const parts = await this.#connection.rows<{ first: bigint; last: bigint }>(
       `SELECT min(n) AS first, max(n) AS last
        FROM (SELECT n, sum(strlen(content)) OVER (ORDER BY n) // ${TEXT_PART_BYTES} AS part FROM staged WHERE op_id = ${opId})
        GROUP BY part ORDER BY part`,
     );
     for (const { first, last } of parts) {
-      const rows = await this.#connection.rows<{ n: bigint; content: string }>(
-        `SELECT n, content FROM staged
+      const rows = await this.#connection.rows<{ n: bigint; content: string; own: boolean }>(
+        `SELECT n, content, embedding IS NOT NULL AS own FROM staged
          WHERE op_id = ${opId} AND n BETWEEN ${first} AND ${last} AND hash <> '${DELETED_HASH}'`,
       );
-      yield rows.map((row) => ({ n: Number(row.n), content: row.content }));
+      yield rows.map(({ n, content, own }) => ({
+        n: Number(n),
+        content,
+        model: own ? EMBEDDING_MODEL : null,
+      }));
     }
   }
 

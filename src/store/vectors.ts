@@ -1,0 +1,74 @@
+/** A vector, and the model that made it: it means nothing beside one of another model. */
+export interface ModelVector {
+  model: string;
+  /** Of length 1. */
+  values: Float32Array;
+}
+
+/** A model whose vectors the store has or is getting. */
+export interface VectorModel {
+  name: string;
+  /** `current`: searches go by its vectors. `next`: the store is being moved to it. */
+  role: 'current' | 'next';
+  /** When it became that, milliseconds since 1970 by the system's clock. */
+  since: number;
+  /** Memories that stood when it became that. */
+  total: number;
+  /** Memories that wait for a vector of it. */
+  waiting: number;
+}
+
+export interface ModelNames {
+  current: string;
+  next: string | null;
+  old: boolean;
+}
+
+/** A memory's text that waits for a vector, by the row that it was read from. */
+export interface WaitingText {
+  rowId: number;
+  /** As much of the text as a model can take in. */
+  content: string;
+}
+
+export interface WaitingTexts {
+  texts: WaitingText[];
+  /** Why texts that wait are missing here: what keeps them could not be read. They go on waiting. */
+  faults: string[];
+  /** Where the next part begins; null behind the last. */
+  next: number | null;
+}
+
+export interface MadeVector {
+  rowId: number;
+  vector: Float32Array;
+}
+
+/**
+ * Vectors that the server makes itself, of memories that came without one, or with one of another model. They are derived: no part
+ * of a memory, its hash, its journal or its tier, and gone with it. What waits is written down by the commit that places a memory.
+ */
+export interface VectorStore {
+  /** Of which models vectors are wanted now, and whether an old one's are still to be deleted. A look-up. */
+  modelNames(): Promise<ModelNames>;
+  /** The current model, and the next where there is one. Counts what waits. */
+  vectorModels(): Promise<VectorModel[]>;
+  /**
+   * A part of what waits for vectors of a model, from behind `after` on, -1 at first. What has one from its host already is taken off
+   * the list on the way.
+   */
+  waitingTexts(model: string, after: number, limit: number): Promise<WaitingTexts>;
+  /** Keeps vectors of rows that still count, and takes them off the list. A row that was replaced meanwhile goes on waiting. */
+  keepVectors(model: string, vectors: readonly MadeVector[]): Promise<void>;
+  /** Takes rows off the list of which no vector can be made. */
+  giveUpVectors(model: string, rowIds: readonly number[]): Promise<void>;
+  /**
+   * Begins to move the store to a model, or joins the move to it that is under way; to ask for the current one gives up a move. Raises
+   * `BadRequest` while a move to a third is under way.
+   */
+  beginModelMove(name: string): Promise<void>;
+  /** Makes the next model the current one, if nothing waits for it any more. Returns whether it did. */
+  finishModelMove(): Promise<boolean>;
+  /** Deletes some vectors of models that are neither current nor next; returns how many, 0 once there are none. */
+  deleteOldVectors(limit: number): Promise<number>;
+}
