@@ -102,6 +102,10 @@ export const UploadReply = UploadSummary.extend({
       reader: z.string().optional(),
       flags: z.array(z.string()).optional(),
       excluded: RowsByKind.optional(),
+      refused: z
+        .record(z.string(), z.number().int().positive())
+        .optional()
+        .describe('Why rows of it were refused, and how many.'),
       reason: z.string().optional().describe('Why it was not read, where others were.'),
     }),
   ),

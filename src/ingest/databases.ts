@@ -60,6 +60,7 @@ export function describeRead(database: FetchedDatabase, result: ExportResult): I
       reader: readersOf(database, result).join(', '),
       flags: replayed ? [] : ['log_not_replayed'],
       excluded: { ...file.excluded },
+      ...(Object.keys(result.refused).length === 0 ? {} : { refused: result.refused }),
     },
     ...logs.map((log, at) => ({
       name: log.file.name,

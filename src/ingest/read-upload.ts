@@ -11,6 +11,7 @@ import {
 import { failPoint } from '../faults/index.js';
 import {
   escapeSystemId,
+  isMemoriesFile,
   MAX_MANIFEST_BYTES,
   parseManifest,
   type Manifest,
@@ -193,8 +194,10 @@ function coveredKinds(manifest: Manifest, read: readonly ReadDatabase[]): Kind[]
     ...unchanged.flatMap(({ rows }) => KINDS.filter((kind) => rows[kind] !== undefined)),
     ...read.flatMap(({ result }) => KINDS.filter((kind) => (result.skipped[kind] ?? 0) > 0)),
   ]);
+  // A `memories.json` nowhere says that it is all.
+  const whole = read.filter(({ database }) => !isMemoriesFile(database.file.name));
   return KINDS.filter(
-    (kind) => !untold.has(kind) && read.some(({ result }) => result.rows[kind] !== undefined),
+    (kind) => !untold.has(kind) && whole.some(({ result }) => result.rows[kind] !== undefined),
   );
 }
 

@@ -1,6 +1,7 @@
 export * from './content-hash.js';
 export { MANIFEST_FORMAT_VERSION, TimeZone, type AkoshaManifestJson } from './manifest-shapes.js';
 export * from './manifest.js';
+export * from './memories-file.js';
 export * from './order.js';
 export * from './receipt.js';
 export * from './row.js';

@@ -81,6 +81,24 @@ export const SessionBuddyManifest = z.looseObject({
   metadata: z.looseObject({ uploader: z.string().optional() }).optional(),
 });
 
+/**
+ * What the original server wanted to find beside a `memories.json`, in folders that say whose it is. Its `conversation_count`,
+ * `total_size_bytes` and `checksum` (of the manifest itself) were never compared with anything, so they are not held against a file;
+ * whether that is compressed its first bytes say. A time without a zone, which crashed the original, is UTC.
+ */
+export const ConsumerManifest = z.looseObject({
+  uploaded_at: z.iso.datetime({ offset: true, local: true }),
+  conversation_count: Bytes,
+  upload_id: z.string().optional(),
+  system_id: z.string().optional(),
+  compression_format: z.literal('gzip').nullable().optional(),
+  files: z
+    .array(FileName)
+    .max(MAX_FILES)
+    .refine((names) => areDistinct(names.map((name) => ({ name }))), 'must not name a file twice')
+    .optional(),
+});
+
 export type AkoshaManifestJson = z.infer<typeof AkoshaManifest>;
 
 /** Where case does not count either: on some machines such names are one file. */

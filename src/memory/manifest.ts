@@ -1,6 +1,12 @@
 import type { z } from 'zod';
 import { AkoshaError, messageOf, withoutValues, type Kind, type UploadRef } from '../contract/index.js';
-import { AkoshaManifest, SessionBuddyManifest, type AkoshaManifestJson } from './manifest-shapes.js';
+import {
+  AkoshaManifest,
+  ConsumerManifest,
+  SessionBuddyManifest,
+  type AkoshaManifestJson,
+} from './manifest-shapes.js';
+import { MEMORIES_FILE } from './memories-file.js';
 import { originalUploadOrder } from './order.js';
 import { escapeSystemId, escapeUploadId, isSystemId, unescapeSystemId } from './system-name.js';
 
@@ -54,7 +60,8 @@ export interface UnchangedDatabase {
 
 /** An upload's manifest, whichever dialect it was written in. */
 export interface Manifest extends UploadRef {
-  dialect: 'akosha' | 'session-buddy';
+  /** `original-akosha`: what the original server wanted, beside a `memories.json`. */
+  dialect: 'akosha' | 'session-buddy' | 'original-akosha';
   /** What the host calls itself. The id is made of it. */
   systemName: string;
   /** When the host made its snapshot, by the host's clock: milliseconds since 1970. */
@@ -85,8 +92,9 @@ export interface Manifest extends UploadRef {
  */
 export function parseManifest(place: UploadRef, bytes: Buffer): Manifest {
   const json = parseJson(place, bytes);
-  const ours = typeof json === 'object' && json !== null && 'format_version' in json;
-  return ours ? fromAkosha(place, json) : fromSessionBuddy(place, json);
+  const has = (key: string): boolean => typeof json === 'object' && json !== null && Object.hasOwn(json, key);
+  if (has('format_version')) return fromAkosha(place, json);
+  return has('uploaded_at') ? fromConsumer(place, json) : fromSessionBuddy(place, json);
 }
 
 /** Our agents make the id of their name before they write it anywhere; see `idsOfPlace`. */
@@ -124,6 +132,19 @@ function fromAkosha(place: UploadRef, json: unknown): Manifest {
   };
 }
 
+/** What the original dialects do not say of a file. */
+const UNTOLD: Omit<UploadedFile, 'name'> = {
+  storedBytes: null,
+  storedSha256: null,
+  rawBytes: null,
+  rawSha256: null,
+  rows: null,
+  reader: null,
+  flags: [],
+  excluded: {},
+  rowsDigest: null,
+};
+
 /** Original hosts write their names as they are, dots and spaces included, also where a name looks like an id of ours. */
 function fromSessionBuddy(place: UploadRef, json: unknown): Manifest {
   const manifest = check(place, SessionBuddyManifest, json);
@@ -142,20 +163,38 @@ function fromSessionBuddy(place: UploadRef, json: unknown): Manifest {
     timeZone: null,
     partial: false,
     files: manifest.files.map((file) => ({
+      ...UNTOLD,
       name: file.name,
       storedBytes: file.size_bytes === undefined || file.size_bytes === 0 ? null : file.size_bytes,
       storedSha256: file.checksum === undefined || file.checksum === '' ? null : file.checksum,
-      rawBytes: null,
-      rawSha256: null,
-      rows: null,
-      reader: null,
-      flags: [],
-      excluded: {},
-      rowsDigest: null,
     })),
     unchanged: [],
     omitted: [],
     uploader: manifest.metadata?.uploader ?? 'session-buddy',
+  };
+}
+
+/** Its upload ids need hold no time: then the order is the time of the upload, at the least 1. */
+function fromConsumer(place: UploadRef, json: unknown): Manifest {
+  const { uploaded_at, files = [], ...manifest } = check(place, ConsumerManifest, json);
+  const { system_id = place.systemId, upload_id = place.uploadId } = manifest;
+  requirePlace(place, { system_id, upload_id });
+  const createdAt = Date.parse(/(?:Z|[+-]\d\d:\d\d)$/.test(uploaded_at) ? uploaded_at : `${uploaded_at}Z`);
+  return {
+    dialect: 'original-akosha',
+    systemId: escapeSystemId(system_id),
+    systemName: system_id,
+    uploadId: escapeUploadId(upload_id),
+    createdAt,
+    order: originalUploadOrder(upload_id) ?? Math.max(createdAt, 1),
+    previousOrder: undefined,
+    timeZone: null,
+    partial: false,
+    // The original read that file whatever was listed.
+    files: (files.length === 0 ? [MEMORIES_FILE] : files).map((name) => ({ ...UNTOLD, name })),
+    unchanged: [],
+    omitted: [],
+    uploader: 'unknown',
   };
 }
 

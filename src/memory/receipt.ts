@@ -16,6 +16,8 @@ const ReceiptFile = z.object({
   flags: z.array(z.string()).optional(),
   /** Rows that the host's settings kept back, as its manifest says. */
   excluded: RowsByKind.optional(),
+  /** Why rows of it were refused, and how many for each reason, as far as the format says. */
+  refused: z.record(z.string(), Count).optional(),
   /** Why it was not read, where the upload's other databases were. */
   reason: z.string().optional(),
 });

@@ -30,8 +30,10 @@ export const EXPORTED_COLUMNS = {
   content: 'VARCHAR',
   project: 'VARCHAR',
   tags: 'VARCHAR[]',
-  /** On the writer's own clock, without a zone; null where the source has none. */
+  /** By the writer's own clock; null where the source has none. */
   source_time: 'TIMESTAMP',
+  /** Whether it is UTC instead, because the source says its zone. Null where there is no time. */
+  time_is_utc: 'BOOLEAN',
   /** Every other column of the source, as a JSON object. */
   fields: 'VARCHAR',
   /** Null where missing, of another length, or holding a NaN. */

@@ -36,7 +36,7 @@ function tableSql(table: KnownTable, tables: readonly KnownTable[]): string {
     .join(', ')} FROM ${table.from}) AS r`;
   const { content, joins } = contentSql(table, tables);
   return (
-    `SELECT ${quoteText(table.kind)}, memory_id, hash, ${content} AS content, project, tags, source_time, fields, ` +
+    `SELECT ${quoteText(table.kind)}, memory_id, hash, ${content} AS content, project, tags, source_time, time_is_utc, fields, ` +
     `embedding, ${table.rank} FROM ${row}${joins} WHERE ${USABLE_ID} AND strlen(${content}) <= ${MAX_CONTENT_BYTES}`
   );
 }
@@ -53,7 +53,7 @@ function sourceExpressions(table: KnownTable): Record<string, string> {
     hash: contentHashSql(kind, new Set(columns.keys())),
     project: text('project'),
     tags: isList(columns.get('tags')) ? 'CAST("tags" AS VARCHAR[])' : 'NULL',
-    source_time: sourceTimeSql(table),
+    ...sourceTimeSql(table),
     fields: fieldsSql(columns),
     embedding: embeddingSql(columns.get('embedding')),
     ...partsOfContent(table, text),
@@ -101,14 +101,36 @@ function contentSql(table: KnownTable, tables: readonly KnownTable[]): { content
   };
 }
 
-function sourceTimeSql({ kind, columns }: KnownTable): string {
-  const times = KIND_DEFINITIONS[kind].ownTime
-    .filter((name) => columns.has(name))
-    .map((name) => `TRY_CAST(${quoteName(name)} AS TIMESTAMP)`);
-  if (times.length === 0) return 'NULL';
-  const time = `coalesce(${times.join(', ')})`;
-  // Infinity and years that ISO 8601 and the archive's folders cannot write count as no time at all.
-  return `CASE WHEN ${time} >= TIMESTAMP '0001-01-01' AND ${time} < TIMESTAMP '10000-01-01' THEN ${time} END`;
+/** Of a text: behind hours and minutes an offset, `Z` or the name of a zone. */
+const NAMES_ZONE = String.raw`:\d{2}(\.\d+)?\s*([+-]\d|[A-Za-z])`;
+
+/**
+ * A time with a zone, a column's or a text's own, is an instant; any other is what the writer's clock showed. DuckDB reads a text as
+ * a TIMESTAMP without looking at its zone.
+ */
+function sourceTimeSql({ kind, columns }: KnownTable): { source_time: string; time_is_utc: string } {
+  const times = KIND_DEFINITIONS[kind].ownTime.flatMap((name) => {
+    const type = columns.get(name);
+    return type === undefined ? [] : [timeOfColumn(quoteName(name), type)];
+  });
+  if (times.length === 0) return { source_time: 'NULL', time_is_utc: 'NULL' };
+  const time = `coalesce(${times.map((one) => one.time).join(', ')})`;
+  const whens = times.map((one) => `WHEN ${one.time} IS NOT NULL THEN ${one.isUtc}`);
+  return {
+    // Infinity and years that ISO 8601 and the archive's folders cannot write count as no time at all.
+    source_time: `CASE WHEN ${time} >= TIMESTAMP '0001-01-01' AND ${time} < TIMESTAMP '10000-01-01' THEN ${time} END`,
+    time_is_utc: `CASE ${whens.join(' ')} END`,
+  };
+}
+
+/** The sandbox's own zone is UTC. */
+function timeOfColumn(column: string, type: string): { time: string; isUtc: string } {
+  if (type === 'TIMESTAMP WITH TIME ZONE') return { time: `TRY_CAST(${column} AS TIMESTAMP)`, isUtc: 'true' };
+  if (type !== 'VARCHAR') return { time: `TRY_CAST(${column} AS TIMESTAMP)`, isUtc: 'false' };
+  return {
+    time: `TRY_CAST(TRY_CAST(${column} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP)`,
+    isUtc: `regexp_matches(${column}, ${quoteText(NAMES_ZONE)})`,
+  };
 }
 
 function fieldsSql(columns: ReadonlyMap<string, string>): string {

@@ -9,7 +9,7 @@ const MAX_SPILL_BYTES = 8 * 1024 ** 3;
 /**
  * Makes one Parquet of `BATCH_COLUMNS` out of the exports of one upload, one row per key, in their order. Where two
  * files hold a memory, the lower source rank wins, then the file name that sorts first. Own time is the source's wall clock in the
- * writer's zone; where it is missing, later than `asOf` or before 1970 (the zero dates of other languages), it is the upload's time.
+ * writer's zone, or what it says with a zone of its own; where it is missing, later than `asOf` or before 1970 (the zero dates of other languages), it is the upload's time.
  *
  * In two passes: the first sees keys and no texts or vectors, which sorted along would take more memory than a reader has.
  */
@@ -50,7 +50,7 @@ function mergeSql({ inputs, timeZone, uploadedAt, asOf }: MergeJob): string {
       `SELECT * FROM read_parquet(${quoteText(path)}, file_row_number = true)
        WHERE file_row_number IN (SELECT place FROM winners WHERE input = ${input})`,
   );
-  const utc = `timezone('UTC', timezone(${quoteText(timeZone)}, source_time))`;
+  const utc = `CASE WHEN time_is_utc THEN source_time ELSE timezone('UTC', timezone(${quoteText(timeZone)}, source_time)) END`;
   // A host's clock can be wrong by years; the archive's folders can write neither a year of four digits too few nor too many.
   const isPlausible = uploadedAt >= 0 && uploadedAt <= asOf;
   const limit = `make_timestamp(${asOf} * 1000)`;

@@ -46,6 +46,8 @@ export const ExportSchema = z.object({
   ...StoredSums,
   /** Rows left out for want of an id or of content, for each kind that `rows` has. */
   skipped: RowsByKind,
+  /** How many of those for each reason, where it is known. */
+  refused: z.record(z.string(), z.number().int().positive()),
   /** What read the file, with its version. */
   reader: z.string(),
   /** Whether the rows in the file's logs are among those written; true where it has none. */

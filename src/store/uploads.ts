@@ -26,10 +26,11 @@ export interface IngestedFile {
   name: string;
   checksum: string;
   raw_checksum: string;
-  /** These four as in the receipt (`ReceiptSchema`); on record since receipts have them. */
+  /** These as in the receipt (`ReceiptSchema`); on record since receipts have them. */
   reader?: string;
   flags?: string[];
   excluded?: Partial<Record<Kind, number>>;
+  refused?: Record<string, number>;
   reason?: string;
 }
 

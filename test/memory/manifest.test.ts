@@ -99,6 +99,65 @@ describe('the original manifest', () => {
   });
 });
 
+describe('the manifest that the original server wanted', () => {
+  const REF = { systemId: 'host-1', uploadId: 'first' };
+  const WANTED = { uploaded_at: '2026-11-22T12:00:00+02:00', conversation_count: 3 };
+
+  it('names no files and means memories.json, and takes its time for its order', () => {
+    expect(parse(REF, WANTED)).toEqual({
+      dialect: 'original-akosha',
+      ...REF,
+      systemName: 'host-1',
+      createdAt: Date.parse('2026-11-22T10:00:00Z'),
+      order: Date.parse('2026-11-22T10:00:00Z'),
+      previousOrder: undefined,
+      timeZone: null,
+      files: [
+        {
+          ...{
+            name: 'memories.json',
+            storedBytes: null,
+            storedSha256: null,
+            rawBytes: null,
+            rawSha256: null,
+          },
+          ...{ rows: null, reader: null, flags: [], excluded: {}, rowsDigest: null },
+        },
+      ],
+      partial: false,
+      unchanged: [],
+      omitted: [],
+      uploader: 'unknown',
+    });
+  });
+
+  it('orders by the time in its id where there is one, as the other dialect does', () => {
+    const ref = { ...REF, uploadId: '20261122_090000_host-1' };
+    expect(parse(ref, WANTED).order).toBe(Date.parse('2026-11-22T09:00:00Z'));
+    expect(parse(REF, { ...WANTED, uploaded_at: '1969-01-01T00:00:00Z' }).order).toBe(1);
+  });
+
+  it('takes a time without a zone for UTC, and lists files by name', () => {
+    const manifest = parse(REF, {
+      ...WANTED,
+      uploaded_at: '2026-11-22T12:00:00.25',
+      files: ['memories.json.gz'],
+    });
+    expect(manifest.createdAt).toBe(Date.parse('2026-11-22T12:00:00.250Z'));
+    expect(manifest.files.map(({ name }) => name)).toEqual(['memories.json.gz']);
+  });
+
+  it.each([
+    ['another upload’s id', { upload_id: 'other' }, /names upload other of system host-1/],
+    ['a compression that nothing here reads', { compression_format: 'zstd' }, /compression_format: /],
+    ['a file name that is a path', { files: ['../memories.json'] }, /files\.0: /],
+    ['a file twice', { files: ['memories.json', 'memories.json'] }, /files: must not name a file twice/],
+    ['a count below zero', { conversation_count: -1 }, /conversation_count: /],
+  ])('is refused with %s', (_what, change, message) => {
+    expect(() => parse(REF, { ...WANTED, ...change })).toThrow(message);
+  });
+});
+
 describe('our manifest', () => {
   it('comes back as it was written', () => {
     const bytes = Buffer.from(serializeManifest(ours()));

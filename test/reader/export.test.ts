@@ -64,6 +64,7 @@ describe('a sample database', () => {
     expect(result).toEqual({
       rows: counts,
       skipped: Object.fromEntries(Object.keys(counts).map((kind) => [kind, 0])),
+      refused: {},
       storedBytes: content.length,
       storedSha256: sum,
       rawBytes: content.length,

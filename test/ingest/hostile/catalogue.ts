@@ -2,6 +2,7 @@ import { COMPRESSION } from './compression.js';
 import { DATABASES } from './databases.js';
 import type { HostileName, HostileRequest, HostileUpload } from './input.js';
 import { MANIFESTS } from './manifests.js';
+import { MEMORIES } from './memories.js';
 import { NAMES } from './names.js';
 import { REQUESTS } from './requests.js';
 import { SCHEMAS } from './schemas.js';
@@ -15,6 +16,7 @@ export const UPLOADS: Readonly<Record<string, readonly HostileUpload[]>> = {
   'SQL that a file carries': SQL,
   'Tables and types': SCHEMAS,
   Values: VALUES,
+  'Files of JSON': MEMORIES,
   Manifests: MANIFESTS,
 };
 

@@ -396,18 +396,6 @@ export const MANIFESTS: readonly HostileUpload[] = [
     withField('files', ['reflection.duckdb']),
   ),
   original(
-    'original: the server’s dialect',
-    'uploaded_at and conversation_count, which no host ever wrote',
-    says('timestamp: '),
-    (manifest) => ({
-      upload_id: manifest['upload_id'],
-      system_id: manifest['system_id'],
-      uploaded_at: '2026-11-22T10:00:00Z',
-      conversation_count: 2,
-      files: ['memories.json'],
-    }),
-  ),
-  original(
     'original: timestamp without a zone',
     'another instant on every machine',
     says('timestamp: '),

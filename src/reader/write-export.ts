@@ -1,0 +1,100 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { KINDS, type AkoshaError, type Kind } from '../contract/index.js';
+import { KIND_DEFINITIONS } from '../memory/index.js';
+import { brokenRule, type ForeignFile } from './database-file.js';
+import { exportSql, isList } from './export-sql.js';
+import type { ExportJob, ExportResult } from './messages.js';
+import { PARQUET } from './parquet.js';
+import { quoteText } from './sandbox.js';
+import { countRows, knownTables, type KnownTable } from './source-schema.js';
+import { withinBytes } from './within-bytes.js';
+
+/** What a row counts as at least against the limit on bytes: a vector alone takes more. A file of some kilobytes can hold any number of equal rows. */
+export const MIN_ROW_BYTES = 1024;
+
+/** Columns without which a table is not the one its name says. */
+const REQUIRED: Readonly<Record<Kind, readonly string[]>> = {
+  conversation: ['id', 'content'],
+  reflection: ['id', 'content'],
+  entity: ['id', 'name'],
+  relation: ['id', 'from_entity', 'to_entity'],
+};
+
+/** Writes the memories of the attached file to `job.output`, and counts them. Raises what breaks a rule of ours as the file's fault. */
+export async function writeExport(
+  connection: DuckDBConnection,
+  file: ForeignFile,
+  job: ExportJob,
+): Promise<Pick<ExportResult, 'rows' | 'skipped'>> {
+  const tables = await knownTables(connection);
+  for (const table of tables) checkColumns(file, table);
+  const found = await countRows(connection, tables);
+  const all = sumOf(found);
+  if (all * MIN_ROW_BYTES > job.maxRawBytes)
+    throw tooLarge(job, file, `has ${all} rows, which come to`, `at ${MIN_ROW_BYTES} each`);
+  await withinBytes(
+    () => connection.run(`COPY (${exportSql(tables)}) TO ${quoteText(job.output)} ${PARQUET}`),
+    { path: job.output, maxBytes: job.maxRawBytes, interrupt: () => connection.interrupt() },
+    () => tooLarge(job, file, 'comes to', 'when its rows are written out'),
+  );
+  const { rows: written, textBytes } = await readBack(connection, job.output);
+  if (textBytes > job.maxRawBytes) throw tooLarge(job, file, 'holds', 'of text');
+  const rows: Partial<Record<Kind, number>> = {};
+  const skipped: Partial<Record<Kind, number>> = {};
+  for (const kind of KINDS) {
+    const count = found[kind];
+    if (count === undefined) continue;
+    rows[kind] = written.get(kind) ?? 0;
+    skipped[kind] = count - rows[kind];
+  }
+  return { rows, skipped };
+}
+
+function checkColumns(file: ForeignFile, { kind, name, columns }: KnownTable): void {
+  for (const column of REQUIRED[kind]) {
+    if (!columns.has(column)) throw brokenRule(file, `has a table ${name} without the column ${column}`);
+  }
+  for (const { name: column, type } of KIND_DEFINITIONS[kind].hashed) {
+    const actual = columns.get(column);
+    if (type === 'list' && actual !== undefined && !isList(actual)) {
+      throw brokenRule(file, `has in table ${name} the column ${column} as ${actual}; it must be a list`);
+    }
+  }
+}
+
+function sumOf(counts: Partial<Record<Kind, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+/** Says what of a file is above the limit on bytes. */
+export function tooLarge(
+  { maxRawBytes }: ExportJob,
+  file: ForeignFile,
+  verb: string,
+  where: string,
+): AkoshaError {
+  return brokenRule(file, `${verb} more than ${maxRawBytes} bytes ${where} (AKOSHA_UPLOAD_MAX_MB)`);
+}
+
+interface Written {
+  rows: Map<string, number>;
+  /** A text that stands in many rows costs the file little, and whoever stores the rows all of it. */
+  textBytes: number;
+}
+
+/**
+ * Counts what was written, and reads every text on the way: a hostile file can hold text that is not UTF-8,
+ * and whoever reads the Parquet next must not be the one to find out.
+ */
+async function readBack(connection: DuckDBConnection, output: string): Promise<Written> {
+  const reader = await connection.runAndReadAll(
+    `SELECT kind, count(*), sum(length(memory_id)), sum(length(project)), sum(length(array_to_string(tags, ''))),
+       sum(length(content)), sum(length(fields)), sum(strlen(content) + strlen(fields))
+     FROM read_parquet(${quoteText(output)}) GROUP BY kind`,
+  );
+  const groups = reader.getRows();
+  return {
+    rows: new Map(groups.map(([kind, count]) => [String(kind), Number(count)])),
+    textBytes: groups.reduce((sum, group) => sum + Number(group.at(-1)), 0),
+  };
+}
