@@ -1,7 +1,6 @@
-import { messageOf, type StoreActivities, type UploadRef } from '../contract/index.js';
+import { messageOf, type IngestSummary, type StoreActivities, type UploadRef } from '../contract/index.js';
 import {
   beginWalk,
-  ingestUpload,
   isWalked,
   registerUpload,
   walkPortion,
@@ -9,6 +8,7 @@ import {
   type IngestContext,
   type WalkSizes,
 } from '../ingest/index.js';
+import { ingestInTurn } from './ingest-turn.js';
 import { runActivity } from './run-activity.js';
 
 /** A pino logger fits. */
@@ -22,6 +22,8 @@ export interface IngestActivityDeps {
   nudge: (systemIds: readonly string[]) => Promise<void>;
   /** The system's clock, milliseconds since 1970: by it the queue knows when an upload came. */
   now: () => number;
+  /** Told of each upload, and how long it took. */
+  onIngested: (summary: IngestSummary, ms: number) => void;
   log: ActivityLog;
   /** Of the walk's portions; by default its own. */
   walkSizes?: WalkSizes;
@@ -36,6 +38,7 @@ export function ingestActivities({
   ingest,
   nudge,
   now,
+  onIngested,
   log,
   walkSizes,
 }: IngestActivityDeps): IngestActivities {
@@ -51,10 +54,7 @@ export function ingestActivities({
     nextUpload: ({ systemId }) => runActivity(() => nextUpload(systemId)),
 
     ingestUpload: (ref) =>
-      runActivity(async ({ signal, report }) => {
-        const outcome = await ingestUpload(ingest, ref, { signal, onStep: (step) => report({ step }) });
-        return { ...outcome, next: await nextUpload(ref.systemId) };
-      }),
+      runActivity((tools) => ingestInTurn({ ingest, nextUpload, onIngested }, ref, tools)),
 
     walkPortion: ({ systemId, state }) =>
       runActivity(async ({ signal, report }) => {

@@ -1,4 +1,5 @@
 import type { ErrorType } from './errors.js';
+import type { IngestTotals } from './ingest-totals.js';
 import type { Kind, RowCounts, UploadRef } from './memory.js';
 import type { OutageReport } from './outage.js';
 
@@ -67,7 +68,10 @@ export interface IngestSummary {
   reason: string | null;
 }
 
-export interface NextInQueue {
+/** What one activity did beside the upload that it was asked for: a question of its own would cost Temporal as much as an ingest does. */
+export interface IngestedInTurn {
+  /** What came of the uploads after it, and the last of them; absent where there were none. */
+  further?: { lastUploadId: string; totals: IngestTotals };
   /** The system's next upload, as of the activity's end, or null where there is none; absent: not known. */
   next?: UploadRef | null;
 }
@@ -168,8 +172,8 @@ export interface StoreActivities {
   /** Queues an upload that an agent delivered, and nudges its system's ingest: seconds instead of the next poll. */
   handOver(input: UploadRef): Promise<{ added: boolean }>;
   nextUpload(input: { systemId: string }): Promise<UploadRef | null>;
-  /** Also tells what comes next: a question of its own would cost Temporal as much as an ingest does. */
-  ingestUpload(input: UploadRef): Promise<IngestSummary & NextInQueue>;
+  /** Goes on with the system's next uploads while that takes no longer than a few seconds: a small one costs Temporal more than us. */
+  ingestUpload(input: UploadRef): Promise<IngestSummary & IngestedInTurn>;
   /** One portion of a walk over object storage, of one system or of all: queues what is new, nudges. Without a state it begins. */
   walkPortion(input: { systemId?: string; state?: WalkState }): Promise<WalkPortion>;
   /** A whole walk in one go, for runs of `dailyIngest` that began before walks went in portions. */

@@ -5,6 +5,7 @@ export * from './object-keys.js';
 export * from './query.js';
 export * from './time.js';
 export * from './activities.js';
+export * from './ingest-totals.js';
 export * from './outage.js';
 export * from './workflows.js';
 export * from './activity-options.js';

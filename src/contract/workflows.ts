@@ -1,5 +1,6 @@
 import type { WalkState, WalkSummary } from './activities.js';
-import type { Kind, RowCounts, Tier } from './memory.js';
+import type { IngestTotals } from './ingest-totals.js';
+import type { Kind, Tier } from './memory.js';
 
 /** Arguments and results of the workflows: one object each, references and counts only. */
 export interface UploadMemoryInput {
@@ -34,12 +35,6 @@ export interface IngestSystemInput {
   /** Carried over a continue-as-new: what came of the uploads so far, and the last of them. */
   totals?: IngestTotals;
   lastUploadId?: string;
-}
-
-export interface IngestTotals {
-  ingested: number;
-  quarantined: number;
-  rows: RowCounts;
 }
 
 export interface DailyIngestInput {

@@ -8,7 +8,8 @@ import {
 } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
 import type { Receipt } from '../memory/index.js';
-import { Turns } from '../runtime/index.js';
+import type { ObjectStore } from '../objects/index.js';
+import { gather, Turns } from '../runtime/index.js';
 import type { UploadRecord } from '../store/index.js';
 import type { IngestContext } from './context.js';
 import { sumExcluded } from './databases.js';
@@ -20,6 +21,16 @@ interface FinishedUpload extends IngestSummary {
 }
 
 const turns = new Turns();
+
+const removals = new WeakMap<ObjectStore, (key: string) => Promise<void>>();
+
+/** One request takes a thousand keys, and uploads that end at the same time share it. */
+function removeEntry(uploads: ObjectStore, key: string): Promise<void> {
+  let remove = removals.get(uploads);
+  if (remove === undefined)
+    removals.set(uploads, (remove = gather((keys: string[]) => uploads.delete(keys))));
+  return remove(key);
+}
 
 /**
  * Who writes or removes a receipt has the upload's turn from the look at the ledger on: a receipt of an earlier state, put late, would
@@ -58,7 +69,7 @@ export async function finish(context: IngestContext, ref: UploadRef): Promise<Fi
     await context.store.markReceipted(ref);
     failPoint('ingest.after-receipted');
   }
-  await context.uploads.delete([inboxKey(ref)]);
+  await removeEntry(context.uploads, inboxKey(ref));
   failPoint('ingest.after-inbox-delete');
   await context.store.markDone(ref);
   failPoint('ingest.after-done');

@@ -91,12 +91,6 @@ export function withMetrics(
   const transitions = new TransitionBegins();
   return {
     ...activities,
-    ingestUpload: async (ref) => {
-      const started = performance.now();
-      const summary = await activities.ingestUpload(ref);
-      work.ingested(summary, performance.now() - started);
-      return summary;
-    },
     walkPortion: async (input) => {
       const portion = await activities.walkPortion(input);
       const { systemId, begunAt } = portion.state;

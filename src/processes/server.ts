@@ -132,12 +132,14 @@ function runServerWorkers(
   state: ServerState,
   signal: AbortSignal,
 ): Promise<void> {
+  const counts = countWork(metrics);
   const activities = createStoreActivities({
     ingest: parts.ingest,
     maintenance: parts.maintenance,
     nudge: (systemIds) => client.nudgeIngest(systemIds),
     clock: parts.clock,
     now: Date.now,
+    onIngested: (...args) => counts.ingested(...args),
     outages: outage,
     log,
   });
@@ -156,7 +158,7 @@ function runServerWorkers(
           connection,
           namespace,
           identity: `akosha-server@${process.pid}`,
-          activities: withMetrics(activities, countWork(metrics), (...args) => outage.marks.mark(...args)),
+          activities: withMetrics(activities, counts, (...args) => outage.marks.mark(...args)),
           ingestConcurrency: settings.ingestConcurrency,
           deployedVersion: settings.versionedWorkers ? version : undefined,
           shutdownGraceMs: settings.shutdownGraceSeconds * 1000,

@@ -3,6 +3,7 @@ export { CircuitBreakers } from './circuit-breakers.js';
 export { isMissing, makeFolderDurably, syncFolder, writeFileDurably } from './durable-file.js';
 export { entryPoint } from './entry.js';
 export { takeLock } from './folder-lock.js';
+export { gather } from './gather.js';
 export { logFields, withLogFields, type LogFields } from './log-fields.js';
 export { allEnded, runAll } from './run-all.js';
 export {

@@ -1,14 +1,14 @@
 import { continueAsNew, defineSignal, proxyActivities } from '@temporalio/workflow';
 import {
+  addIngested,
+  addTotals,
   ingestOptions,
-  NO_ROWS,
+  NO_TOTALS,
   SIGNALS,
   storeQueryOptions,
-  type IngestSummary,
+  type IngestedInTurn,
   type IngestSystemInput,
   type IngestTotals,
-  type NextInQueue,
-  type RowCounts,
   type StoreActivities,
 } from '../contract/index.js';
 import { listenFor } from './doorbell.js';
@@ -17,15 +17,13 @@ import { trackProgress } from './progress.js';
 
 export const uploadReadySignal = defineSignal(SIGNALS.uploadReady);
 
-const NOTHING: IngestTotals = { ingested: 0, quarantined: 0, rows: NO_ROWS };
-
 /**
  * Ingests a system's uploads in their order, one after the other, until its queue is empty. The queue is the catalog's; the
  * signal only says that it is worth another look, so a lost or doubled one does no harm.
  */
 export async function ingestSystem({
   systemId,
-  totals = NOTHING,
+  totals = NO_TOTALS,
   lastUploadId,
 }: IngestSystemInput): Promise<IngestTotals> {
   const nudge = listenFor(uploadReadySignal, 'Says that the system has something new in the queue.');
@@ -36,7 +34,7 @@ export async function ingestSystem({
   let sum = totals;
   let last = lastUploadId;
   progress.enter('ingest', { done: uploadsOf(sum) });
-  let next: NextInQueue['next'];
+  let next: IngestedInTurn['next'];
   for (;;) {
     // The bell is silenced before a look at the queue, and at the end of an ingest there is one.
     nudge.reset();
@@ -47,8 +45,9 @@ export async function ingestSystem({
       progress.advance(uploadsOf(sum), { uploadId });
       const summary = await ingestUpload.executeWithOptions({ summary: `upload ${uploadId}` }, [next]);
       ({ next } = summary);
-      sum = add(sum, summary);
-      progress.advance(uploadsOf(sum));
+      sum = addTotals(addIngested(sum, summary), summary.further?.totals ?? NO_TOTALS);
+      last = summary.further?.lastUploadId ?? uploadId;
+      progress.advance(uploadsOf(sum), { uploadId: last });
     }
     if (next === null && !nudge.rang()) {
       // Nothing was awaited since the look at the queue, so a nudge that came meanwhile has been seen.
@@ -76,24 +75,4 @@ function describe({ ingested, quarantined, rows }: IngestTotals): string {
   const counts = Object.entries(rows).filter(([, count]) => count > 0);
   const named = counts.map(([name, count]) => `${name} ${count}`).join(', ') || 'none';
   return `uploads: ingested ${ingested}, quarantined ${quarantined}; rows: ${named}`;
-}
-
-function add(totals: IngestTotals, { status, rows }: IngestSummary): IngestTotals {
-  return {
-    ingested: totals.ingested + (status === 'ingested' ? 1 : 0),
-    quarantined: totals.quarantined + (status === 'quarantined' ? 1 : 0),
-    rows: addRows(totals.rows, rows),
-  };
-}
-
-function addRows(a: RowCounts, b: RowCounts): RowCounts {
-  return {
-    new: a.new + b.new,
-    changed: a.changed + b.changed,
-    unchanged: a.unchanged + b.unchanged,
-    refused: a.refused + b.refused,
-    superseded: a.superseded + b.superseded,
-    absent: a.absent + b.absent,
-    deleted: a.deleted + b.deleted,
-  };
 }

@@ -48,6 +48,7 @@ describe('the activities of the chain', () => {
   let nudged: string[];
   let nudge: (systemIds: readonly string[]) => Promise<void>;
   let warnings: string[];
+  let ingested: string[];
   let clock: number;
 
   beforeAll(async () => {
@@ -85,6 +86,7 @@ describe('the activities of the chain', () => {
         nudge: (systemIds) => nudge(systemIds),
         clock: () => clock,
         now: Date.now,
+        onIngested: (summary) => void ingested.push(summary.status),
         outages: { report: () => expect.fail('no outage'), close: () => expect.fail('no outage') },
         log: { warn: (_details, message) => void warnings.push(message) },
       }),
@@ -94,6 +96,7 @@ describe('the activities of the chain', () => {
     clock = NOON;
     nudged = [];
     warnings = [];
+    ingested = [];
     nudge = (systemIds) => {
       nudged.push(...systemIds);
       return Promise.resolve();

@@ -1,12 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NO_ROWS, type UploadRef } from '../../src/contract/index.js';
+import { ingestInTurn } from '../../src/activities/ingest-turn.js';
 import { ingestUpload, pollInbox, walkUploads, type IngestContext } from '../../src/ingest/index.js';
-import { countWork, ingestEvents, setBacklog, withMetrics } from '../../src/processes/activity-metrics.js';
+import { countWork, ingestEvents, setBacklog } from '../../src/processes/activity-metrics.js';
 import { ingestStatus } from '../../src/processes/ingest-status.js';
 import { createMetrics, renderMetrics } from '../../src/telemetry/index.js';
 import { openIngestWorld, originalId, putOriginal, type IngestWorld } from '../ingest/support.js';
-import { IDLE_STORE } from '../support/temporal.js';
 
 let world: IngestWorld;
 
@@ -17,15 +17,14 @@ afterAll(() => world.close());
 
 const broken = { 'notes.duckdb': Buffer.from('no database') };
 
-/** Walks, and ingests what was found through the activity as the server runs it. */
+/** Walks, and ingests and counts what was found as the server's activity does. */
 async function ingestAll(context: IngestContext, metrics = createMetrics()): Promise<UploadRef[]> {
   const { added } = await walkUploads(context, () => undefined);
-  const { ingestUpload: activity } = withMetrics(
-    { ...IDLE_STORE, ingestUpload: (ref) => ingestUpload(context, ref) },
-    countWork(metrics),
-    () => Promise.resolve(),
-  );
-  for (const ref of added) await activity(ref);
+  const counts = countWork(metrics);
+  const nextUpload = (): Promise<null> => Promise.resolve(null);
+  const deps = { ingest: context, nextUpload, onIngested: counts.ingested };
+  const tools = { signal: new AbortController().signal, report: () => undefined };
+  for (const ref of added) await ingestInTurn(deps, ref, tools);
   return added;
 }
 

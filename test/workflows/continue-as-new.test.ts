@@ -161,6 +161,7 @@ describe('a workflow whose history grows', () => {
       ingest: world.context,
       nudge: (systemIds) => Promise.resolve(void told.push(...systemIds)),
       now: () => NOW,
+      onIngested: () => undefined,
       log: { warn: () => undefined },
       walkSizes: { systems: 1, uploads: 1, pages: 1 },
     });

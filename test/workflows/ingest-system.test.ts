@@ -287,6 +287,25 @@ describe('ingestSystem', () => {
     expect(await closed.query<Progress>(QUERIES.progress)).toMatchObject({ phase: 'ingest' });
   });
 
+  it('counts what an ingest did beside the upload it was asked for', async () => {
+    const ref: UploadRef = { systemId: 'in-turn', uploadId: 'u1' };
+    const totals = { ingested: 2, quarantined: 1, rows: { ...NO_ROWS, new: 5 } };
+    await run({
+      nextUpload: () => Promise.resolve(ref),
+      ingestUpload: () =>
+        Promise.resolve({
+          status: 'ingested',
+          rows: { ...NO_ROWS, new: 7 },
+          reason: null,
+          next: null,
+          further: { lastUploadId: 'u4', totals },
+        }),
+    });
+    await temporal.client.nudgeIngest(['in-turn']);
+    expect(await result('in-turn')).toEqual({ ingested: 3, quarantined: 1, rows: { ...NO_ROWS, new: 12 } });
+    expect(await temporal.searchAttributes('ingest/in-turn')).toMatchObject({ AkoshaUploadId: 'u4' });
+  });
+
   it('closes with nothing where nothing was queued', async () => {
     await run({});
     await temporal.client.nudgeIngest(['nothing']);
