@@ -15,4 +15,5 @@ export { environmentName, fileName, flagName } from './names.js';
 export { renderSettingsDoc } from './reference.js';
 export type { Settings } from './rules.js';
 export { requireServable } from './servable.js';
+export { zonesBySystem } from './system-zones.js';
 export { describeTemporal, temporalConnection, type TemporalConnection } from './temporal.js';

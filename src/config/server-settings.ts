@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { EMBEDDING_MODEL } from '../memory/index.js';
 import { setting } from './details.js';
 import * as shape from './shapes.js';
+import { systemZones } from './system-zones.js';
 
 /** What the server does with uploads, and the search. */
 export const SERVER_SETTINGS = {
@@ -39,6 +40,14 @@ export const SERVER_SETTINGS = {
       'Systems whose memories are deleted once an upload of theirs lacks them; `*` is all (in YAML in quotes). An upload tells only of kinds that it has whole; what a host’s exclusions keep back is gone too. A memory that a later upload brings back is found again; the text of a deleted one may stand in the archive until it is forgotten.',
     initial: [],
     initialText: 'none, which keeps what a host no longer has',
+  }),
+  systemTimeZones: setting(systemZones(), {
+    group: 'Ingest',
+    rule: 'a mapping from systems to IANA time zones (in the environment laptop=Europe/Berlin,ci-7=UTC)',
+    description:
+      'The zones of systems whose databases hold local times and whose uploads do not say in which zone: those of the original Session-Buddy, which writes what the host’s clock shows. An upload of ours says it, and that counts; so does a time with a zone of its own. What was ingested before stays as it is until it is ingested again.',
+    initial: [],
+    initialText: 'none: such times are taken for UTC',
   }),
   readerProcesses: setting(shape.wholeNumber(1, 64), {
     group: 'Ingest',

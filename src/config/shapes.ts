@@ -141,14 +141,16 @@ export function clockTime() {
   return z.union([z.literal('system'), z.iso.datetime({ offset: true })]);
 }
 
-/** Asked of the runtime's own table: no list of ours could keep up with the time zone database. */
 export function timeZone() {
-  return z.stringFormat('time zone', (name) => {
-    try {
-      new Intl.DateTimeFormat('en', { timeZone: name });
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return z.stringFormat('time zone', isTimeZone);
+}
+
+/** Asked of the runtime's own table: no list of ours could keep up with the time zone database. */
+export function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
 }

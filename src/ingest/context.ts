@@ -1,3 +1,4 @@
+import type { SystemId } from '../contract/index.js';
 import type { ObjectStore } from '../objects/index.js';
 import type { ReaderPool } from '../reader/index.js';
 import type { MemoryStore } from '../store/index.js';
@@ -27,6 +28,8 @@ export interface IngestContext {
   clock: () => number;
   /** Systems, by name or id, whose memories are deleted where a later upload lacks them; `*` is all. By default none. */
   mirrorSystems?: readonly string[];
+  /** IANA zones of systems, by id, for uploads whose manifest does not say it. By default UTC. */
+  timeZones?: ReadonlyMap<SystemId, string>;
   /** Told of single uploads that discovery could not read or finish, of names it skipped, and of each quarantine. */
   log?: IngestLog;
   events?: IngestEvents;

@@ -104,7 +104,7 @@ export async function readFiles(
       inputs: read.map(({ exported, database }) => ({ path: exported, name: database.file.name })),
       scratch,
       output: rowsFile,
-      timeZone: manifest.timeZone ?? 'UTC',
+      timeZone: manifest.timeZone ?? context.timeZones?.get(record.systemId) ?? 'UTC',
       uploadedAt: manifest.createdAt,
       asOf,
     },

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { clockFrom, type Settings } from '../config/index.js';
+import { clockFrom, zonesBySystem, type Settings } from '../config/index.js';
 import type { IngestContext } from '../ingest/index.js';
 import type { MaintenanceContext } from '../maintenance/index.js';
 import { openObjectStore, type ListPurpose, type ObjectStore } from '../objects/index.js';
@@ -89,6 +89,7 @@ export async function openServerParts(
         scratch,
         clock,
         mirrorSystems: settings.mirrorSystems,
+        timeZones: zonesBySystem(settings.systemTimeZones),
         log,
         events: ingestEvents(metrics),
       },

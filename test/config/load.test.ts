@@ -8,6 +8,7 @@ import {
   loadSettings,
   readSettings,
   SETTING_KEYS,
+  zonesBySystem,
   type LoadOptions,
 } from '../../src/config/index.js';
 import { isAkoshaError } from '../../src/contract/index.js';
@@ -271,6 +272,36 @@ describe('the environment', () => {
       databases: [join(home, 'a.duckdb'), join(cwd, 'b.duckdb')],
       apiToken: '0123456789abcdef',
     });
+  });
+
+  it('takes time zones of systems as entries, and a file as a mapping', () => {
+    const zones = ['laptop.local=Europe/Berlin', 'ci=7=UTC'];
+    const path = write(
+      join(cwd, 'akosha.yaml'),
+      'system_time_zones:\n  laptop.local: Europe/Berlin\n  ci=7: UTC\n',
+    );
+    expect(loadSettings(options()).systemTimeZones).toEqual(zones);
+    const env = { AKOSHA_CONFIG: path, AKOSHA_SYSTEM_TIME_ZONES: zones.join(', ') };
+    expect(loadSettings(options(env)).systemTimeZones).toEqual(zones);
+    expect([...zonesBySystem(zones)]).toEqual([
+      ['x--laptop_2Elocal', 'Europe/Berlin'],
+      ['x--ci_3D7', 'UTC'],
+    ]);
+  });
+
+  it.each([
+    [
+      'a=UTC, laptop=Europe/Atlantis',
+      /must name an IANA time zone .* which "laptop=Europe\/Atlantis" does not/,
+    ],
+    ['a=UTC, Europe/Berlin', /must be entries such as laptop=Europe\/Berlin, not "Europe\/Berlin"/],
+    ['=UTC', /must be entries such as .*, not "=UTC"/],
+    [
+      'laptop.local=UTC, x--laptop_2Elocal=UTC',
+      /must not name a system twice, as "x--laptop_2Elocal=UTC" does/,
+    ],
+  ])('names the entry of %s that is wrong', (text, message) => {
+    expect(messageOfRefusal(options({ AKOSHA_SYSTEM_TIME_ZONES: text }))).toMatch(message);
   });
 
   it('gives a warning for a variable that means nothing, and none for those that are no settings', () => {

@@ -53,6 +53,37 @@ const fieldsOf = (row: Row | undefined): unknown => JSON.parse(String(row?.['fie
 const vector = (first: string, length = 384): string =>
   `[${[first, ...Array<string>(length - 1).fill('0')].join(', ')}]`;
 
+/** Each schema that a Session-Buddy wrote besides the one the samples have: legacy tables, and what its migration makes. */
+it('a database of each known schema is read by its columns’ names', async () => {
+  const { result, rows } = await exportOf(
+    'CREATE TABLE conversations(id VARCHAR, content VARCHAR, embedding FLOAT[384], project VARCHAR, timestamp TIMESTAMP, metadata JSON)',
+    `INSERT INTO conversations VALUES ('c', 'legacy', NULL, 'p', '2026-11-01', '{"a": 1}')`,
+    'CREATE TABLE reflections(id VARCHAR, content VARCHAR, embedding FLOAT[384], project VARCHAR, timestamp TIMESTAMP, metadata JSON, tags VARCHAR[])',
+    `INSERT INTO reflections VALUES ('r', 'legacy', NULL, 'p', '2026-11-02', NULL, ['t'])`,
+    'CREATE TABLE reflections_v2(id VARCHAR, created_at TIMESTAMP, tags VARCHAR[], content VARCHAR, category VARCHAR, project VARCHAR)',
+    `INSERT INTO reflections_v2 VALUES ('m', '2026-11-03', ['t'], 'migrated', 'facts', 'p')`,
+    'CREATE TABLE kg_entities(id VARCHAR, name VARCHAR, entity_type VARCHAR, observations VARCHAR[], properties JSON, created_at TIMESTAMP, updated_at TIMESTAMP, metadata JSON)',
+    `INSERT INTO kg_entities VALUES ('e', 'api', 'service', ['seen'], NULL, '2026-11-04', NULL, NULL)`,
+    'CREATE TABLE kg_relationships(id VARCHAR, from_entity VARCHAR, to_entity VARCHAR, relation_type VARCHAR, properties JSON, created_at TIMESTAMP, metadata JSON)',
+    `INSERT INTO kg_relationships VALUES ('l', 'e', 'e', 'uses', NULL, '2026-11-05', NULL)`,
+  );
+  expect(result.rows).toEqual({ conversation: 1, reflection: 2, entity: 1, relation: 1 });
+  const seen = rows.map((row) => [
+    row['memory_id'],
+    row['content'],
+    row['project'],
+    row['tags'],
+    row['source_time'],
+  ]);
+  expect(seen).toEqual([
+    ['c', 'legacy', 'p', null, '2026-11-01 00:00:00'],
+    ['m', 'migrated', 'p', ['t'], '2026-11-03 00:00:00'],
+    ['r', 'legacy', 'p', ['t'], '2026-11-02 00:00:00'],
+    ['e', 'api service seen', null, null, '2026-11-04 00:00:00'],
+    ['l', 'api uses api', null, null, '2026-11-05 00:00:00'],
+  ]);
+});
+
 describe('a sample database', () => {
   it.each([
     ['reflection.duckdb', { conversation: 208, reflection: 104 }, 312],
