@@ -3,32 +3,24 @@
 // upload takes to be searchable while others come, at a steady rate.
 //   node bench/ingest.mjs --systems 500 --each 4 --rows 100
 //   node bench/ingest.mjs --systems 500 --each 4 --rows 100 --rate 10
-import { spawn } from 'node:child_process';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import Libsql from 'libsql';
 import { openObjectStore } from '../dist/objects/index.js';
 import { ReaderPool } from '../dist/reader/index.js';
-import { startS3Server } from '../dist/servers/index.js';
 import { openHost, syncDirectly } from '../dist/upload/index.js';
 import { cpuSeconds } from './cpu.mjs';
+import { startBucket, withServer as runServer } from './server.mjs';
 import { NOW, printTable } from './support.mjs';
 import { withDuckDB, writeDatabase } from './synthetic.mjs';
 
-const MAIN = fileURLToPath(new URL('../dist/cli/akosha.cjs', import.meta.url));
-const ACCESS = {
-  accessKeyId: 'bench',
-  secretAccessKey: 'bench-secret',
-  bucket: 'bench',
-  region: 'us-east-1',
-};
 /** Objects put at once: enough that the uploads are there before the server has worked them off. */
 const PUTS = 8;
 
@@ -47,13 +39,8 @@ const uploads = systems * each;
 let ledger;
 
 const folder = await mkdtemp(join(tmpdir(), 'akosha-bench-'));
-Object.assign(process.env, {
-  AWS_ACCESS_KEY_ID: ACCESS.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: ACCESS.secretAccessKey,
-});
-const s3 = await startS3Server({ dataFolder: join(folder, 's3'), ...ACCESS });
-const bucket = `s3://${ACCESS.bucket}?endpoint=${encodeURIComponent(s3.url)}&region=${ACCESS.region}`;
-const objects = await openObjectStore(bucket);
+const bucket = await startBucket(folder);
+const objects = await openObjectStore(bucket.url);
 try {
   console.log(`${uploads} uploads of ${rows} conversations each, from ${systems} systems`);
   const made = await makeUploads();
@@ -61,7 +48,7 @@ try {
   else await printSteady(made, Number(values.rate));
 } finally {
   await objects.close();
-  await s3.stop();
+  await bucket.stop();
   await rm(folder, { recursive: true, force: true });
 }
 
@@ -164,43 +151,12 @@ async function putUpload(ref) {
   await objects.put(`inbox/${ref.uploadId}@${ref.systemId}`, '', { contentType: 'text/plain' });
 }
 
-async function withServer(work) {
-  const log = createWriteStream(join(folder, 'akosha.log'));
-  const up = spawn(process.execPath, [MAIN, 'up', '--json'], {
-    env: {
-      ...process.env,
-      AKOSHA_DATA_DIR: join(folder, 'data'),
-      AKOSHA_OBJECT_STORE: bucket,
-      AKOSHA_PORT: '0',
-      AKOSHA_TEMPORAL_PORT: '0',
-      AKOSHA_TEMPORAL_UI_PORT: '0',
-      AKOSHA_SYSTEM_ID: 'bench',
-      AKOSHA_CLOCK: new Date(NOW + 60_000).toISOString(),
-      AKOSHA_POLL_INTERVAL_SECONDS: '1',
-      AKOSHA_LOG_LEVEL: 'warn',
-      ...(values.concurrency === undefined ? {} : { AKOSHA_INGEST_CONCURRENCY: values.concurrency }),
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let out = '';
-  up.stdout.on('data', (part) => (out += part));
-  up.stderr.pipe(log, { end: false });
-  try {
-    let api;
-    while ((api = /http:\/\/[\d.]+:\d+/.exec(out)?.[0]) === undefined || !(await isReady(api))) {
-      if (up.exitCode !== null) throw new Error(`akosha up ended: ${out}`);
-      await sleep(100);
-    }
-    return await work(api);
-  } finally {
-    up.kill('SIGTERM');
-    if (up.exitCode === null) await new Promise((resolve) => up.once('exit', resolve));
-  }
-}
-
-async function isReady(api) {
-  const response = await fetch(`${api}/ready`).catch(() => undefined);
-  return response?.status === 200;
+function withServer(work) {
+  const settings = {
+    AKOSHA_POLL_INTERVAL_SECONDS: '1',
+    ...(values.concurrency === undefined ? {} : { AKOSHA_INGEST_CONCURRENCY: values.concurrency }),
+  };
+  return runServer(folder, bucket.url, settings, work);
 }
 
 /** From the first manifest to the last receipt, whole and by quarters. */

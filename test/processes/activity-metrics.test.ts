@@ -1,7 +1,8 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { StoreActivities } from '../../src/contract/index.js';
+import { SCHEDULE_IDS, type StoreActivities } from '../../src/contract/index.js';
 import { withMetrics } from '../../src/processes/activity-metrics.js';
+import { WALK_BEGUN } from '../support/temporal.js';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
 afterEach(() => void vi.useRealTimers());
@@ -31,4 +32,26 @@ it('marks when a transition began, whatever runs beside it, and none of a given 
   await inWorkflow('operator', '01:01', sweep);
   await inWorkflow('hourly', '01:02', sweep);
   expect(marked).toEqual([Date.parse('2026-11-22T00:59:00Z')]);
+});
+
+it('marks when a walk of all systems began, once its last portion is through, and none of one system', async () => {
+  const marked: [string, number][] = [];
+  const portions = [
+    { state: { ...WALK_BEGUN, begunAt: 7, systemId: 'laptop', systems: null }, done: true, at: 9 },
+    { state: { ...WALK_BEGUN, begunAt: 5 }, done: false, at: 6 },
+    { state: { ...WALK_BEGUN, begunAt: 5, systems: null }, done: true, at: 8 },
+  ];
+  const activities = {
+    ...ACTIVITIES,
+    walkPortion: () => Promise.resolve(portions.shift()),
+  } as unknown as StoreActivities;
+  const { walkPortion } = withMetrics(activities, COUNTS, (id, begunAt) => {
+    marked.push([id, begunAt]);
+    return Promise.resolve();
+  });
+  await walkPortion({ systemId: 'laptop' });
+  await walkPortion({});
+  expect(marked).toEqual([]);
+  await walkPortion({});
+  expect(marked).toEqual([[SCHEDULE_IDS.dailyIngest, 5]]);
 });
