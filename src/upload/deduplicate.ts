@@ -1,8 +1,9 @@
 import { isAkoshaError, type Kind } from '../contract/index.js';
 import { hasUnread, type UnchangedDatabase } from '../memory/index.js';
-import type { Host } from './host.js';
+import type { HostContext } from './host.js';
 import type { OrderNumbers } from './sequence.js';
 import { kindsOf } from './contents.js';
+import type { SyncMethod } from './methods/method.js';
 import type { DatabaseContents, UploadContents } from './outbox/contents.js';
 import type { UploadRow } from './outbox/row-shapes.js';
 import { readReceipt } from './receipt.js';
@@ -23,7 +24,7 @@ const NOTHING_KNOWN: Comparison = { unchanged: [] };
  * the same in all, where it still waits in the outbox.
  */
 export async function compareWithNewest(
-  host: Host,
+  host: HostContext,
   contents: UploadContents,
   { previousOrder }: OrderNumbers,
   signal: AbortSignal | undefined,
@@ -36,6 +37,8 @@ export async function compareWithNewest(
   const same = isSame(before, contents);
   if (newest.state === 'prepared') return same ? { same: newest, unchanged: [] } : NOTHING_KNOWN;
   if (!(await isIngested(host, newest, signal))) return NOTHING_KNOWN;
+  // What a server keeps under ids of its own, a later upload cannot name as the one that has a database.
+  if (!same && atServer(host, newest) !== undefined) return NOTHING_KNOWN;
   return same ? { same: newest, unchanged: [] } : { unchanged: unchangedDatabases(before, contents) };
 }
 
@@ -54,23 +57,47 @@ function sameList<T>(a: readonly T[], b: readonly T[], text: (item: T) => string
 
 /**
  * Whether the store has every row of an upload. One of which rows were refused, or found older than what the store has, may have to be
- * brought again. While the object store is away, what the receipt said before counts.
+ * brought again. While the object store, or the server that an upload went to, is away, what it said before counts.
  */
-async function isIngested(host: Host, upload: UploadRow, signal: AbortSignal | undefined): Promise<boolean> {
-  const { systemId, uploadId } = upload;
+async function isIngested(
+  host: HostContext,
+  upload: UploadRow,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   try {
-    const receipt = await readReceipt(host.uploads, { systemId, uploadId }, { signal });
-    const whole =
-      receipt?.status === 'ingested' &&
-      receipt.rows.refused === 0 &&
-      receipt.rows.superseded === 0 &&
-      !hasUnread(receipt);
-    if (receipt !== undefined) host.outbox.rows.receiptSays(uploadId, whole ? 'ingested' : 'incomplete');
-    return whole;
+    const whole = await (atServer(host, upload)?.(upload.uploadId, signal) ??
+      receiptIsWhole(host, upload, signal));
+    if (whole !== undefined) {
+      host.outbox.rows.receiptSays(upload.uploadId, whole ? 'ingested' : 'incomplete');
+    }
+    return whole ?? false;
   } catch (error) {
-    if (isAkoshaError(error, 'ObjectStoreUnavailable')) return upload.receipt === 'ingested';
+    if (isAkoshaError(error, 'ObjectStoreUnavailable') || isAkoshaError(error, 'ServerUnavailable')) {
+      return upload.receipt === 'ingested';
+    }
     throw error;
   }
+}
+
+/** How to learn of an upload that went to a server, which keeps it under ids of its own. */
+function atServer({ methods }: HostContext, { method }: UploadRow): SyncMethod['hasIngested'] {
+  return methods.find(({ name }) => name === method)?.hasIngested;
+}
+
+/** Undefined where there is no receipt yet. */
+async function receiptIsWhole(
+  { uploads }: HostContext,
+  { systemId, uploadId }: UploadRow,
+  signal: AbortSignal | undefined,
+): Promise<boolean | undefined> {
+  const receipt = await readReceipt(uploads, { systemId, uploadId }, { signal });
+  return (
+    receipt &&
+    receipt.status === 'ingested' &&
+    receipt.rows.refused === 0 &&
+    receipt.rows.superseded === 0 &&
+    !hasUnread(receipt)
+  );
 }
 
 /**

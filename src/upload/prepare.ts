@@ -7,7 +7,7 @@ import { withLogFields } from '../runtime/index.js';
 import { contentsOf, rowsIn } from './contents.js';
 import { compareWithNewest } from './deduplicate.js';
 import { recordFailure } from './failures.js';
-import type { Host } from './host.js';
+import type { Host, HostContext } from './host.js';
 import { withHostLock } from './host-lock.js';
 import { writeManifest } from './manifest-writer.js';
 import { assertUploadId, type UploadOptions } from './options.js';
@@ -45,13 +45,13 @@ export interface PreparedUpload {
  * Raises what `snapshotAll` does, `ObjectStoreUnavailable` only from a host without any memory of its order numbers,
  * `UploadReplaced` for an id that was used up, and `BadRequest` for one that was cancelled. A failure stands in the upload's row.
  */
-export async function prepareUpload(host: Host, options: PrepareOptions): Promise<PreparedUpload> {
+export async function prepareUpload(host: HostContext, options: PrepareOptions): Promise<PreparedUpload> {
   const { uploadId } = options;
   assertUploadId(uploadId);
   return withLogFields({ uploadId }, () => prepareLocked(host, options));
 }
 
-function prepareLocked(host: Host, options: PrepareOptions): Promise<PreparedUpload> {
+function prepareLocked(host: HostContext, options: PrepareOptions): Promise<PreparedUpload> {
   const { uploadId, signal } = options;
   return withHostLock(host.dataDir, signal, async () => {
     const { rows, files } = host.outbox;
@@ -101,7 +101,11 @@ function resultIn(status: 'prepared' | 'unchanged', row: UploadRow | undefined):
   return fromRow(row.state === 'delivered' && status === 'prepared' ? 'delivered' : status, row);
 }
 
-async function prepareNew(host: Host, ref: UploadRef, options: UploadOptions): Promise<PreparedUpload> {
+async function prepareNew(
+  host: HostContext,
+  ref: UploadRef,
+  options: UploadOptions,
+): Promise<PreparedUpload> {
   const { rows, files } = host.outbox;
   const { signal } = options;
   const delivered = await lookForDelivered(host, ref, signal);

@@ -132,21 +132,13 @@ describe('the ids under which a server keeps an upload', () => {
     expect(serverUploads.of(at('u1', 'https://b/mcp'))).toEqual([own('c')]);
   });
 
-  it('are those of the last one before of its system, for one that had nothing to send', async () => {
-    const { rows, serverUploads } = (await openWorld()).outbox;
-    for (const [uploadId, systemId] of Object.entries({ u1: 's', u2: 's', u3: 's', u4: 's', other: 't' })) {
-      rows.adopt(uploadId, systemId, { order: 1, files: 1, bytes: 1, contents: CONTENTS });
-    }
+  it('are those of earlier ones too, whose memories were not sent again', async () => {
+    const { serverUploads } = (await openWorld()).outbox;
     serverUploads.add(at('u1'), 'a');
     serverUploads.add(at('u2'), 'b');
-    serverUploads.add(at('other'), 'c');
-    serverUploads.inherit(at('u3'));
-    serverUploads.inherit(at('u4'));
-    expect(serverUploads.of(at('u4'))).toEqual([{ uploadId: 'b', inherited: true }]);
-    serverUploads.inherit(at('u1'));
-    expect(serverUploads.of(at('u1'))).toEqual([own('a')]);
-    serverUploads.inherit(at('u1', 'https://b/mcp'));
-    expect(serverUploads.of(at('u1', 'https://b/mcp'))).toEqual([]);
+    // A try before had sent some of it.
+    serverUploads.inherit(at('u2'), ['a', 'b']);
+    expect(serverUploads.of(at('u2'))).toEqual([own('b'), { uploadId: 'a', inherited: true }]);
   });
 
   it('go with the upload', async () => {

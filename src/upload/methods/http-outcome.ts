@@ -39,7 +39,7 @@ type Upload = z.output<typeof Upload>;
 const ErrorBody = z.object({ error: z.object({ code: z.string() }) });
 
 /** The server and its API's address, which is that of its MCP without the path. */
-interface AskedServer {
+export interface AskedServer {
   base: string;
   /** As the outbox names it. */
   url: string;
@@ -47,7 +47,7 @@ interface AskedServer {
   breaker: CircuitBreaker;
 }
 
-type Look = Upload | 'pending' | { untold: string };
+type Look = Upload | 'pending' | 'unknown' | { untold: string };
 
 /**
  * Asks the server what became of one of the host's uploads: of each upload that it made of it, once for good where that has ended. It
@@ -71,12 +71,36 @@ export function askAfter(
     }
     for (const part of parts.slice(ended.length)) {
       const look = await lookAt(server, { systemId: host.systemId, uploadId: part.uploadId }, signal);
-      if (look === 'pending') return { status: 'pending' };
+      // Stored, and not yet in its queue: the poll of the inbox finds it at the latest.
+      if (look === 'pending' || look === 'unknown') return { status: 'pending' };
       if ('untold' in look) return { status: 'unknown', reason: look.untold };
       ended.push(look);
     }
     return summed(parts, ended, memories);
   };
+}
+
+/**
+ * Whether the server says that every memory of one of the host's uploads was ingested, as it is: of each upload that holds some of them.
+ * Raises `ServerUnavailable` and `Cancelled`.
+ */
+export async function hasIngested(
+  server: AskedServer,
+  { systemId, outbox }: Pick<Host, 'systemId' | 'outbox'>,
+  uploadId: string,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const parts = outbox.serverUploads.of({ uploadId, url: server.url });
+  for (const part of parts) {
+    if (!isWhole(await lookAt(server, { systemId, uploadId: part.uploadId }, signal))) return false;
+  }
+  return parts.length > 0;
+}
+
+/** A row that was refused, or found older than what the store has, may have to be brought again. */
+export function isWhole(look: Look): boolean {
+  if (typeof look === 'string' || 'untold' in look || GIVEN_UP.includes(look.state)) return false;
+  return look.rows !== null && look.rows.refused === 0 && look.rows.superseded === 0;
 }
 
 const GIVEN_UP: readonly UploadState[] = ['quarantined', 'dropped'];
@@ -112,7 +136,7 @@ function plus(a: RowCounts, b: RowCounts): RowCounts {
   };
 }
 
-async function lookAt(
+export async function lookAt(
   server: AskedServer,
   ref: { systemId: string; uploadId: string },
   signal: AbortSignal | undefined,
@@ -159,8 +183,7 @@ function lookIn(base: string, status: number, text: string): Look {
   const upload = Upload.safeParse(body);
   if (status === 200 && upload.success) return upload.data.state === 'pending' ? 'pending' : upload.data;
   const fault = ErrorBody.safeParse(body);
-  // Stored, and not yet in its queue: the poll of the inbox finds it at the latest.
-  if (status === 404 && fault.success && fault.data.error.code === 'UploadUnknown') return 'pending';
+  if (status === 404 && fault.success && fault.data.error.code === 'UploadUnknown') return 'unknown';
   const hint = status === 401 || status === 403 ? ': set server_token (AKOSHA_SERVER_TOKEN)' : '';
   return { untold: `${base} does not tell what became of its uploads (${status})${hint}` };
 }

@@ -58,6 +58,10 @@ export class RowSender {
   readonly counts: Record<Kind, KindCounts>;
   readonly refused: RefusedRow[] = [];
   bytesSent = 0;
+  /** What the server stored the memories as that it had before, as far as it has not said that they were ingested. */
+  readonly doubtful = new Set<string>();
+  /** Any of the others. */
+  ingested: string | undefined;
   readonly #client: McpClient;
   readonly #tools: ReadonlySet<string>;
   readonly #state: HttpState;
@@ -89,10 +93,18 @@ export class RowSender {
   async add(row: ListedRow): Promise<void> {
     const { kind, memory_id: memoryId, hash } = row;
     const tool = TOOL_OF[kind];
-    if (this.#state.hasRow({ kind, memoryId }, hash)) this.counts[kind].known += 1;
+    const held = this.#state.whereIs({ kind, memoryId }, hash);
+    if (held !== undefined) this.#known(kind, held);
     else if (!this.#tools.has(tool)) this.counts[kind].undeliverable += 1;
     else if (kind === 'conversation') await this.#addToPage(tool, row);
     else await this.#addAlone(tool, row);
+  }
+
+  #known(kind: Kind, { uploadId, ingested }: { uploadId: string | null; ingested: boolean }): void {
+    this.counts[kind].known += 1;
+    if (uploadId === null) return;
+    if (ingested) this.ingested = uploadId;
+    else this.doubtful.add(uploadId);
   }
 
   /** Sends what waits, and waits for all of it. */
@@ -155,9 +167,12 @@ export class RowSender {
     const reply = await this.#client.callTool(tool, single ?? { memories: items });
     this.bytesSent += reply.bytesSent;
     const reasons = single === undefined ? batchReasons(reply, rows) : singleReasons(reply, rows);
-    this.#learnUploads(reply);
+    const uploadId = this.#learnUpload(reply);
     const stored = rows.filter((row) => !reasons.has(row.memory_id));
-    this.#state.acknowledged(stored.map((row) => ({ ...keyOf(row), hash: row.hash })));
+    this.#state.acknowledged(
+      stored.map((row) => ({ ...keyOf(row), hash: row.hash })),
+      uploadId,
+    );
     this.#learnOrder(reply);
     // Our server says so where its object store is away: the memories are not at fault.
     if (reply.output['retryable'] === true) {
@@ -178,14 +193,17 @@ export class RowSender {
     if (this.refused.length < MAX_REASONS) this.refused.push({ kind, id, error: reason });
   }
 
-  /** Our server says what it stored the rows as; the original has no uploads of them. One upload answers many calls. */
-  #learnUploads({ output }: ToolReply): void {
-    const uploads = ServerUploads.safeParse(output['uploads']);
-    for (const { system_id: systemId, upload_id: uploadId } of uploads.data ?? []) {
-      if (systemId !== this.#context.systemId || this.#serverUploads.has(uploadId)) continue;
-      this.#serverUploads.add(uploadId);
-      this.#onStored(uploadId);
-    }
+  /**
+   * Our server says what it stored the rows as; the original has no uploads of them. One upload answers many calls, and a call, whose rows
+   * are all of one system and one upload of ours, has one.
+   */
+  #learnUpload({ output }: ToolReply): string | undefined {
+    const uploads = ServerUploads.safeParse(output['uploads']).data ?? [];
+    const uploadId = uploads.find((upload) => upload.system_id === this.#context.systemId)?.upload_id;
+    if (uploadId === undefined || this.#serverUploads.has(uploadId)) return uploadId;
+    this.#serverUploads.add(uploadId);
+    this.#onStored(uploadId);
+    return uploadId;
   }
 
   /** Our server says under which order it stored the rows; the original has no orders. */

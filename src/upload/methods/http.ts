@@ -8,12 +8,13 @@ import { CircuitBreaker } from '../../runtime/index.js';
 import type { Host } from '../host.js';
 import { agentFolder, throwIfCancelled, type UploadOptions } from '../options.js';
 import type { QueuedUpload } from '../outbox/files.js';
-import { askAfter } from './http-outcome.js';
+import { settleDoubts } from './http-doubts.js';
+import { askAfter, hasIngested, type AskedServer } from './http-outcome.js';
 import { ListedRow, TOOL_OF, type RowContext } from './http-rows.js';
 import { RowSender, totalOf, type KindCounts, type RefusedRow } from './http-sender.js';
 import { HttpState } from './http-state.js';
 import { McpClient } from './mcp-client.js';
-import type { HttpSettings, MethodSettings } from './method-settings.js';
+import type { MethodSettings } from './method-settings.js';
 import type { Delivery, SyncMethod } from './method.js';
 
 const HTTP = 'http';
@@ -40,8 +41,9 @@ export function createHttpMethod(host: HttpHost, settings: MethodSettings): Sync
     name: HTTP,
     availability: (signal) => probe(base, breaker, signal),
     deliver: (upload, options) =>
-      deliver({ host, http, url, breaker, ordersAreKnown: objectStoreGiven }, upload, options),
+      deliver({ host, base, http, url, breaker, ordersAreKnown: objectStoreGiven }, upload, options),
     askAfter: (uploadId) => askAfter({ base, url, http, breaker }, host, uploadId),
+    hasIngested: (uploadId, signal) => hasIngested({ base, url, http, breaker }, host, uploadId, signal),
   };
 }
 
@@ -68,11 +70,8 @@ async function probe(
   }
 }
 
-interface Destination {
+interface Destination extends AskedServer {
   host: HttpHost;
-  http: HttpSettings;
-  url: string;
-  breaker: CircuitBreaker;
   /** Whether the host's numbers are the system's: it asks the object store that the server reads. */
   ordersAreKnown: boolean;
 }
@@ -90,6 +89,7 @@ async function deliver(to: Destination, upload: QueuedUpload, options: UploadOpt
   const client = await McpClient.open({ url, token, timeoutMs, breaker: to.breaker, signal: options.signal });
   const state = new HttpState(host.dataDir, { url, systemId: manifest.systemId });
   try {
+    await settleDoubts(to, host, state, options.signal);
     const context = contextOf(to, manifest, state.orderOffset);
     const tools = await client.listTools();
     const sender = new RowSender(client, tools, {
@@ -99,7 +99,7 @@ async function deliver(to: Destination, upload: QueuedUpload, options: UploadOpt
     const listed = await listRows(host, upload, scratch, options.signal);
     await sendRows(sender, listed, progressOf(manifest, listed.rows, options), options.signal);
     requireAll(url, upload, sender, listed.unread);
-    if (totalOf(sender.counts, 'stored') === 0) serverUploads.inherit(sent);
+    serverUploads.inherit(sent, holdersIn(sender));
     const filesUploaded = manifest.files.map(({ name }) => name);
     return { filesUploaded, bytesTransferred: sender.bytesSent, rows: sender.counts };
   } finally {
@@ -107,6 +107,12 @@ async function deliver(to: Destination, upload: QueuedUpload, options: UploadOpt
     state.close();
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** What the server stored the memories as that were not sent: those that may yet fail, and where there is none, one to ask after. */
+function holdersIn({ doubtful, ingested, counts }: RowSender): string[] {
+  if (doubtful.size > 0 || totalOf(counts, 'stored') > 0 || ingested === undefined) return [...doubtful];
+  return [ingested];
 }
 
 function contextOf(to: Destination, manifest: Manifest, offset: number | undefined): RowContext {

@@ -42,6 +42,7 @@ function raising(type: ErrorType, method: SyncMethod): SyncMethod {
     name: method.name,
     availability: (signal) => method.availability(signal),
     askAfter: method.askAfter,
+    hasIngested: method.hasIngested,
     deliver: async (upload, options) => {
       try {
         return await method.deliver(upload, options);

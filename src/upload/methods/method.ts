@@ -24,6 +24,11 @@ export interface SyncMethod {
   /** Carries a prepared upload until it is acknowledged; a repeated call resumes. One try: retries are the hybrid's. */
   deliver(upload: QueuedUpload, options: UploadOptions): Promise<Delivery>;
   /**
+   * Whether the server has ingested every memory of an upload. Of a method that hands uploads to a server, as the next. Raises
+   * `ServerUnavailable` and `Cancelled`.
+   */
+  hasIngested?: ((uploadId: string, signal?: AbortSignal) => Promise<boolean>) | undefined;
+  /**
    * Of a method that hands uploads to a server; absent where their receipts lie in the object store. What is returned looks once, and
    * raises `ServerUnavailable` and `Cancelled`.
    */

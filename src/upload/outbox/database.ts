@@ -60,7 +60,7 @@ const NOTICES = `
 
 /**
  * Uploads of the server's own that hold the memories of one of ours: what went over HTTP. `inherited`: an earlier one of ours brought
- * them, and this one had nothing to send.
+ * them, and they were not sent again.
  */
 const SERVER_UPLOADS = `
   CREATE TABLE server_uploads (

@@ -32,29 +32,22 @@ export class ServerUploadRows {
     );
   }
 
-  add({ uploadId, url }: SentTo, serverUploadId: string): void {
-    this.connection.run(
-      `INSERT INTO server_uploads (upload_id, url, server_upload_id, inherited)
-       VALUES ($uploadId, $url, $serverUploadId, 0) ON CONFLICT DO NOTHING`,
-      { uploadId, url, serverUploadId },
-    );
+  add(sent: SentTo, serverUploadId: string): void {
+    this.#insert(sent, serverUploadId, 0);
   }
 
-  /**
-   * For an upload of which nothing had to be sent: its memories stand in what the system's last one before it was stored as. Does
-   * nothing for one that has ids of its own.
-   */
-  inherit({ uploadId, url }: SentTo): void {
+  /** Of memories that were not sent, because the server has them: what it stored them as when earlier uploads brought them. */
+  inherit(sent: SentTo, serverUploadIds: readonly string[]): void {
+    this.connection.transaction(() => {
+      for (const serverUploadId of serverUploadIds) this.#insert(sent, serverUploadId, 1);
+    });
+  }
+
+  #insert({ uploadId, url }: SentTo, serverUploadId: string, inherited: 0 | 1): void {
     this.connection.run(
       `INSERT INTO server_uploads (upload_id, url, server_upload_id, inherited)
-       SELECT $uploadId, url, server_upload_id, 1 FROM server_uploads
-       WHERE url = $url AND upload_id = (
-           SELECT upload_id FROM server_uploads JOIN uploads USING (upload_id)
-           WHERE url = $url AND system_id = (SELECT system_id FROM uploads WHERE upload_id = $uploadId)
-           ORDER BY server_upload_row DESC LIMIT 1)
-         AND NOT EXISTS (SELECT 1 FROM server_uploads WHERE url = $url AND upload_id = $uploadId)
-       ORDER BY server_upload_row`,
-      { uploadId, url },
+       VALUES ($uploadId, $url, $serverUploadId, $inherited) ON CONFLICT DO NOTHING`,
+      { uploadId, url, serverUploadId, inherited },
     );
   }
 }
