@@ -16,6 +16,7 @@ const STATUS: Partial<Record<ErrorType, number>> = {
   UploadGone: 410,
   UploadUnreadable: 422,
   DatabaseUnreadable: 422,
+  ModelUnavailable: 422,
 };
 
 /** Failures that come before any of the program's own code, by Fastify's name for them. */

@@ -3,6 +3,7 @@ import { requireServable } from '../config/index.js';
 import { AkoshaError } from '../contract/index.js';
 import type { Logger, Metrics } from '../telemetry/index.js';
 import { createApp, type App } from './app.js';
+import { embeddingRoutes } from './embedding.js';
 import { answerErrors } from './errors.js';
 import { eventRoutes } from './events.js';
 import { guard } from './guard.js';
@@ -64,6 +65,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   memoryRoutes(app, services);
   uploadRoutes(app, services);
   quarantineRoutes(app, services);
+  embeddingRoutes(app, services);
   mcpRoutes(app, services.acceptRows, version);
   probeRoutes(app, services, metrics, version);
   const bound = await listen(app, host, port);

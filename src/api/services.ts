@@ -9,6 +9,7 @@ import type {
   UploadPageRequest,
   UploadRecord,
 } from '../store/index.js';
+import type { EmbeddingStatus } from './embedding.js';
 import type { AcceptRows } from './mcp-tools.js';
 
 export interface Readiness {
@@ -50,5 +51,11 @@ export interface ApiServices {
   ingestAgain(ref: UploadRef): Promise<UploadRecord>;
   /** Gives up an upload in quarantine. Raises what `dropUpload` of ingest does. */
   dropUpload(ref: UploadRef, decision: { by: string; reason: string }): Promise<UploadRecord>;
+  embedding(): Promise<EmbeddingStatus>;
+  /**
+   * Begins to move the store to an embedding model, by default the setting's, or joins the move to it; the current one gives up a move.
+   * Raises `BadRequest` where embeddings are off and during a move to a third, `ModelUnavailable` where the model cannot be loaded.
+   */
+  reembed(model: string | undefined): Promise<EmbeddingStatus>;
   readiness(): Promise<Readiness>;
 }

@@ -55,6 +55,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'tiers', summary: 'show the tiers, or age them now', load: () => import('./commands/tiers.js') },
   {
+    name: 'reembed',
+    summary: 'move the store to another embedding model',
+    load: () => import('./commands/reembed.js'),
+  },
+  {
     name: 'schedules',
     summary: 'list, pause, resume, trigger or backfill the schedules',
     load: () => import('./commands/schedules.js'),

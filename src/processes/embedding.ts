@@ -1,5 +1,7 @@
-import { VectorFiller } from '../search/index.js';
-import type { VectorModel } from '../store/index.js';
+import type { EmbeddingStatus } from '../api/index.js';
+import { AkoshaError } from '../contract/index.js';
+import { VectorFiller, type Models } from '../search/index.js';
+import type { MemoryStore, VectorModel } from '../store/index.js';
 import type { Logger, Metrics } from '../telemetry/index.js';
 import type { ServerParts } from './server-parts.js';
 
@@ -7,28 +9,11 @@ import type { ServerParts } from './server-parts.js';
 export interface Embedding {
   /** Until the signal is raised. Does nothing where embeddings are off. */
   run(signal: AbortSignal): Promise<void>;
-  /** As JSON. */
   status(): Promise<EmbeddingStatus>;
+  /** See `ApiServices.reembed`. */
+  moveTo(model: string): Promise<EmbeddingStatus>;
   /** Counts what waits, for the gauge. */
   observe(): Promise<void>;
-}
-
-export interface EmbeddingStatus {
-  enabled: boolean;
-  /** By which searches go. */
-  model: string;
-  /** Memories without a vector of it, found by their words alone. */
-  rows_waiting: number;
-  /** Why some of them get none now. */
-  failure: string | null;
-  /** The move to another model that is under way. */
-  move: {
-    model: string;
-    since: string;
-    rows: number;
-    rows_waiting: number;
-    failure: string | null;
-  } | null;
 }
 
 export function openEmbedding(
@@ -48,9 +33,19 @@ export function openEmbedding(
           },
         });
   const failureOf = (model: string): string | null => filler?.failureOf(model) ?? null;
+  const status = async (): Promise<EmbeddingStatus> =>
+    describe(await store.vectorModels(), filler !== undefined, failureOf);
   return {
     run: async (signal) => filler?.run(signal),
-    status: async () => describe(await store.vectorModels(), filler !== undefined, failureOf),
+    status,
+    moveTo: async (model) => {
+      if (models === undefined)
+        throw new AkoshaError('BadRequest', 'embeddings are off: set AKOSHA_EMBEDDINGS to on');
+      await requireModel(store, models, model);
+      await store.beginModelMove(model);
+      log.info({ model }, 'the store is asked to go by this embedding model');
+      return status();
+    },
     observe: async () => {
       const waiting = { current: 0, next: 0 };
       for (const { role, waiting: rows } of await store.vectorModels()) waiting[role] = rows;
@@ -58,6 +53,18 @@ export function openEmbedding(
         metrics.vectorsWaiting.set({ model: role }, waiting[role]);
     },
   };
+}
+
+/** A model that is not there, or makes no vectors of the store's length, is told to whoever asks for it, not to the log. */
+async function requireModel(store: MemoryStore, models: Models, model: string): Promise<void> {
+  const { current, next } = await store.modelNames();
+  if (model === current || model === next) return;
+  try {
+    await (await models.get(model)).embed(['a text that any model takes']);
+  } catch (error) {
+    await models.keepOnly(next === null ? [current] : [current, next]);
+    throw error;
+  }
 }
 
 function describe(

@@ -34,7 +34,7 @@ export interface ServiceInputs {
   ingest: Pick<AkoshaClient, 'nudgeIngest'>;
   acceptor: BatchAcceptor;
   events: ObjectEvents;
-  embedding: Pick<Embedding, 'status'>;
+  embedding: Pick<Embedding, 'status' | 'moveTo'>;
   state: ServerState;
   onShutdown: () => void;
   describe: () => Record<string, unknown>;
@@ -58,6 +58,8 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
     retryUpload: (ref) => retry(inputs, ref),
     ingestAgain: (ref) => again(inputs, ref),
     dropUpload: (ref, decision) => dropUpload(parts.ingest, ref, decision),
+    embedding: () => inputs.embedding.status(),
+    reembed: (model = inputs.settings.embeddingModel) => inputs.embedding.moveTo(model),
     readiness: () =>
       Promise.resolve({
         ready: isReady(inputs),

@@ -78,7 +78,8 @@ export class VectorFiller {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const pause = await this.#roundAndPause(signal).catch((error: unknown) => {
-        if (!signal.aborted) this.#options.log.warn({ err: error }, 'making vectors failed; it is tried again');
+        if (!signal.aborted)
+          this.#options.log.warn({ err: error }, 'making vectors failed; it is tried again');
         return RETRY_MS;
       });
       await sleep(pause, undefined, { signal }).catch(() => undefined);

@@ -157,6 +157,8 @@ describe('the operating routes', () => {
       'get /api/v1/quarantine',
       'post /api/v1/quarantine/{system_id}/{upload_id}/retry',
       'post /api/v1/quarantine/{system_id}/{upload_id}/drop',
+      'get /api/v1/reembed',
+      'post /api/v1/reembed',
       'post /mcp',
       'post /mcp/v1',
       'post /mcp/mcp/v1',

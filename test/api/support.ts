@@ -31,6 +31,8 @@ const NO_SERVICES: ApiServices = {
   retryUpload: notAsked,
   dropUpload: notAsked,
   ingestAgain: notAsked,
+  embedding: notAsked,
+  reembed: notAsked,
   readiness: notAsked,
 };
 

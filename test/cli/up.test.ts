@@ -1,6 +1,10 @@
+import { mkdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EMBEDDING_MODEL } from '../../src/memory/index.js';
 import { isRunning } from '../../src/runtime/index.js';
+import { modelDirectory } from '../search/embedding/support.js';
 import { Program } from '../support/program.js';
 
 interface Setting {
@@ -13,12 +17,28 @@ interface Doctor {
   checks: { check: string; status: string; detail: string }[];
 }
 
+interface Embedding {
+  enabled: boolean;
+  model: string;
+  move: object | null;
+}
+
+const OTHER_MODEL = 'second-model';
+
+/** A folder of models with one in it: the one that there is, by another name. */
+async function otherModels(folder: string): Promise<string> {
+  const models = join(folder, 'models');
+  await mkdir(models);
+  await symlink(await modelDirectory(), join(models, OTHER_MODEL));
+  return models;
+}
+
 describe('akosha up --s3, and what other commands know of it', () => {
   let program: Program;
 
   beforeAll(async () => {
     program = await Program.create();
-    await program.up({}, ['--s3']);
+    await program.up({ AKOSHA_MODELS_DIR: await otherModels(program.dataDir) }, ['--s3']);
   }, 120_000);
   afterAll(() => program.destroy(), 60_000);
 
@@ -58,6 +78,24 @@ describe('akosha up --s3, and what other commands know of it', () => {
       }),
     );
     expect(checks.find(({ check }) => check === 'API')).toMatchObject({ status: 'ok' });
+  });
+
+  it('reembed moves the store to another model, and refuses one that is not there', async () => {
+    const before = await program.json<Embedding>('reembed', '--status');
+    expect(before).toMatchObject({ enabled: true, model: EMBEDDING_MODEL, move: null });
+    const missing = await program.run(['reembed', '--model', 'absent']);
+    expect(missing).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/absent cannot be used: .*AKOSHA_MODELS_DIR/),
+    });
+    const { code, stdout } = await program.run(['reembed', '--model', OTHER_MODEL, '--wait']);
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: `searches go by ${OTHER_MODEL}; 0 memories without a vector of it\n`,
+    });
+    const { embedding } = await program.json<{ embedding: Embedding }>('status');
+    expect(embedding).toMatchObject({ model: OTHER_MODEL, move: null, failure: null });
+    expect(await program.run(['reembed', '--status', '--wait'])).toMatchObject({ code: 2 });
   });
 
   it('status is text that people read', async () => {
