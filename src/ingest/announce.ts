@@ -2,6 +2,7 @@ import { uploadPrefix, type UploadRef, type UploadState } from '../contract/inde
 import type { IngestContext } from './context.js';
 import { Look, type FailedUpload } from './look.js';
 import { register } from './register.js';
+import { tellReplaced } from './replaced.js';
 
 /** What became of uploads that somebody announced. */
 export interface Announced {
@@ -28,13 +29,15 @@ export async function queueAnnounced(
   signal?: AbortSignal,
 ): Promise<Announced> {
   const look = new Look(context);
-  const before = await prefixesOf(context, places);
+  const before = await context.store.knownUploads(places);
+  const prefixes = new Set(before.map(({ place }) => uploadPrefix(place)));
   await register(
     context,
     look,
-    places.filter((place) => !before.has(uploadPrefix(place))),
+    places.filter((place) => !prefixes.has(uploadPrefix(place))),
     signal,
   );
+  await tellReplaced(context, look, before, signal);
   const known = await context.store.knownUploads(places);
   const onRecord = new Set(known.map(({ place }) => uploadPrefix(place)));
   const isOnRecord = (place: UploadRef): boolean => onRecord.has(uploadPrefix(place));
@@ -46,9 +49,4 @@ export async function queueAnnounced(
     failed: look.failed,
     waiting: [...new Set(waiting)],
   };
-}
-
-async function prefixesOf({ store }: IngestContext, places: readonly UploadRef[]): Promise<Set<string>> {
-  const known = await store.knownUploads(places);
-  return new Set(known.map(({ place }) => uploadPrefix(place)));
 }

@@ -11,6 +11,7 @@ import { finishUpload } from './finish-upload.js';
 import { knownAt, without } from './known-places.js';
 import { Look, type Discovered } from './look.js';
 import { register } from './register.js';
+import { tellReplaced } from './replaced.js';
 import { signalOption } from './signal-option.js';
 
 /**
@@ -27,6 +28,7 @@ export async function pollInbox(context: IngestContext, signal?: AbortSignal): P
     const places = page.objects.flatMap(({ key }) => placeOfEntry(look, key));
     look.seen += places.length;
     const known = await knownAt(context, places);
+    await tellReplaced(context, look, [...known.values()], signal);
     await finishStale(context, look, [...known.values()]);
     await register(context, look, without(places, known), signal);
   }
