@@ -11,7 +11,9 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { createAkoshaClient } from '../dist/client/index.js';
 import { NO_OUTAGE_WORK, NO_ROWS } from '../dist/contract/index.js';
+import { withSpan } from '../dist/runtime/index.js';
 import { requireServer } from '../dist/servers/index.js';
+import { startTraces } from '../dist/telemetry/index.js';
 import { createAgentWorker } from '../dist/workers/agent.js';
 import { runWorkers } from '../dist/workers/index.js';
 import { createServerWorkers } from '../dist/workers/server.js';
@@ -64,7 +66,10 @@ const STORE = {
   closeOutage: async () => {},
 };
 
-/** Each path by the name of its file: the activities that lead there, and how it is started. `runs`: the whole chain is kept. */
+/**
+ * Each path by the name of its file: the activities that lead there, and how it is started. `runs`: the whole chain is kept; `traced`: begun within
+ * a trace, on workers that make spans.
+ */
 const PATHS = {
   'upload-memory': { agent: { readOutbox: waiting('01JD7Z0000000000000000000') }, start: requestSync },
   'upload-memory-retried': {
@@ -107,6 +112,7 @@ const PATHS = {
     start: requestSync,
   },
   'upload-memory-again': duringSnapshot((akosha) => akosha.requestSync(SYSTEM)),
+  'upload-memory-traced': { ...duringSnapshot((akosha) => akosha.requestSync(SYSTEM)), traced: true },
   'upload-memory-cancelled': { ...duringSnapshot((_akosha, run) => run.cancel()), fails: true },
   'upload-memory-uncleared': {
     ...duringSnapshot((_akosha, run) => run.cancel(), {
@@ -131,6 +137,7 @@ const PATHS = {
   'ingest-system': { store: queueOf(3), start: nudge },
   'ingest-system-retried': { store: queueOf(1, failingOnce), start: nudge },
   'ingest-system-continued': { store: queueOf(10), start: nudge, runs: true },
+  'ingest-system-traced': { store: queueOf(10), start: nudge, runs: true, traced: true },
   'ingest-system-nudged': nudgedQueue(),
   'ingest-system-chained': { store: chained(queueOf(3)), start: nudge },
   // The histories daily-ingest*.json without `paged` are of walks in one go, which no run begins any more.
@@ -187,7 +194,20 @@ const server = await TestWorkflowEnvironment.createLocal({
     ],
   },
 });
-const client = createAkoshaClient({ address: server.address, identity: IDENTITY });
+/** Nobody listens there: what counts is what stands in the histories. */
+const spans = await startTraces({
+  endpoint: 'http://127.0.0.1:9/v1/traces',
+  sampleRatio: 1,
+  service: IDENTITY,
+  version: '0',
+  log: { warn: () => {} },
+});
+const traces = await spans.temporal();
+const client = createAkoshaClient({
+  address: server.address,
+  identity: IDENTITY,
+  interceptors: [traces.client],
+});
 const { workflow } = client.connection.temporal;
 try {
   await mkdir(FOLDER, { recursive: true });
@@ -198,10 +218,16 @@ try {
 } finally {
   await client.close();
   await server.teardown();
+  await spans.stop();
 }
 
-async function record(name, { agent = {}, store = {}, start, runs = false, fails = false }) {
-  const common = { connection: server.nativeConnection, namespace: 'default', identity: IDENTITY };
+async function record(name, { agent = {}, store = {}, start, runs = false, fails = false, traced = false }) {
+  const common = {
+    connection: server.nativeConnection,
+    namespace: 'default',
+    identity: IDENTITY,
+    ...(traced ? { traces } : {}),
+  };
   const workers = [
     ...(await createServerWorkers({ ...common, activities: { ...STORE, ...store }, ingestConcurrency: 1 })),
     await createAgentWorker({ ...common, systemId: SYSTEM, activities: { ...AGENT, ...agent } }),
@@ -209,7 +235,9 @@ async function record(name, { agent = {}, store = {}, start, runs = false, fails
   const stopper = new AbortController();
   const running = runWorkers(workers, stopper.signal);
   try {
-    const { workflowId, runId } = await start(client);
+    const { workflowId, runId } = await (traced
+      ? withSpan('akosha.sync', {}, () => start(client))
+      : start(client));
     const handle = workflow.getHandle(workflowId, runId);
     await handle.result().catch((error) => {
       if (!fails) throw error;

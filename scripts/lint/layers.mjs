@@ -4,7 +4,8 @@
  */
 export const LAYERS = [
   ['contract'],
-  ['faults', 'runtime', 'memory', 'telemetry'],
+  ['faults', 'runtime', 'memory'],
+  ['telemetry'],
   ['reader', 'objects'],
   ['servers'],
   ['store'],

@@ -9,12 +9,13 @@ import { ROOT, run } from './shell.mjs';
 const SOURCE = join(ROOT, 'src');
 const DIST = join(ROOT, 'dist');
 const STAMP = join(DIST, '.build');
-const BUNDLE = 'workflow-bundle.js';
+const BUNDLES = ['workflow-bundle.js', 'workflow-bundle-traced.js'];
+const BUNDLE_FILES = BUNDLES.map((bundle) => join(DIST, bundle));
 
 /** Compiles `src/`, bundles the command and the workflows, unless nothing that goes into them has changed. */
 export async function build() {
   const inputs = await digestInputs();
-  if ((await readStamp()) === inputs && existsSync(COMMAND) && existsSync(join(DIST, BUNDLE))) {
+  if ((await readStamp()) === inputs && [COMMAND, ...BUNDLE_FILES].every((file) => existsSync(file))) {
     return undefined;
   }
   await mkdir(DIST, { recursive: true });
@@ -53,7 +54,7 @@ async function removeOrphans() {
   const sources = new Set((await listFiles(SOURCE)).map((file) => file.replace(/\.ts$/, '')));
   for (const file of await listFiles(DIST)) {
     const stem = /^(.*?)(\.d\.ts|\.js|\.js\.map)$/.exec(file)?.[1];
-    if (stem !== undefined && file !== BUNDLE && !sources.has(stem)) await rm(join(DIST, file));
+    if (stem !== undefined && !BUNDLES.includes(file) && !sources.has(stem)) await rm(join(DIST, file));
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type TierTransitionResult,
   type UploadMemoryResult,
 } from '../contract/index.js';
+import { withSpan } from '../runtime/index.js';
 import type {
   dailyIngest,
   ingestSystem,
@@ -31,6 +32,12 @@ import {
   uploadMemoryOptions,
 } from './start-options.js';
 
+export interface NudgeOptions {
+  onlyIfIdle?: boolean;
+  /** The trace that a system's new upload belongs to, so that its ingest does. By default that of the span around. */
+  traceparentOf?: ((systemId: string) => string | undefined) | undefined;
+}
+
 /** Every start, signal and question that Akosha sends to Temporal. Errors are `AkoshaError`s; see `translateError`. */
 export interface AkoshaClient {
   readonly connection: TemporalConnection;
@@ -42,7 +49,7 @@ export interface AkoshaClient {
    * Has the systems' queues looked at. `onlyIfIdle`: says nothing to an ingest that runs, because it will come to what is
    * queued by itself; right where it is not known that anything is new.
    */
-  nudgeIngest(systemIds: readonly string[], options?: { onlyIfIdle?: boolean }): Promise<void>;
+  nudgeIngest(systemIds: readonly string[], options?: NudgeOptions): Promise<void>;
   runDailyIngest(input?: Pick<DailyIngestInput, 'wait'>): Promise<RunHandle<DailyIngestResult>>;
   /**
    * As `runDailyIngest`, of one system or of all, and joins the walk that was triggered before and still runs. What comes in behind
@@ -106,8 +113,8 @@ export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient 
         await workflow.start<typeof uploadMemory>(WORKFLOWS.uploadMemory, uploadMemoryOptions(systemId));
       }),
 
-    nudgeIngest: (systemIds, { onlyIfIdle = false } = {}) =>
-      someAtOnce(systemIds, (systemId) =>
+    nudgeIngest: (systemIds, { onlyIfIdle = false, traceparentOf } = {}) => {
+      const nudge = (systemId: string): Promise<void> =>
         request(async () => {
           const start = ingestSystemOptions(systemId);
           if (onlyIfIdle) await workflow.start<typeof ingestSystem>(WORKFLOWS.ingestSystem, start);
@@ -117,8 +124,13 @@ export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient 
               signal: SIGNALS.uploadReady,
             });
           }
-        }),
-      ),
+        });
+      return someAtOnce(systemIds, (systemId) => {
+        const continues = traceparentOf?.(systemId);
+        if (continues === undefined) return nudge(systemId);
+        return withSpan('akosha.nudge', { continues, fields: { systemId } }, () => nudge(systemId));
+      });
+    },
 
     async runDailyIngest(input = {}) {
       const handle = await request(() =>

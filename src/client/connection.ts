@@ -5,6 +5,7 @@ import {
   makeGrpcRetryInterceptor,
   WorkflowFailedError,
   type ConnectionOptions,
+  type WorkflowClientInterceptor,
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { isAkoshaError } from '../contract/index.js';
@@ -21,6 +22,8 @@ export interface TemporalOptions {
   identity?: string;
   /** Those of the process, whose `temporal` it shares with the process's other clients; by default it has its own. */
   breakers?: CircuitBreakers | undefined;
+  /** Temporal's own, around starts and signals. */
+  interceptors?: WorkflowClientInterceptor[] | undefined;
 }
 
 const DEFAULT_ADDRESS = 'localhost:7233';
@@ -103,10 +106,15 @@ export function openConnection(options: TemporalOptions = {}): TemporalConnectio
     <T>(run: () => Promise<T>, timeoutMs: number = REQUEST_TIMEOUT_MS) =>
     (): Promise<T> =>
       connection.withDeadline(Date.now() + timeoutMs, run);
-  const { identity } = options;
+  const { identity, interceptors } = options;
   return {
     ...place,
-    temporal: new Client({ connection, namespace, ...(identity === undefined ? {} : { identity }) }),
+    temporal: new Client({
+      connection,
+      namespace,
+      ...(identity === undefined ? {} : { identity }),
+      ...(interceptors === undefined ? {} : { interceptors: { workflow: interceptors } }),
+    }),
     breaker,
     request: (run) => call(within(run)),
     query: (run) => call(within(run), { waitsForOthers: true }),

@@ -5,6 +5,7 @@ import { PROCESS_SETTINGS } from './process-settings.js';
 import { SERVER_SETTINGS } from './server-settings.js';
 import { SNAPSHOT_SETTINGS } from './snapshot-settings.js';
 import { SYNC_SETTINGS } from './sync-settings.js';
+import { TRACE_SETTINGS } from './trace-settings.js';
 import { UPLOAD_SETTINGS } from './upload-settings.js';
 
 /**
@@ -18,6 +19,7 @@ export const SETTING_SHAPES = z.object({
   ...SYNC_SETTINGS,
   ...SERVER_SETTINGS,
   ...OUTAGE_SETTINGS,
+  ...TRACE_SETTINGS,
 });
 
 export type SettingKey = keyof typeof SETTING_SHAPES.shape;

@@ -12,10 +12,11 @@ export const GROUPS = [
   'Search',
   'Temporal',
   'Outage',
+  'Traces',
 ] as const;
 export type SettingGroup = (typeof GROUPS)[number];
 
-export type Initial = string | number | boolean | readonly string[] | ((host: Host) => string);
+export type Initial = string | number | boolean | readonly string[] | ((host: Host) => string | undefined);
 
 /** What is told about a setting besides its shape. */
 export interface SettingDetails {

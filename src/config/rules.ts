@@ -32,7 +32,8 @@ type Destination =
   | 'archiveStore'
   | 'webhookUrl'
   | 'alertWebhookUrl'
-  | 'pagerdutyUrl';
+  | 'pagerdutyUrl'
+  | 'tracesEndpoint';
 
 function exposedRule(key: Destination) {
   const own = SWITCH.extend({ [key]: SETTING_SHAPES.shape[key] });
@@ -79,6 +80,7 @@ export const SETTINGS = SETTING_SHAPES.refine((s) => s.warmDays > s.hotDays, {
   .refine((s) => s.allowInsecureHttp || !isExposed(s.webhookUrl), exposedRule('webhookUrl'))
   .refine((s) => s.allowInsecureHttp || !isExposed(s.alertWebhookUrl), exposedRule('alertWebhookUrl'))
   .refine((s) => s.allowInsecureHttp || !isExposed(s.pagerdutyUrl), exposedRule('pagerdutyUrl'))
+  .refine((s) => s.allowInsecureHttp || !isExposed(s.tracesEndpoint), exposedRule('tracesEndpoint'))
   .refine((s) => s.webhookUrl === undefined || s.webhookSecret !== undefined, {
     path: ['webhookSecret'],
     message:

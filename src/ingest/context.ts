@@ -2,6 +2,7 @@ import type { SystemId } from '../contract/index.js';
 import type { ObjectStore } from '../objects/index.js';
 import type { ReaderPool } from '../reader/index.js';
 import type { MemoryStore } from '../store/index.js';
+import type { UploadTraces } from './upload-traces.js';
 
 /** A pino logger fits. */
 export interface IngestLog {
@@ -33,4 +34,5 @@ export interface IngestContext {
   /** Told of single uploads that discovery could not read or finish, of names it skipped, and of each quarantine. */
   log?: IngestLog;
   events?: IngestEvents;
+  traces?: UploadTraces;
 }

@@ -9,7 +9,7 @@ import {
   type UploadRef,
 } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
-import { withLogFields } from '../runtime/index.js';
+import { withLogFields, withSpan } from '../runtime/index.js';
 import type { IngestBatch, IngestOperation, UploadRecord, WrittenObject } from '../store/index.js';
 import { abandonAgain, isWaitingAgain } from './again.js';
 import type { IngestContext } from './context.js';
@@ -17,6 +17,7 @@ import { countRead } from './count-read.js';
 import { finishUpload } from './finish-upload.js';
 import { requireUpload } from './ledger.js';
 import { fetchUpload, readFiles } from './read-upload.js';
+import { traceparentOf } from './upload-traces.js';
 
 export interface IngestOptions {
   signal?: AbortSignal;
@@ -34,20 +35,31 @@ export function ingestUpload(
   ref: UploadRef,
   options: IngestOptions = {},
 ): Promise<IngestSummary> {
-  return withLogFields(
-    { systemId: ref.systemId, uploadId: ref.uploadId },
-    async (): Promise<IngestSummary> => {
-      const record = await requireUpload(context.store, ref);
-      if (isWaitingAgain(record)) {
-        const failure = await ingestAgain(context, record, options);
-        if (failure !== undefined) return { status: 'kept', rows: NO_ROWS, reason: failure };
-      } else if (record.state === 'pending') {
-        await bringIn(context, record, options);
-      }
-      options.onStep?.('finish');
-      return finishUpload(context, ref);
-    },
-  );
+  return withLogFields({ systemId: ref.systemId, uploadId: ref.uploadId }, async () => {
+    const record = await requireUpload(context.store, ref);
+    const continues = await traceparentOf(context, record);
+    return withSpan('akosha.ingest', { continues }, async (span) => {
+      const summary = await ingestRecord(context, record, options);
+      span.set({ outcome: summary.status, rows: summary.rows.new + summary.rows.changed });
+      return summary;
+    });
+  });
+}
+
+async function ingestRecord(
+  context: IngestContext,
+  record: UploadRecord,
+  options: IngestOptions,
+): Promise<IngestSummary> {
+  if (isWaitingAgain(record)) {
+    const failure = await ingestAgain(context, record, options);
+    if (failure !== undefined) return { status: 'kept', rows: NO_ROWS, reason: failure };
+  } else if (record.state === 'pending') {
+    await bringIn(context, record, options);
+  }
+  options.onStep?.('finish');
+  const { systemId, uploadId } = record;
+  return withSpan('akosha.ingest.receipt', {}, () => finishUpload(context, { systemId, uploadId }));
 }
 
 /** What cannot be read any more stays ingested as it was: returns why. */
@@ -84,8 +96,12 @@ async function readAndCommit(
   const scratch = await mkdtemp(path.join(context.scratch, 'ingest-'));
   try {
     options.onStep?.('read');
-    const fetched = await fetchUpload(context, record, scratch, options.signal);
-    const batch = await countRead(context, record, () => readFiles(context, fetched, options.signal));
+    const fetched = await withSpan('akosha.ingest.download', {}, () =>
+      fetchUpload(context, record, scratch, options.signal),
+    );
+    const batch = await withSpan('akosha.ingest.read', { fields: { files: fetched.files.length } }, () =>
+      countRead(context, record, () => readFiles(context, fetched, options.signal)),
+    );
     await commitBatch(context, batch, scratch, options);
   } finally {
     await rm(scratch, { recursive: true, force: true });
@@ -117,21 +133,25 @@ async function commitBatch(
   { onStep, signal }: IngestOptions,
 ): Promise<void> {
   onStep?.('open');
-  const operation = await context.store.openIngest(batch, signal);
+  const operation = await withSpan('akosha.ingest.open', {}, () => context.store.openIngest(batch, signal));
+  const commit = (journal: WrittenObject | undefined): Promise<unknown> =>
+    withSpan('akosha.ingest.commit', {}, () => operation.commit(journal));
   try {
     failPoint('ingest.after-open');
     if (operation.writes === 0) {
       onStep?.('commit');
-      await operation.commit(undefined);
+      await commit(undefined);
     } else {
       onStep?.('insert');
-      await operation.insertRows();
+      await withSpan('akosha.ingest.insert', {}, () => operation.insertRows());
       failPoint('ingest.after-insert');
       onStep?.('journal');
-      const journal = await writeJournal(operation, batch.upload, scratch);
+      const journal = await withSpan('akosha.ingest.journal', {}, () =>
+        writeJournal(operation, batch.upload, scratch),
+      );
       failPoint('ingest.before-commit');
       onStep?.('commit');
-      await operation.commit(journal);
+      await commit(journal);
     }
     failPoint('ingest.after-commit');
   } finally {

@@ -13,6 +13,7 @@ import type { FoundUpload } from '../store/index.js';
 import type { IngestContext } from './context.js';
 import type { Look } from './look.js';
 import { signalOption } from './signal-option.js';
+import { recordDiscovery } from './upload-traces.js';
 
 /** Queues what is complete of the uploads that lie at these places, none of which is on record. */
 export async function register(
@@ -21,12 +22,18 @@ export async function register(
   places: readonly UploadRef[],
   signal?: AbortSignal,
 ): Promise<void> {
+  const startedAt = Date.now();
   const read = await look.each(places, (place) => readFound(context, place, signal));
-  const found = read.filter((upload) => upload !== undefined);
+  const complete = read.filter((upload) => upload !== undefined);
+  const found = complete.map(({ upload }) => upload);
   if (found.length > 0) {
     const added = await context.store.registerUploads(found);
     look.added.push(...added);
     failPoint('ingest.after-register');
+    const traceparents = new Map(complete.map((one) => [inboxKey(one.upload), one.traceparent]));
+    for (const ref of added) {
+      recordDiscovery(context, ref, { traceparent: traceparents.get(inboxKey(ref)) ?? null, startedAt });
+    }
     await tellTaken(context, look, found, added);
   }
   look.throwIfEnded();
@@ -54,12 +61,17 @@ async function tellTaken(
   }
 }
 
+interface ReadUpload {
+  upload: FoundUpload;
+  traceparent: string | null;
+}
+
 /** Undefined where the manifest does not stand: the upload is not complete, or its files are gone. */
 async function readFound(
   context: IngestContext,
   place: UploadRef,
   signal?: AbortSignal,
-): Promise<FoundUpload | undefined> {
+): Promise<ReadUpload | undefined> {
   let bytes: Buffer;
   try {
     const limits = { maxBytes: MAX_MANIFEST_BYTES, ...signalOption(signal) };
@@ -72,7 +84,7 @@ async function readFound(
   const manifestSha256 = createHash('sha256').update(bytes).digest('hex');
   try {
     const manifest = parseManifest(place, bytes);
-    return {
+    const upload = {
       ...found(place, manifest),
       order: manifest.order,
       previousOrder: manifest.previousOrder ?? null,
@@ -80,6 +92,7 @@ async function readFound(
       manifestSha256,
       createdAt: manifest.createdAt,
     };
+    return { upload, traceparent: manifest.traceparent };
   } catch (error) {
     if (isAkoshaError(error, 'UploadUnreadable')) return unreadable(place, manifestSha256);
     throw error;
@@ -90,14 +103,15 @@ async function readFound(
  * Queued like any other: the ingest reads the manifest again, and quarantines it for the same reason. Order 0: before everything, so
  * that it makes no gap.
  */
-function unreadable(place: UploadRef, manifestSha256: string): FoundUpload {
-  return {
+function unreadable(place: UploadRef, manifestSha256: string): ReadUpload {
+  const upload = {
     ...found(place, idsOfPlace(place)),
     order: 0,
     previousOrder: null,
     manifestSha256,
     createdAt: 0,
   };
+  return { upload, traceparent: null };
 }
 
 function found(

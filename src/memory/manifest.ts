@@ -83,6 +83,8 @@ export interface Manifest extends UploadRef {
   unchanged: readonly UnchangedDatabase[];
   omitted: readonly OmittedDatabase[];
   uploader: string;
+  /** W3C's, of the trace that the upload belongs to; null: none. */
+  traceparent: string | null;
 }
 
 /**
@@ -129,6 +131,7 @@ function fromAkosha(place: UploadRef, json: unknown): Manifest {
     })),
     omitted: manifest.omitted.map(({ name, reason, kinds }) => ({ name, reason, kinds: kinds ?? null })),
     uploader: manifest.metadata.uploader,
+    traceparent: manifest.traceparent ?? null,
   };
 }
 
@@ -171,6 +174,7 @@ function fromSessionBuddy(place: UploadRef, json: unknown): Manifest {
     unchanged: [],
     omitted: [],
     uploader: manifest.metadata?.uploader ?? 'session-buddy',
+    traceparent: null,
   };
 }
 
@@ -195,6 +199,7 @@ function fromConsumer(place: UploadRef, json: unknown): Manifest {
     unchanged: [],
     omitted: [],
     uploader: 'unknown',
+    traceparent: null,
   };
 }
 

@@ -6,6 +6,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { AkoshaError } from '../contract/index.js';
+import { withSpan } from '../runtime/index.js';
 import { readSlice } from './local-files.js';
 import type { PutFileResult } from './object-store.js';
 import { type S3Connection, type S3Put, type S3Source, sendOptions, targetOf } from './s3-connection.js';
@@ -125,13 +126,15 @@ async function sendParts(
     const { number, length } = slice;
     let part = await completedPart(there.get(number), body, connection.location.checksums);
     if (part === undefined) {
-      part = await sendPart(
-        connection,
-        { ...upload, PartNumber: number, Body: body },
-        {
-          signal: stop.signal,
-          onSent: put.progress.ofPart(number, length),
-        },
+      part = await withSpan('akosha.object.part', { fields: { part: number, bytes: length } }, () =>
+        sendPart(
+          connection,
+          { ...upload, PartNumber: number, Body: body },
+          {
+            signal: stop.signal,
+            onSent: put.progress.ofPart(number, length),
+          },
+        ),
       );
       bytesSent += length;
     }

@@ -1,5 +1,11 @@
 import { clockFrom, type Settings } from '../config/index.js';
-import { countNotices, observeSyncs, type Logger, type MetricsTarget } from '../telemetry/index.js';
+import {
+  countNotices,
+  observeSyncs,
+  type Logger,
+  type MetricsTarget,
+  type Traces,
+} from '../telemetry/index.js';
 import { runAll, takeLock, type CircuitBreakers } from '../runtime/index.js';
 import { agentLockFile, detachedAgentLockFile } from '../runtime/lock-owner.js';
 import { keepFlushing, SyncObserver, type Orchestrator } from '../upload/index.js';
@@ -25,6 +31,8 @@ export interface ProcessOptions {
   namespace: string;
   /** Of the whole process, where it is more than an agent or a server alone. */
   breakers?: CircuitBreakers | undefined;
+  /** Of the process; absent where none are recorded. */
+  traces?: Traces | undefined;
 }
 
 export interface AgentOptions extends ProcessOptions {
@@ -103,7 +111,7 @@ interface TemporalSide {
 
 async function joinTemporal(
   { host }: AgentParts,
-  { settings, log, connectionOptions, namespace, breakers }: ProcessOptions,
+  { settings, log, connectionOptions, namespace, breakers, traces: recorded }: ProcessOptions,
   signal: AbortSignal,
 ): Promise<TemporalSide> {
   const { systemId } = host;
@@ -115,7 +123,9 @@ async function joinTemporal(
       import('../client/index.js'),
     ]);
   const identity = `akosha-agent-${systemId}@${process.pid}`;
-  const client = createAkoshaClient({ connectionOptions, namespace, identity, breakers });
+  const traces = await recorded?.temporal();
+  const interceptors = traces === undefined ? undefined : [traces.client];
+  const client = createAkoshaClient({ connectionOptions, namespace, identity, breakers, interceptors });
   let working = false;
   const work = keepWorking(
     {
@@ -131,6 +141,7 @@ async function joinTemporal(
           activities: createAgentActivities({ host }),
           shutdownGraceMs: settings.shutdownGraceSeconds * 1000,
           shutdownForceMs: settings.shutdownForceSeconds * 1000,
+          traces,
         }),
       ],
       onWorking: (now) => (working = now),

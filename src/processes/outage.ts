@@ -3,6 +3,7 @@ import path from 'node:path';
 import { OutageWatch, type AlertSettings } from '../bootstrap/index.js';
 import type { AkoshaClient } from '../client/index.js';
 import type { Settings } from '../config/index.js';
+import type { IngestContext } from '../ingest/index.js';
 import { sampleMetrics, type Logger, type Metrics } from '../telemetry/index.js';
 import { countWork } from './activity-metrics.js';
 import type { ServerParts } from './server-parts.js';
@@ -43,10 +44,15 @@ export function openOutageWatch(
 export function tellWhoeverIngests(
   client: Pick<AkoshaClient, 'nudgeIngest'>,
   outage: Pick<OutageWatch, 'wake'>,
+  { traces }: Pick<IngestContext, 'traces'> = {},
 ): Pick<AkoshaClient, 'nudgeIngest'> {
   return {
     nudgeIngest: async (systemIds, options) => {
-      if (!outage.wake()) await client.nudgeIngest(systemIds, options);
+      if (outage.wake()) return;
+      await client.nudgeIngest(systemIds, {
+        traceparentOf: (systemId) => traces?.takeOfSystem(systemId),
+        ...options,
+      });
     },
   };
 }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { clockFrom, zonesBySystem, type Settings } from '../config/index.js';
-import type { IngestContext } from '../ingest/index.js';
+import { UploadTraces, type IngestContext } from '../ingest/index.js';
 import type { MaintenanceContext } from '../maintenance/index.js';
 import { openObjectStore, type ListPurpose, type ObjectStore } from '../objects/index.js';
 import { ReaderPool } from '../reader/index.js';
@@ -92,6 +92,7 @@ export async function openServerParts(
         timeZones: zonesBySystem(settings.systemTimeZones),
         log,
         events: ingestEvents(metrics),
+        traces: new UploadTraces(),
       },
       maintenance: {
         store,

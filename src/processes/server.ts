@@ -7,7 +7,7 @@ import type { BatchAcceptor } from '../ingest/index.js';
 import { allEnded, runAll } from '../runtime/index.js';
 import type { OutageWatch } from '../bootstrap/index.js';
 import { listSchedules, reconcileSchedules } from '../schedules/index.js';
-import { observeProcess, type Metrics } from '../telemetry/index.js';
+import { observeProcess, type Metrics, type TemporalTraces } from '../telemetry/index.js';
 import { countWork, setBacklog, withMetrics } from './activity-metrics.js';
 import type { ProcessOptions } from './agent.js';
 import { createBatchAcceptor } from './batch-acceptor.js';
@@ -46,21 +46,23 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
   requireServable(settings);
   const parts = await openServerParts(settings, log, metrics, options.breakers);
   observeProcess(metrics);
+  const traces = await options.traces?.temporal();
   const client = createAkoshaClient({
     connectionOptions,
     namespace,
     identity: `akosha-server@${process.pid}`,
     breakers: parts.breakers,
+    interceptors: traces === undefined ? undefined : [traces.client],
   });
   const outage = await openOutageWatch(options, parts, client);
-  const ingest = tellWhoeverIngests(client, outage);
+  const ingest = tellWhoeverIngests(client, outage, parts.ingest);
   const acceptor = createBatchAcceptor(parts, ingest, options);
   const events = await openObjectEvents({ settings, parts, client: ingest, metrics, log });
   const state: ServerState = { working: false, stopping: false, outage: () => outage.status() };
   const embedding = openEmbedding(parts, options);
   const stopping = new AbortController();
   const loops = {
-    workers: runServerWorkers(options, { parts, client, outage }, state, stopping.signal),
+    workers: runServerWorkers(options, { parts, client, outage, traces }, state, stopping.signal),
     'inbox poll': pollInboxes(options, { parts, embedding }, ingest, stopping.signal),
     'outage watch': outage.run(stopping.signal),
     embedding: embedding.run(stopping.signal),
@@ -124,11 +126,12 @@ interface Inner {
   parts: ServerParts;
   client: AkoshaClient;
   outage: OutageWatch;
+  traces: TemporalTraces | undefined;
 }
 
 function runServerWorkers(
   { settings, log, metrics, version, namespace, connectionOptions }: ServerProcessOptions,
-  { parts, client, outage }: Inner,
+  { parts, client, outage, traces }: Inner,
   state: ServerState,
   signal: AbortSignal,
 ): Promise<void> {
@@ -163,6 +166,7 @@ function runServerWorkers(
           deployedVersion: settings.versionedWorkers ? version : undefined,
           shutdownGraceMs: settings.shutdownGraceSeconds * 1000,
           shutdownForceMs: settings.shutdownForceSeconds * 1000,
+          traces,
         }),
       onWorking: (working) => (state.working = working),
     },

@@ -20,5 +20,19 @@ export {
   type RunRecord,
 } from './run-record.js';
 export { endProcess, isRunning, processStart, signalProcess, type ProcessRef } from './process.js';
+export {
+  currentTraceparent,
+  noteOnSpan,
+  recordPastSpan,
+  recordSpansWith,
+  spansAreRecorded,
+  withSpan,
+  type PastSpan,
+  type Span,
+  type SpanFields,
+  type SpanName,
+  type SpanOptions,
+  type SpanRecorder,
+} from './spans.js';
 export { Turns } from './turns.js';
 export { sendWebhook, type WebhookRequest } from './webhook.js';

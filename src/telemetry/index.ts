@@ -11,3 +11,4 @@ export {
 } from './metrics.js';
 export { countNotices, observeSyncs } from './syncs.js';
 export { installTemporalRuntime, type TemporalRuntimeOptions } from './temporal-runtime.js';
+export { startTraces, type TemporalTraces, type TraceOptions, type Traces } from './traces.js';

@@ -1,6 +1,6 @@
 import { AkoshaError, isAkoshaError, type UploadRef } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
-import { withLogFields } from '../runtime/index.js';
+import { withLogFields, withSpan } from '../runtime/index.js';
 import { recordFailure } from './failures.js';
 import type { Host, HostContext } from './host.js';
 import { withDeliveryLock, withHostLock } from './host-lock.js';
@@ -55,7 +55,12 @@ async function deliverNow(
   if (row !== undefined && row.method !== null) return deliveryIn(row);
   const queued = await files.find(row?.uploadId ?? uploadId);
   if (queued === undefined) return deliveredBefore(host, uploadId, row, options);
-  const delivery = await tryOnce(host, queued, options);
+  const { systemId, traceparent: continues } = queued.manifest;
+  const delivery = await withSpan('akosha.deliver', { continues, fields: { systemId } }, async (span) => {
+    const sent = await tryOnce(host, queued, options);
+    span.set({ method: sent.method, files: sent.filesUploaded.length, bytes: sent.bytesTransferred });
+    return sent;
+  });
   rows.acknowledged(queued.manifest.uploadId, delivery.method, delivery.bytesTransferred);
   return { ...delivery, uploadId: queued.manifest.uploadId };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../contract/index.js';
+import { withSpan } from '../runtime/index.js';
 import type { HostContext } from './host.js';
 import { sendNoticesQuietly } from './notices.js';
 import { readWorkInProgress } from './progress-file.js';
@@ -109,8 +110,9 @@ class Flush {
       return now - this.#handed.at < patienceMs;
     }
     try {
-      if (asked) await orchestrator.requestSync();
-      else await orchestrator.resumeUploads();
+      await withSpan('akosha.sync', { fields: { systemId: host.systemId } }, () =>
+        asked ? orchestrator.requestSync() : orchestrator.resumeUploads(),
+      );
       this.#handed = { what, at: performance.now() };
       this.#awaySince = undefined;
       return true;

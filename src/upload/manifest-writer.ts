@@ -23,6 +23,8 @@ export interface NewUpload {
   snapshots: readonly Snapshot[];
   unchanged: readonly UnchangedDatabase[];
   omitted: readonly OmittedDatabase[];
+  /** Of the trace that it belongs to, where there is one. */
+  traceparent?: string | undefined;
 }
 
 /** The manifest's text. Written once, into the outbox, and delivered from there byte for byte. */
@@ -47,6 +49,7 @@ export function writeManifest(upload: NewUpload): string {
       reason,
       ...(kinds === null ? {} : { kinds: [...kinds] }),
     })),
+    ...(upload.traceparent === undefined ? {} : { traceparent: upload.traceparent }),
     metadata: { uploader: 'akosha', version: programVersion() },
   });
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AkoshaError, isAkoshaError, type Kind, type UploadRef } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
 import { parseManifest, type Manifest } from '../memory/index.js';
-import { withLogFields } from '../runtime/index.js';
+import { currentTraceparent, withLogFields, withSpan } from '../runtime/index.js';
 import { contentsOf, rowsIn } from './contents.js';
 import { compareWithNewest } from './deduplicate.js';
 import { recordFailure } from './failures.js';
@@ -48,7 +48,15 @@ export interface PreparedUpload {
 export async function prepareUpload(host: HostContext, options: PrepareOptions): Promise<PreparedUpload> {
   const { uploadId } = options;
   assertUploadId(uploadId);
-  return withLogFields({ uploadId }, () => prepareLocked(host, options));
+  const fields = { systemId: host.systemId };
+  return withLogFields({ uploadId }, () =>
+    withSpan('akosha.snapshot', { fields }, async (span) => {
+      const prepared = await prepareLocked(host, options);
+      const { status: outcome, files, bytes } = prepared;
+      span.set({ outcome, uploadId: prepared.uploadId, files, bytes });
+      return prepared;
+    }),
+  );
 }
 
 function prepareLocked(host: HostContext, options: PrepareOptions): Promise<PreparedUpload> {
@@ -119,7 +127,14 @@ async function prepareNew(
   const folder = await files.create(ref.uploadId);
   const taken = await snapshotAll(host, folder, options);
   failPoint('upload.after-snapshot');
-  const upload = { ref, ...numbers, createdAt, timeZone: host.timeZone, ...taken };
+  const upload = {
+    ref,
+    ...numbers,
+    createdAt,
+    timeZone: host.timeZone,
+    traceparent: currentTraceparent(),
+    ...taken,
+  };
   const whole = parse(ref, writeManifest({ ...upload, unchanged: [] }));
   const { same, unchanged } = await compareWithNewest(host, contentsOf(whole), numbers, signal);
   if (same !== undefined) {

@@ -1,5 +1,6 @@
 import { ulid } from 'ulid';
 import { isAkoshaError, messageOf } from '../contract/index.js';
+import { withSpan } from '../runtime/index.js';
 import { closeUpload, deliverLocked, dropReplaced, type MethodDelivery } from './deliver.js';
 import { recordedIn } from './failures.js';
 import type { HostContext } from './host.js';
@@ -29,10 +30,14 @@ export async function syncDirectly(host: HostContext, options: PrepareOptions): 
  * Does what is due: a snapshot where one is asked for, and deliveries, until nothing is asked for any more. `onlyDue: false` does not
  * wait for the time of the next try. A failure that stands in the outbox is not raised.
  */
-export async function flushDirectly(
+export function flushDirectly(
   host: HostContext,
   options: UploadOptions & { onlyDue?: boolean },
 ): Promise<void> {
+  return withSpan('akosha.sync', { fields: { systemId: host.systemId } }, () => flushDue(host, options));
+}
+
+async function flushDue(host: HostContext, options: UploadOptions & { onlyDue?: boolean }): Promise<void> {
   const { rows } = host.outbox;
   const { onlyDue = true } = options;
   do {

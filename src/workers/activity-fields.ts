@@ -1,11 +1,12 @@
-import type { Context } from '@temporalio/activity';
+import { ApplicationFailure, type Context } from '@temporalio/activity';
 import type { ActivityInterceptors } from '@temporalio/worker';
 import { systemOfWorkflow } from '../contract/index.js';
-import { withLogFields, type LogFields } from '../runtime/index.js';
+import { noteOnSpan, withLogFields, type LogFields } from '../runtime/index.js';
 
 /**
  * Puts the ids of workflow, system and upload into every line that is logged on behalf of an activity, the SDK's own among them: all but the
- * SDK's `Activity started`, which comes before the input is known and has no upload's.
+ * SDK's `Activity started`, which comes before the input is known and has no upload's. And into the activity's span, with the type of the error that it
+ * ends with.
  */
 export function activityFields({ info }: Context): ActivityInterceptors {
   const { workflowExecution: workflow, activityType: activity } = info;
@@ -18,7 +19,11 @@ export function activityFields({ info }: Context): ActivityInterceptors {
     inbound: {
       execute: (input, next) => {
         fields = { ...fields, ...idsIn(input.args[0]) };
-        return withLogFields(fields, () => next(input));
+        noteOnSpan(fields);
+        return withLogFields(fields, () => next(input)).catch((error: unknown) => {
+          if (error instanceof ApplicationFailure) noteOnSpan({ errorType: error.type ?? error.name });
+          throw error;
+        });
       },
     },
     outbound: { getLogAttributes: (input, next) => next({ ...input, ...fields }) },

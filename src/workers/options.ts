@@ -1,4 +1,5 @@
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+import type { TemporalTraces } from '../telemetry/index.js';
 import { activityFields } from './activity-fields.js';
 
 export interface WorkerSettings {
@@ -10,6 +11,8 @@ export interface WorkerSettings {
   shutdownGraceMs?: number;
   /** After which the worker stops waiting for them and fails. By default 25 s. */
   shutdownForceMs?: number;
+  /** Absent: no spans are recorded. */
+  traces?: TemporalTraces | undefined;
 }
 
 /** Most steps take less. With the force below, it fits in the 30 s after which most supervisors kill. */
@@ -29,6 +32,7 @@ export function commonOptions({
   identity,
   shutdownGraceMs = SHUTDOWN_GRACE_MS,
   shutdownForceMs = SHUTDOWN_FORCE_MS,
+  traces,
 }: WorkerSettings) {
   return {
     connection,
@@ -38,6 +42,7 @@ export function commonOptions({
     shutdownGraceTime: shutdownGraceMs,
     shutdownForceTime: shutdownForceMs,
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE_MS,
-    interceptors: { activity: [activityFields] },
+    // The span is around the fields, so that it gets them too.
+    interceptors: { activity: [...(traces === undefined ? [] : [traces.activity]), activityFields] },
   } satisfies Partial<WorkerOptions>;
 }

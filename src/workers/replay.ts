@@ -25,7 +25,7 @@ export interface ReplayOptions {
  */
 export async function replayHistory(options: ReplayOptions): Promise<Divergence | undefined> {
   const { history, workflowId } = options;
-  const workflowBundle = await findBundle(options.bundlePath);
+  const workflowBundle = await findBundle({ path: options.bundlePath });
   const events = history.events ?? [];
   const fault = (length: number): Promise<string | undefined> =>
     faultOf(() =>

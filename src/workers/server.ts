@@ -25,14 +25,15 @@ const CACHED_WORKFLOWS = 200;
  * Raises `BundleMissing` where the workflows were not built.
  */
 export async function createServerWorkers(settings: ServerWorkerSettings): Promise<Worker[]> {
-  const { activities, ingestConcurrency, maxCachedWorkflows = CACHED_WORKFLOWS } = settings;
-  const workflowBundle = await findBundle(settings.bundlePath);
+  const { activities, ingestConcurrency, maxCachedWorkflows = CACHED_WORKFLOWS, traces } = settings;
+  const workflowBundle = await findBundle({ path: settings.bundlePath, traced: traces !== undefined });
   return [
     await Worker.create({
       ...commonOptions(settings),
       taskQueue: TASK_QUEUES.server,
       ...deployment(settings.deployedVersion),
       workflowBundle,
+      ...(traces === undefined ? {} : { sinks: traces.sinks }),
       maxCachedWorkflows,
       workflowTaskPollerBehavior: { type: 'autoscaling' },
     }),

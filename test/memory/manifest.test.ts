@@ -82,6 +82,7 @@ describe('the original manifest', () => {
       unchanged: [],
       omitted: [],
       uploader: 'session-buddy',
+      traceparent: null,
     });
   });
 
@@ -128,6 +129,7 @@ describe('the manifest that the original server wanted', () => {
       unchanged: [],
       omitted: [],
       uploader: 'unknown',
+      traceparent: null,
     });
   });
 
@@ -185,7 +187,15 @@ describe('our manifest', () => {
       unchanged: [],
       omitted: [{ name: 'knowledge_graph.duckdb', reason: 'does not exist', kinds: null }],
       uploader: 'akosha',
+      traceparent: null,
     });
+  });
+
+  it('names the trace that it belongs to, where that is W3C’s, and is none the worse where it is not', () => {
+    const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
+    expect(parse(REF, { ...ours(), traceparent }).traceparent).toBe(traceparent);
+    for (const other of [`00-${'0'.repeat(32)}-${'cd'.repeat(8)}-01`, `${traceparent}\n`, 7, null, {}])
+      expect(parse(REF, { ...ours(), traceparent: other }).traceparent).toBeNull();
   });
 
   it('tells a first upload from a dialect that does not say', () => {

@@ -22,6 +22,7 @@ export class Checkout {
       await cp(path, join(checkout.folder, path), { recursive: true });
     }
     await checkout.write('src/workflows/index.ts', 'export const small = async (): Promise<void> => {};\n');
+    await checkout.write('src/workflows/traces.ts', 'export const interceptors = (): object => ({});\n');
     await checkout.write('src/cli/main.ts', '#!/usr/bin/env node\nprocess.stdout.write("small\\n");\n');
     await symlink(resolve('node_modules'), join(checkout.folder, 'node_modules'));
     return checkout;

@@ -3,7 +3,7 @@ import { isAkoshaError } from '../../contract/index.js';
 import { removeRunRecord, writeRunRecord } from '../../runtime/index.js';
 import { startAgent, type AgentProcess } from '../../processes/agent.js';
 import { untilNotNeeded } from '../detached-agent.js';
-import { beginProcess, processOptions } from '../processes.js';
+import { beginProcess, beginTraces, processOptions } from '../processes.js';
 import { withJson } from '../output.js';
 import { RunUntilSignal } from '../run-until-signal.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
@@ -37,7 +37,8 @@ async function run(options: Options): Promise<void> {
   const detached = options.detached === true;
   const log = await beginProcess(settings);
   const until = new RunUntilSignal();
-  const where = processOptions(settings, log);
+  const traces = await beginTraces(settings, 'akosha-agent', log);
+  const where = { ...processOptions(settings, log), traces };
   let agent: AgentProcess;
   try {
     agent = await startAgent({ ...where, detached });
@@ -60,5 +61,10 @@ async function run(options: Options): Promise<void> {
   log.info({ systemId: agent.systemId }, 'akosha agent is up');
   const ending = new AbortController();
   if (detached) void untilNotNeeded(settings.dataDir, ending.signal).finally(() => until.stopNow());
-  await until.thenStop([() => ending.abort(), () => agent.stop(), () => removeRunRecord(settings.dataDir)]);
+  await until.thenStop([
+    () => ending.abort(),
+    () => agent.stop(),
+    () => removeRunRecord(settings.dataDir),
+    () => traces?.stop(),
+  ]);
 }

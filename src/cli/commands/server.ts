@@ -3,7 +3,7 @@ import { requireServable } from '../../config/index.js';
 import { findRunning, removeRunRecord, writeRunRecord } from '../../runtime/index.js';
 import { createMetrics } from '../../telemetry/index.js';
 import { startServer } from '../../processes/server.js';
-import { beginProcess, processOptions } from '../processes.js';
+import { beginProcess, beginTraces, processOptions } from '../processes.js';
 import { withJson } from '../output.js';
 import { RunUntilSignal } from '../run-until-signal.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
@@ -27,7 +27,8 @@ async function run(options: SettingOptions & { json?: boolean }): Promise<void> 
   requireServable(settings);
   const log = await beginProcess(settings);
   const until = new RunUntilSignal();
-  const where = processOptions(settings, log);
+  const traces = await beginTraces(settings, 'akosha-server', log);
+  const where = { ...processOptions(settings, log), traces };
   const server = await startServer({
     ...where,
     metrics: createMetrics(),
@@ -51,5 +52,5 @@ async function run(options: SettingOptions & { json?: boolean }): Promise<void> 
   });
   if (options.json === true) console.log(JSON.stringify({ pid: process.pid, api_url: server.api.url }));
   log.info({ api: server.api.url }, 'akosha server is up');
-  await until.thenStop([() => server.stop(), () => removeRunRecord(settings.dataDir)]);
+  await until.thenStop([() => server.stop(), () => removeRunRecord(settings.dataDir), () => traces?.stop()]);
 }

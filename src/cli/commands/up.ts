@@ -13,7 +13,7 @@ import {
 } from '../../processes/local.js';
 import { startServer, type ServerProcess } from '../../processes/server.js';
 import { SERVER_PROGRAMS, type ServerRecord } from '../../servers/index.js';
-import { beginProcess, processOptions } from '../processes.js';
+import { beginProcess, beginTraces, processOptions } from '../processes.js';
 import { RunUntilSignal } from '../run-until-signal.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
 import { VERSION } from '../version.js';
@@ -99,7 +99,9 @@ async function startAll(
   { log, until, steps, json }: Running,
 ): Promise<void> {
   const breakers = createBreakers(log);
-  const where = { ...processOptions(settings, log, servers.temporalAddress), breakers };
+  const traces = await beginTraces(settings, 'akosha', log);
+  if (traces !== undefined) steps.unshift(() => traces.stop());
+  const where = { ...processOptions(settings, log, servers.temporalAddress), breakers, traces };
   const metrics = createMetrics();
   const agent = await startAgent({ ...where, metrics });
   steps.unshift(() => agent.stop());

@@ -9,6 +9,7 @@ import {
 } from '../../contract/index.js';
 import { failPoint } from '../../faults/index.js';
 import { MAX_MANIFEST_BYTES, type Manifest } from '../../memory/index.js';
+import { withSpan } from '../../runtime/index.js';
 import type { ObjectStore } from '../../objects/index.js';
 import type { Host } from '../host.js';
 import { throwIfCancelled, withSignal, type UploadOptions, type UploadProgress } from '../options.js';
@@ -37,8 +38,10 @@ export function createCloudMethod({
     },
     deliver: async (upload, options) => {
       const delivery = await uploadFiles(uploads, upload, { ...options, stallMs: uploadTimeoutMs });
-      await commitManifest(uploads, upload, options);
-      await announce(uploads, upload.manifest, options);
+      await withSpan('akosha.deliver.manifest', {}, async () => {
+        await commitManifest(uploads, upload, options);
+        await announce(uploads, upload.manifest, options);
+      });
       return delivery;
     },
   };
@@ -61,12 +64,16 @@ async function uploadFiles(
     const report = progress.file(name, done);
     report(0);
     const key = uploadPrefix(manifest) + name;
-    const { bytesSent } = await uploads.putFile(key, join(folder, name), {
-      contentType: 'application/gzip',
-      onProgress: report,
-      resume: { onCancel: 'keep' },
-      stallMs,
-      ...withSignal(signal),
+    const { bytesSent } = await withSpan('akosha.deliver.file', {}, async (span) => {
+      const put = await uploads.putFile(key, join(folder, name), {
+        contentType: 'application/gzip',
+        onProgress: report,
+        resume: { onCancel: 'keep' },
+        stallMs,
+        ...withSignal(signal),
+      });
+      span.set({ bytes: put.bytesSent });
+      return put;
     });
     bytesTransferred += bytesSent;
     progress.finish(storedBytes ?? 0);

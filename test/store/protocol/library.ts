@@ -46,7 +46,7 @@ async function copyPatched(folder: string, patches: readonly Patch[]): Promise<v
   await cp(path.join(ROOT, 'dist'), folder, {
     recursive: true,
     filter: (file) =>
-      !file.endsWith('.map') && !file.endsWith('.d.ts') && !file.endsWith('workflow-bundle.js'),
+      !file.endsWith('.map') && !file.endsWith('.d.ts') && !/workflow-bundle[^/]*$/.test(file),
   });
   for (const { file, from, to } of patches) {
     const target = path.join(folder, file);
