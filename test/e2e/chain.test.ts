@@ -1,5 +1,9 @@
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Kind, Tier } from '../../src/contract/index.js';
+import { pathOf, startCollector, type CollectedSpan, type Collector } from '../support/collector.js';
 import { Program } from '../support/program.js';
 import { query, SAMPLES } from '../support/databases.js';
 
@@ -50,16 +54,26 @@ async function readSample(): Promise<Memory[]> {
 
 describe.each(['file', 's3'] as const)('the whole chain over a %s object store', (kind) => {
   let program: Program;
+  let collector: Collector;
   let first: SyncAnswer;
+  const loaded = (): string => path.join(program.dataDir, 'loaded');
 
   beforeAll(async () => {
-    program = await Program.create(kind === 's3' ? s3Environment() : {});
-    await program.up();
+    collector = await startCollector();
+    // One of the two has its spans recorded.
+    const traced = { AKOSHA_TRACES_ENDPOINT: collector.url, OTEL_EXPORTER_OTLP_HEADERS: 'x-collector=ours' };
+    program = await Program.create(kind === 's3' ? { ...s3Environment(), ...traced } : {});
+    await mkdir(loaded());
+    await program.up({
+      NODE_OPTIONS: `--import ${pathToFileURL(path.resolve('test/support/loaded-modules.mjs')).href}`,
+      TEST_LOADED_MODULES: loaded(),
+    });
     first = await program.json<SyncAnswer>('sync', '--wait');
   }, 120_000);
 
   afterAll(async () => {
     await program.destroy();
+    await collector.close();
   }, 60_000);
 
   it('takes the sample from the host into the store', () => {
@@ -154,7 +168,94 @@ describe.each(['file', 's3'] as const)('the whole chain over a %s object store',
     const { tiers } = await program.json<TiersAnswer>('tiers');
     expect([tiers.hot.rows, tiers.warm.rows, tiers.cold.rows]).toEqual([11, 89, 347]);
   }, 120_000);
+
+  // After a stop in order, by which the last spans are sent.
+  if (kind === 'file') {
+    it('records no spans, and loads nothing of what would, where nobody said where to', async () => {
+      expect(await openTelemetryIn(loaded())).toEqual([]);
+      expect(collector.bodies).toEqual([]);
+    });
+  } else {
+    it('is one trace, from the request in the outbox to the receipt', async () => {
+      expect(await openTelemetryIn(loaded())).toContain('sdk-trace-base');
+      expectOneTrace(collector.spans(), first.upload_id);
+      expect(new Set(collector.headers.map((headers) => headers['x-collector']))).toEqual(new Set(['ours']));
+    });
+
+    it('tells in its spans of no memory, no file of the host and no secret', async () => {
+      const sent = collector.bodies.join('\n');
+      const { AWS_SECRET_ACCESS_KEY: secret = '' } = s3Environment();
+      const texts = (await readSample()).map(({ text }) => text);
+      for (const text of [...texts, program.dataDir, 'reflection', '.duckdb', secret, 's3://', '?X-Amz']) {
+        expect(sent).not.toContain(JSON.stringify(text).slice(1, -1));
+      }
+      expect(collector.spans().flatMap(({ events }) => events)).toEqual([]);
+    });
+  }
 });
+
+/** Which packages of OpenTelemetry were loaded, but its API: the client of Prometheus needs that, and it records nothing by itself. */
+async function openTelemetryIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder);
+  expect(names.length).toBeGreaterThan(0);
+  const files = await Promise.all(names.map((name) => readFile(path.join(folder, name), 'utf8')));
+  const packages = files.flatMap((text) => [
+    ...text.matchAll(/node_modules\/(?:@opentelemetry\/|@temporalio\/(?=interceptors))([^/]+)/g),
+  ]);
+  return [...new Set(packages.map(([, name = '']) => name))].filter((name) => name !== 'api');
+}
+
+const REQUEST = ['akosha.sync', 'SignalWithStartWorkflow:uploadMemory', 'RunWorkflow:uploadMemory'];
+const step = (activity: string): string[] => [`StartActivity:${activity}`, `RunActivity:${activity}`];
+const FOUND = [...REQUEST, ...step('handOver')];
+const INGEST = [
+  ...FOUND,
+  'SignalWithStartWorkflow:ingestSystem',
+  'RunWorkflow:ingestSystem',
+  ...step('ingestUpload'),
+  'akosha.ingest',
+];
+
+/** Of an upload, each span from its root down. */
+const CHAIN = [
+  [...REQUEST, ...step('takeSnapshot'), 'akosha.snapshot'],
+  [...REQUEST, ...step('deliverUpload'), 'akosha.deliver', 'akosha.deliver.file'],
+  [...REQUEST, ...step('deliverUpload'), 'akosha.deliver', 'akosha.deliver.manifest'],
+  [...FOUND, 'akosha.discover'],
+  [...INGEST, 'akosha.ingest.download'],
+  [...INGEST, 'akosha.ingest.read'],
+  [...INGEST, 'akosha.ingest.open'],
+  [...INGEST, 'akosha.ingest.insert'],
+  [...INGEST, 'akosha.ingest.journal'],
+  [...INGEST, 'akosha.ingest.commit'],
+  [...INGEST, 'akosha.ingest.receipt'],
+];
+
+function expectOneTrace(spans: readonly CollectedSpan[], uploadId: string): void {
+  const ofUpload = spans.filter(({ attributes }) => attributes['akosha.upload_id'] === uploadId);
+  const [traceId, ...others] = new Set(ofUpload.map((span) => span.traceId));
+  // The second sync found that nothing had changed, and says so with the upload that has it.
+  expect(others.length).toBeLessThanOrEqual(1);
+  const trace = spans.filter((span) => span.traceId === traceId);
+  for (const names of CHAIN) expect(trace.map((span) => pathOf(span, trace))).toContainEqual(names);
+  expect(trace.filter(({ parentSpanId }) => parentSpanId === undefined)).toHaveLength(1);
+  for (const { name, attributes, status, startedAt, endedAt } of trace) {
+    expect(attributes, name).toMatchObject({ 'akosha.system_id': 'laptop-1' });
+    if (
+      name.startsWith('RunWorkflow:') ||
+      name.startsWith('RunActivity:') ||
+      name.startsWith('akosha.ingest')
+    )
+      expect(attributes, name).toMatchObject({
+        temporalWorkflowId: expect.stringMatching(/^(upload|ingest)\/laptop-1$/),
+      });
+    expect(status.message, name).toBeUndefined();
+    expect(endedAt, name).toBeGreaterThanOrEqual(startedAt);
+  }
+  const ingest = trace.find(({ name }) => name === 'akosha.ingest');
+  expect(ingest?.attributes).toMatchObject({ 'akosha.outcome': 'ingested', 'akosha.rows': 447 });
+  expect(ingest?.resource).toMatchObject({ 'service.name': 'akosha' });
+}
 
 function s3Environment(): Record<string, string> {
   const s3 = inject('s3');

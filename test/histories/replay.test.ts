@@ -10,6 +10,10 @@ Runtime.install({ logger: new DefaultLogger('ERROR') });
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const BUNDLE = fileURLToPath(new URL('../../dist/workflow-bundle.js', import.meta.url));
+const TRACED = fileURLToPath(new URL('../../dist/workflow-bundle-traced.js', import.meta.url));
+
+/** Where spans of workflows would go, if any were sent in a replay. */
+const SINKS = { exporter: { export: { fn: () => undefined } } };
 
 type Bundle = { codePath: string } | { code: string };
 
@@ -22,7 +26,7 @@ async function replay(workflowBundle: Bundle, files: readonly string[]): Promise
     })),
   );
   const results: ReplayResult[] = [];
-  for await (const result of Worker.runReplayHistories({ workflowBundle }, histories)) results.push(result);
+  for await (const result of Worker.runReplayHistories({ workflowBundle, sinks: SINKS }, histories)) results.push(result);
   return results;
 }
 
@@ -37,8 +41,12 @@ describe('the recorded histories', () => {
     files = (await readdir(FOLDER)).filter((name) => name.endsWith('.json')).sort();
   });
 
-  it('replay on the workflows as they are built', async () => {
-    const results = await replay({ codePath: BUNDLE }, files);
+  // Those that were recorded on the one replay on the other too: where spans go is set and unset while workflows run.
+  it.each([
+    { what: 'as they are built', codePath: BUNDLE },
+    { what: 'with what records spans', codePath: TRACED },
+  ])('replay on the workflows $what', async ({ codePath }) => {
+    const results = await replay({ codePath }, files);
     expect(results.map(({ workflowId, error }) => ({ workflowId, error }))).toEqual(
       files.map((file) => ({ workflowId: file, error: undefined })),
     );
@@ -55,6 +63,13 @@ describe('the recorded histories', () => {
       const first = await readFile(`${FOLDER}${name}-continued-1.json`, 'utf8');
       expect(first).toContain('EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW');
       expect(files).toContain(`${name}-continued-2.json`);
+    }
+  });
+
+  it('hold the header of a trace where they were begun within one, and nowhere else', async () => {
+    for (const file of files) {
+      const text = await readFile(FOLDER + file, 'utf8');
+      expect(text.includes('"_tracer-data"'), file).toBe(file.includes('-traced'));
     }
   });
 
