@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import {
   Client,
   Connection,
@@ -96,10 +97,13 @@ export function openConnection(options: TemporalOptions = {}): TemporalConnectio
   });
   const place = { address: connectionOptions.address, namespace };
   const breaker = options.breakers?.of(BREAKER) ?? new CircuitBreaker(BREAKER);
-  const translated = <T>(run: () => Promise<T>, signal: AbortSignal): Promise<T> =>
-    connection.withAbortSignal(signal, run).catch((error: unknown) => {
+  const translated = <T>(run: () => Promise<T>, signal: AbortSignal): Promise<T> => {
+    // The SDK adds a listener with each call and takes none away. A wait makes a call a minute, and the signal goes when it ends.
+    setMaxListeners(0, signal);
+    return connection.withAbortSignal(signal, run).catch((error: unknown) => {
       throw translateError(error, place);
     });
+  };
   const call = <T>(run: () => Promise<T>, how: Omit<CallOptions, 'signal'> = {}): Promise<T> =>
     calls.track((signal) => breaker.run((inner) => translated(run, inner), { ...how, signal }));
   const within =

@@ -3,6 +3,7 @@ import {
   fairnessOf,
   MAINTENANCE,
   TASK_QUEUES,
+  WALK_PRIORITY,
   WORKFLOW_IDS,
   type DailyIngestInput,
   type IngestSystemInput,
@@ -72,7 +73,7 @@ export function dailyIngestOptions(time: string, input: DailyIngestInput): Start
     workflowId: WORKFLOW_IDS.dailyIngest(time),
     taskQueue: TASK_QUEUES.server,
     args: [input],
-    priority: fairnessOf(MAINTENANCE),
+    priority: WALK_PRIORITY,
   };
 }
 
@@ -85,7 +86,7 @@ export function triggeredIngestOptions(systemId: string | undefined): StartOptio
     taskQueue: TASK_QUEUES.server,
     args: [systemId === undefined ? {} : { systemId }],
     ...(systemId === undefined ? {} : { typedSearchAttributes: ofSystem(systemId) }),
-    priority: fairnessOf(MAINTENANCE),
+    priority: WALK_PRIORITY,
   };
 }
 

@@ -60,12 +60,6 @@ const COMMON = {
 /** The server's default is 3: a question that takes milliseconds need not wait behind work that takes minutes. */
 const QUESTIONS_FIRST = 1;
 
-/**
- * A walk takes one place among the ingests for some seconds at a time. Among them it would have one turn for as many as there are systems
- * with a backlog, and with 100,000 systems it would not be through before the next one is due.
- */
-const WALK_BEFORE_INGEST = 2;
-
 /** Temporal's limit in bytes. System ids are ASCII, and two that share their first 64 letters share their turn. */
 const FAIRNESS_KEY_LENGTH = 64;
 
@@ -76,6 +70,13 @@ export const MAINTENANCE = '.maintenance';
 export function fairnessOf(systemId: string): PriorityRules {
   return { fairnessKey: systemId.slice(0, FAIRNESS_KEY_LENGTH) };
 }
+
+/**
+ * Of the walk, of its workflow as of its portions: before ingests. It takes one place among them for some seconds at a time. Among them it
+ * would have one turn for as many as there are systems with a backlog, and with 100,000 systems it would not be through before the next
+ * one is due.
+ */
+export const WALK_PRIORITY: PriorityRules = { fairnessKey: MAINTENANCE, priorityKey: 2 };
 
 /** Short steps in the agent: a few requests to object storage, and the outbox. */
 export function agentOptions(systemId: string): ActivityRules {
@@ -182,7 +183,7 @@ export function walkPortionOptions(): ActivityRules {
     taskQueue: TASK_QUEUES.store,
     // 100 pages of 1,000 uploads, all of them new: with 50 ms for each manifest, eight at once, some ten minutes; and a slow store.
     startToCloseTimeout: HOUR,
-    priority: { ...fairnessOf(MAINTENANCE), priorityKey: WALK_BEFORE_INGEST },
+    priority: WALK_PRIORITY,
   };
 }
 
