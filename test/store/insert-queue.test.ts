@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { copyFile, rm } from 'node:fs/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { EMBEDDING_MODEL } from '../../src/memory/index.js';
 import { InsertQueue, type GroupLimits } from '../../src/store/embedded/insert-queue.js';
 import type { StagedIngest } from '../../src/store/embedded/tiers/staging.js';
 import { queryRows, TierDatabase } from '../../src/store/embedded/tiers/tier-database.js';
@@ -97,8 +98,8 @@ describe('ingests that insert at the same time', () => {
     const texts = [];
     for await (const part of inserted[4]?.texts() ?? []) texts.push(...part);
     expect(texts).toEqual([
-      { n: 0, content: 'new of 5' },
-      { n: 1, content: 'old of 5' },
+      { n: 0, content: 'new of 5', model: EMBEDDING_MODEL },
+      { n: 1, content: 'old of 5', model: EMBEDDING_MODEL },
     ]);
     for (const rows of inserted) rows.close();
   });
@@ -116,6 +117,25 @@ describe('ingests that insert at the same time', () => {
     expect((await standing(tiers)).map(({ op }) => op)).toEqual([1, 2, 3, 9]);
     // The first, the large one, and the two others together.
     expect(write).toHaveBeenCalledTimes(3);
+  });
+
+  it('hand over texts in parts where they are too many for one', async () => {
+    const { world, queue } = await openQueue();
+    const text = 'x'.repeat(1_500_000);
+    const ids = ['a', 'b', 'c'];
+    const large = await ingest(
+      world,
+      1,
+      ids.map((id) => ({ id, text: id + text })),
+    );
+    const [first, second] = await Promise.all([
+      queue.insert(large, open()),
+      queue.insert(await ingest(world, 2, [{ id: 'a', text: 'one' }]), open()),
+    ]);
+    const parts: string[][] = [];
+    for await (const part of first.texts()) parts.push(part.map(({ content }) => content.slice(0, 2)));
+    expect(parts).toEqual([['ax', 'bx'], ['cx']]);
+    for (const rows of [first, second]) rows.close();
   });
 
   it('do not fail for one among them whose rows cannot be read', async () => {

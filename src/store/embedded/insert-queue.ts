@@ -22,7 +22,7 @@ const TIERS: readonly TableTier[] = ['hot', 'warm'];
 /** One ingest's rows, which stand in their tiers. */
 export interface InsertedRows {
   /** The texts, in parts. */
-  texts(): AsyncGenerator<IncomingText[]>;
+  texts(): AsyncIterable<IncomingText[]> | Iterable<IncomingText[]>;
   exportJournal(path: string): Promise<void>;
   close(): void;
 }
@@ -127,12 +127,13 @@ async function insertTogether(tiers: TierDatabase, group: readonly Waiting[]): P
       for (const { standing } of group) standing.add(tier);
       if (tier === 'hot') failPoint('ingest.after-hot-insert');
     }
+    const texts = await staging.textsTogether();
+    const shared = new SharedStaging(staging, group.length, texts);
+    for (const { ingest, resolve } of group) resolve(shared.of(ingest.opId));
   } catch (error) {
     staging.close();
     throw error;
   }
-  const shared = new SharedStaging(staging, group.length);
-  for (const { ingest, resolve } of group) resolve(shared.of(ingest.opId));
 }
 
 /** A group goes on for as long as one of it does. */
@@ -152,18 +153,24 @@ function whenAllAborted(signals: readonly AbortSignal[]): AbortSignal {
 /** Closes the group's connection when the last of the group is through with it. */
 class SharedStaging {
   readonly #staging: IngestStaging;
+  readonly #together: ReadonlyMap<number, IncomingText[]> | undefined;
   #users: number;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(staging: IngestStaging, users: number) {
+  constructor(
+    staging: IngestStaging,
+    users: number,
+    together: ReadonlyMap<number, IncomingText[]> | undefined,
+  ) {
     this.#staging = staging;
+    this.#together = together;
     this.#users = users;
   }
 
   of(opId: number): InsertedRows {
     let closed = false;
     return {
-      texts: () => this.#texts(opId),
+      texts: () => (this.#together === undefined ? this.#texts(opId) : [this.#together.get(opId) ?? []]),
       exportJournal: (path) => this.#inTurn(() => this.#staging.exportJournal(opId, path)),
       close: () => {
         if (closed) return;

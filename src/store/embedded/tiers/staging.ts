@@ -24,7 +24,7 @@ const TEXT_PART_BYTES = 4_000_000;
 /** DuckDB gathers a group of rows in memory before it writes them; of the 122,880 of its default the vectors alone take 190 MB. */
 const JOURNAL_ROW_GROUP = 8_192;
 
-/** The keys of a rows file, in parts. `n` is the row's place in the file. */
+/** The keys of a rows file, in parts, in no order within one. `n` is the row's place in the file. */
 export async function* readKeys(tiers: TierDatabase, rowsFile: string): AsyncGenerator<IncomingRow[]> {
   for (let offset = 0; ; offset += CHUNK) {
     const rows = await tiers.read((connection) =>
@@ -39,7 +39,7 @@ export async function* readKeys(tiers: TierDatabase, rowsFile: string): AsyncGen
         connection,
         `SELECT file_row_number AS n, kind, memory_id, hash, epoch_ms(own_time) AS own, project
          FROM read_parquet(${literal(rowsFile)}, file_row_number = true)
-         WHERE file_row_number >= ${offset} AND file_row_number < ${offset + CHUNK} ORDER BY n`,
+         WHERE file_row_number >= ${offset} AND file_row_number < ${offset + CHUNK}`,
       ),
     );
     if (rows.length === 0) return;
@@ -99,6 +99,25 @@ export class IngestStaging {
     return new IngestStaging(tiers, connection);
   }
 
+  /** The texts of all ingests' rows by their operation, or undefined where they are more than a part. */
+  async textsTogether(): Promise<Map<number, IncomingText[]> | undefined> {
+    const bytes = await this.#connection.number(
+      'SELECT coalesce(sum(strlen(content)), 0)::BIGINT FROM staged',
+    );
+    if (bytes > TEXT_PART_BYTES) return undefined;
+    const rows = await this.#connection.rows<StagedText & { op_id: bigint }>(
+      `SELECT op_id, ${TEXT_COLUMNS} FROM staged WHERE hash <> '${DELETED_HASH}'`,
+    );
+    const texts = new Map<number, IncomingText[]>();
+    for (const row of rows) {
+      const opId = Number(row.op_id);
+      const own = texts.get(opId);
+      if (own === undefined) texts.set(opId, [incomingText(row)]);
+      else own.push(incomingText(row));
+    }
+    return texts;
+  }
+
   /** The texts of one ingest's rows, in parts. */
   async *texts(opId: number): AsyncGenerator<IncomingText[]> {
     const parts = await this.#connection.rows<{ first: bigint; last: bigint }>(
@@ -107,15 +126,11 @@ export class IngestStaging {
        GROUP BY part ORDER BY part`,
     );
     for (const { first, last } of parts) {
-      const rows = await this.#connection.rows<{ n: bigint; content: string; own: boolean }>(
-        `SELECT n, content, embedding IS NOT NULL AS own FROM staged
+      const rows = await this.#connection.rows<StagedText>(
+        `SELECT ${TEXT_COLUMNS} FROM staged
          WHERE op_id = ${opId} AND n BETWEEN ${first} AND ${last} AND hash <> '${DELETED_HASH}'`,
       );
-      yield rows.map(({ n, content, own }) => ({
-        n: Number(n),
-        content,
-        model: own ? EMBEDDING_MODEL : null,
-      }));
+      yield rows.map(incomingText);
     }
   }
 
@@ -167,6 +182,18 @@ export class IngestStaging {
   close(): void {
     this.#connection.close();
   }
+}
+
+interface StagedText {
+  n: bigint;
+  content: string;
+  own: boolean;
+}
+
+const TEXT_COLUMNS = 'n, content, embedding IS NOT NULL AS own';
+
+function incomingText({ n, content, own }: StagedText): IncomingText {
+  return { n: Number(n), content, model: own ? EMBEDDING_MODEL : null };
 }
 
 async function appendIngests(
