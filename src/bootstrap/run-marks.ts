@@ -6,33 +6,38 @@ import { makeFolderDurably, writeFileDurably } from '../runtime/index.js';
 import { lastDue, SCHEDULES, type ScheduleId } from '../schedules/index.js';
 import type { BootstrapLog } from './log.js';
 
+const MARKS_FILE = 'runs.json';
+const PAUSED_FILE = 'paused.json';
 const Marks = z.record(z.string(), z.number());
+const Paused = z.array(z.string());
 
 /**
  * When each schedule's work was last begun and brought to its end, by a workflow or by the runner, kept on disk: so that a server which
- * comes up with Temporal away knows what it missed.
+ * comes up with Temporal away knows what it missed. Beside them which schedules an operator has paused, as Temporal last said.
  */
 export class RunMarks {
-  readonly #file: string;
+  readonly #folder: string;
   readonly #log: BootstrapLog;
   #marks: Record<string, number>;
+  #paused: readonly string[];
 
-  private constructor(file: string, marks: Record<string, number>, log: BootstrapLog) {
-    this.#file = file;
+  private constructor(folder: string, log: BootstrapLog, known: { marks: unknown; paused: unknown }) {
+    this.#folder = folder;
     this.#log = log;
-    this.#marks = marks;
+    this.#marks = Marks.catch({}).parse(known.marks);
+    this.#paused = Paused.catch([]).parse(known.paused);
   }
 
-  /** A file that cannot be read marks nothing: then the work is done once more, which does no harm. */
+  /** A file that cannot be read says nothing: then the work is done once more, which does no harm, or although it was paused. */
   static async open(folder: string, log: BootstrapLog): Promise<RunMarks> {
-    const file = path.join(folder, 'runs.json');
-    const text = await readFile(file, 'utf8').catch(() => '{}');
-    const parsed = Marks.safeParse(parseJson(text));
-    return new RunMarks(file, parsed.success ? parsed.data : {}, log);
+    const read = (name: string): Promise<unknown> =>
+      readFile(path.join(folder, name), 'utf8').then(parseJson, () => undefined);
+    return new RunMarks(folder, log, { marks: await read(MARKS_FILE), paused: await read(PAUSED_FILE) });
   }
 
-  /** Whether it fell due since it was last begun. `now` in milliseconds since 1970. */
+  /** Whether it fell due since it was last begun, and nobody paused it. `now` in milliseconds since 1970. */
   isDue(scheduleId: ScheduleId, now: number): boolean {
+    if (this.#paused.includes(scheduleId)) return false;
     const definition = SCHEDULES.find((known) => known.scheduleId === scheduleId);
     if (definition === undefined) throw new Error(`no schedule ${scheduleId}`);
     return (this.#marks[scheduleId] ?? -Infinity) < lastDue(definition.spec, now);
@@ -44,14 +49,23 @@ export class RunMarks {
    */
   async mark(scheduleId: ScheduleId, begunAt: number): Promise<void> {
     this.#marks = { ...this.#marks, [scheduleId]: begunAt };
+    await this.#write(MARKS_FILE, this.#marks, 'the end of a run could not be marked on disk');
+  }
+
+  /** What Temporal says: these are paused, and no others. Durable as a mark is; nothing is written where it is known. */
+  async setPaused(scheduleIds: readonly ScheduleId[]): Promise<void> {
+    const paused = scheduleIds.toSorted();
+    if (JSON.stringify(paused) === JSON.stringify(this.#paused)) return;
+    this.#paused = paused;
+    await this.#write(PAUSED_FILE, paused, 'the pause of a schedule could not be kept on disk');
+  }
+
+  async #write(name: string, value: unknown, complaint: string): Promise<void> {
     try {
-      await makeFolderDurably(path.dirname(this.#file));
-      await writeFileDurably(this.#file, `${JSON.stringify(this.#marks)}\n`);
+      await makeFolderDurably(this.#folder);
+      await writeFileDurably(path.join(this.#folder, name), `${JSON.stringify(value)}\n`);
     } catch (error) {
-      this.#log.warn(
-        { scheduleId, reason: messageOf(error) },
-        'the end of a run could not be marked on disk',
-      );
+      this.#log.warn({ reason: messageOf(error) }, complaint);
     }
   }
 }

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ScheduleState } from '../schedules/index.js';
+import type { ScheduleId, ScheduleState } from '../schedules/index.js';
 import type { Logger, Metrics } from '../telemetry/index.js';
 
 export interface ScheduleWatchOptions {
   /** What Temporal knows of the schedules. */
   list: () => Promise<ScheduleState[]>;
+  /** Told which of them an operator has paused, for the time in which Temporal cannot be asked. */
+  onPaused: (scheduleIds: readonly ScheduleId[]) => Promise<void>;
   metrics: Metrics;
   log: Logger;
 }
@@ -14,7 +16,7 @@ const INTERVAL_MS = 60_000;
 
 /**
  * Keeps the metrics of the schedules as Temporal has them until the signal fires. Where Temporal is away they stay as they were: that it is
- * away is told elsewhere.
+ * away is told elsewhere. A pause is known here within a minute, and kept through an outage.
  */
 export async function runScheduleWatch(options: ScheduleWatchOptions, signal: AbortSignal): Promise<void> {
   // A request to a Temporal that is away takes seconds, which a shutdown does not have.
@@ -27,9 +29,11 @@ export async function runScheduleWatch(options: ScheduleWatchOptions, signal: Ab
   }
 }
 
-async function refresh({ list, metrics, log }: ScheduleWatchOptions): Promise<void> {
+async function refresh({ list, onPaused, metrics, log }: ScheduleWatchOptions): Promise<void> {
   try {
-    setSchedules(metrics, await list());
+    const states = await list();
+    setSchedules(metrics, states);
+    await onPaused(states.filter(({ paused }) => paused).map(({ scheduleId }) => scheduleId));
   } catch (error) {
     log.debug({ err: error }, 'could not read the schedules');
   }

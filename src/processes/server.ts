@@ -67,7 +67,10 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
     'outage watch': outage.run(stopping.signal),
     embedding: embedding.run(stopping.signal),
     'object events': events.run(stopping.signal),
-    'schedule watch': runScheduleWatch({ list: () => listSchedules(client), metrics, log }, stopping.signal),
+    'schedule watch': runScheduleWatch(
+      { list: () => listSchedules(client), onPaused: (ids) => outage.marks.setPaused(ids), metrics, log },
+      stopping.signal,
+    ),
   };
   logEarlyEnds(loops, log, stopping.signal);
   const running = Object.values(loops);

@@ -6,6 +6,9 @@ import { detachedAgentLockFile, ownerOf } from '../../src/runtime/lock-owner.js'
 import { eventually } from '../support/eventually.js';
 import { Program } from '../support/program.js';
 
+/** By an operator, before the outage. */
+const PAUSED = 'akosha-tier-transition';
+
 /** What one graph of the sample holds. */
 const MEMORIES = 135;
 
@@ -22,6 +25,14 @@ it('sessions that end on three hosts while Temporal is stopped arrive, each once
   const program = await Program.create({ AKOSHA_SYSTEM_ID: 'server', AKOSHA_POLL_INTERVAL_SECONDS: '1' });
   onTestFinished(() => program.destroy());
   await program.up();
+  const pause = await program.run(['schedules', 'pause', PAUSED, '--reason', 'the bucket is being moved']);
+  expect(pause.code, pause.stderr).toBe(0);
+  // The pause outlives the server, which asks for pauses when it starts.
+  expect(await program.signal('SIGTERM')).toBe(0);
+  await program.up();
+  await eventually(async () => {
+    expect(await readFile(path.join(program.dataDir, 'outage/paused.json'), 'utf8')).toContain(PAUSED);
+  }, 20_000);
   const address = (await findRunning(program.dataDir))?.temporal_address ?? '';
   const temporal = (await program.servers()).find(({ name }) => name === 'temporal')?.pid ?? 0;
   const objects = path.join(program.dataDir, 'objects');
@@ -50,7 +61,18 @@ it('sessions that end on three hosts while Temporal is stopped arrive, each once
   // The server goes on without it too.
   await eventually(async () => expect(await named(objects, 'receipt.json')).toHaveLength(3), 60_000);
 
-  await eventually(async () => expect(await temporalBreaker(program)).toMatchObject({ state: 'open' }), 30_000);
+  await eventually(async () => {
+    const { mode, bootstrap } = await status(program);
+    expect(mode).toBe('bootstrap');
+    expect(bootstrap?.done.walks).toBe(1);
+  }, 30_000);
+  await eventually(
+    async () => expect(await temporalBreaker(program)).toMatchObject({ state: 'open' }),
+    30_000,
+  );
+
+  // Due every hour since it was last done, which was never.
+  expect((await status(program)).bootstrap?.done.transitions).toBe(0);
 
   process.kill(temporal, 'SIGCONT');
   // Not a minute later, as the next try of a call would be: the server's own question comes every second.
@@ -61,6 +83,11 @@ it('sessions that end on three hosts while Temporal is stopped arrive, each once
   await eventually(async () => {
     expect(await named(objects, 'receipt.json')).toHaveLength((await named(objects, 'manifest.json')).length);
   }, 60_000);
+  await eventually(async () => expect(await status(program)).toMatchObject({ bootstrap: null }), 30_000);
+  const { schedules } = await program.json<{ schedules: unknown[] }>('schedules', 'list');
+  expect(schedules).toContainEqual(
+    expect.objectContaining({ schedule_id: PAUSED, paused: true, note: 'the bucket is being moved' }),
+  );
   const receipts = await Promise.all((await named(objects, 'receipt.json')).map(readReceipt));
   for (const host of Object.keys(HOSTS)) {
     const own = receipts.filter(({ system_id: id }) => id === host);
@@ -70,6 +97,16 @@ it('sessions that end on three hosts while Temporal is stopped arrive, each once
   const { tiers } = await program.json<{ tiers: Record<string, { rows: number }> }>('tiers');
   expect(Object.values(tiers).reduce((sum, { rows }) => sum + rows, 0)).toBe(3 * MEMORIES);
 }, 180_000);
+
+interface Status {
+  mode: string;
+  bootstrap: { done: { walks: number; transitions: number } } | null;
+}
+
+async function status(program: Program): Promise<Status> {
+  const running = await findRunning(program.dataDir);
+  return (await fetch(`${running?.api_url}/api/v1/status`)).json() as Promise<Status>;
+}
 
 async function temporalBreaker(program: Program): Promise<unknown> {
   const running = await findRunning(program.dataDir);

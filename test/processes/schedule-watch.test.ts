@@ -16,6 +16,7 @@ const state: ScheduleState = {
   missed: 2,
   skipped: 3,
 };
+const onPaused = () => Promise.resolve();
 const log = createLog({ level: 'silent', format: 'json' });
 
 it('tells of each schedule what Temporal counts, however often it looks', async () => {
@@ -40,7 +41,7 @@ it('keeps the last figures while Temporal is away, and ends at once in the middl
   setSchedules(metrics, [state]);
   const away = new AbortController();
   const first = runScheduleWatch(
-    { list: () => Promise.reject(new Error('away')), metrics, log },
+    { list: () => Promise.reject(new Error('away')), onPaused, metrics, log },
     away.signal,
   );
   away.abort();
@@ -50,9 +51,30 @@ it('keeps the last figures while Temporal is away, and ends at once in the middl
   );
   const silent = new AbortController();
   const second = runScheduleWatch(
-    { list: () => new Promise<ScheduleState[]>(() => undefined), metrics, log },
+    { list: () => new Promise<ScheduleState[]>(() => undefined), onPaused, metrics, log },
     silent.signal,
   );
   silent.abort();
   await second;
+});
+
+it('tells which are paused, for the time in which nobody can be asked', async () => {
+  const watching = new AbortController();
+  const paused: ScheduleState = { ...state, scheduleId: 'akosha-tier-transition', paused: true };
+  const told: (readonly string[])[] = [];
+  const watch = runScheduleWatch(
+    {
+      list: () => Promise.resolve([state, paused]),
+      onPaused: (ids) => {
+        told.push(ids);
+        watching.abort();
+        return Promise.resolve();
+      },
+      metrics: createMetrics(),
+      log,
+    },
+    watching.signal,
+  );
+  await watch;
+  expect(told).toEqual([['akosha-tier-transition']]);
 });
