@@ -1,4 +1,5 @@
 import { rm, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { AkoshaError } from '../../src/contract/index.js';
 import { EMBEDDING_MODEL } from '../../src/memory/index.js';
@@ -244,6 +245,31 @@ describe('what cannot be done', () => {
   });
 });
 
+it('while uploads wait, four times as long as a batch took is left to them', async () => {
+  const [batchMs, times] = [100, new Array<{ begun: number; ended: number }>()];
+  const stop = new AbortController();
+  const store: ConstructorParameters<typeof VectorFiller>[0]['store'] = {
+    ...(await opened()).store,
+    waitingTexts: () => Promise.resolve({ texts: [{ rowId: 1, content: 'x' }], faults: [], next: 1 }),
+    backlog: () => Promise.resolve({ uploads: 1, oldest: 0, quarantined: 0 }),
+  };
+  const models = standIns({});
+  // A slow model, so that there is something to measure.
+  const slow = async (name: string): Promise<Embedder> => ({
+    ...(await models.get(name)),
+    embed: async (texts) => {
+      const begun = performance.now();
+      await sleep(batchMs);
+      times.push({ begun, ended: performance.now() });
+      if (times.length === 2) stop.abort();
+      return texts.map(() => direction(1));
+    },
+  });
+  await new VectorFiller({ store, models: { ...models, get: slow }, log: silent }).run(stop.signal);
+  const [first, second] = times;
+  expect((second?.begun ?? 0) - (first?.ended ?? 0)).toBeGreaterThan(3.5 * batchMs);
+});
+
 describe('vectors of two models', () => {
   const texts = { mine: 'with a vector of its host', bare: 'without one' };
   const meanings = {
@@ -279,7 +305,10 @@ describe('vectors of two models', () => {
     await fill(filler);
     expect(await test.store.modelNames()).toEqual({ current: OTHER, next: null, old: false });
     expect(await near(test.store, direction(5), OTHER)).toEqual(
-      TIERS.flatMap((tier): unknown[] => [`${tier} bare-${tier} 1.0`, expect.stringMatching(/mine-\w+ -?0\.\d/)]),
+      TIERS.flatMap((tier): unknown[] => [
+        `${tier} bare-${tier} 1.0`,
+        expect.stringMatching(/mine-\w+ -?0\.\d/),
+      ]),
     );
     const search = openSearch({ store: test.store, models, timeoutMs: 10_000 });
     const { results, embedding } = await search.search({ text: texts.bare, limit: 1 });
