@@ -30,8 +30,8 @@ const CHAIN: readonly ((program: Program) => Promise<unknown>)[] = [
   (program) => program.sync(),
   ingestAgain,
   queueBroken,
-  (program) => decide(program, 'retry', ['quarantined']),
-  (program) => decide(program, 'drop', ['dropped']),
+  retry,
+  drop,
   (program) => program.age(),
   () => sleep(GRACE_MS),
   (program) => program.age('2026-11-29T12:00:00Z'),
@@ -41,6 +41,7 @@ const CHAIN: readonly ((program: Program) => Promise<unknown>)[] = [
   (program) => program.age(),
 ];
 
+const SYSTEMS = '/api/v1/systems';
 const BROKEN = { systemId: 'old-host', uploadId: '20261122_100000_0a1b2c3d' };
 
 /** An upload of an original host that nothing can read: it waits in quarantine for a decision. */
@@ -51,14 +52,14 @@ async function queueBroken(program: Program): Promise<void> {
   } finally {
     await objects.close();
   }
-  await program.json('ingest', '--wait');
-  await reached(program, ['quarantined']);
+  await program.walk();
+  await reached(program, 'quarantined');
 }
 
 /** The first upload of this host, once more: its rows are written anew. A request that was made before a crash stands. */
 async function ingestAgain(program: Program): Promise<void> {
   const first = async (): Promise<Upload> => {
-    const { uploads } = await program.json<{ uploads: Upload[] }>('receipts', '--system', program.systemId);
+    const { uploads } = await program.api<{ uploads: Upload[] }>(`${SYSTEMS}/${program.systemId}/uploads`);
     return uploads.at(-1) ?? expect.fail('nothing was uploaded');
   };
   await program.waitUntil('done', async () => (await first()).state === 'done');
@@ -77,17 +78,24 @@ interface Upload {
 }
 
 /** Taken again after a crash, it finds the upload as it left it, or further on. */
-async function decide(program: Program, what: 'retry' | 'drop', states: readonly string[]): Promise<void> {
+async function retry(program: Program): Promise<void> {
   const { systemId, uploadId } = BROKEN;
-  const reason = what === 'drop' ? ['--reason', 'no database'] : [];
-  await program.json('quarantine', what, uploadId, '--system', systemId, ...reason);
-  await reached(program, states);
+  await program.api(`/api/v1/quarantine/${systemId}/${uploadId}/retry`, 'POST');
+  await reached(program, 'quarantined');
 }
 
-function reached(program: Program, states: readonly string[]): Promise<void> {
-  return program.waitUntil(`${BROKEN.uploadId} ${states.join(' or ')}`, async () => {
-    const { state } = await program.json<{ state: string }>('receipts', '--upload', BROKEN.uploadId);
-    return states.includes(state);
+/** As `retry`. */
+async function drop(program: Program): Promise<void> {
+  const { systemId, uploadId } = BROKEN;
+  await program.json('quarantine', 'drop', uploadId, '--system', systemId, '--reason', 'no database');
+  await reached(program, 'dropped');
+}
+
+function reached(program: Program, wanted: string): Promise<void> {
+  const { systemId, uploadId } = BROKEN;
+  return program.waitUntil(`${uploadId} ${wanted}`, async () => {
+    const { state } = await program.api<{ state: string }>(`${SYSTEMS}/${systemId}/uploads/${uploadId}`);
+    return state === wanted;
   });
 }
 

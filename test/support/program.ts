@@ -75,11 +75,16 @@ export class Program {
 
   /** As `akosha status --ready` finds out, without a process for each look. */
   async #isReady(): Promise<boolean> {
-    const record = await findRunning(this.dataDir);
-    if (record?.pid !== this.pid || record.api_url === null) return false;
-    const response = await fetch(`${record.api_url}/api/v1/status`);
-    const { ready, agent_ready } = (await response.json()) as { ready: boolean; agent_ready: boolean };
+    if ((await findRunning(this.dataDir))?.pid !== this.pid) return false;
+    const { ready, agent_ready } = await this.api<{ ready: boolean; agent_ready: boolean }>('/api/v1/status');
     return ready && agent_ready;
+  }
+
+  /** What a command that reads or decides does, in this process: half a second of a core less. Fails where the answer says so. */
+  async api<T>(route: string, method: 'GET' | 'POST' = 'GET'): Promise<T> {
+    const response = await fetch(`${(await findRunning(this.dataDir))?.api_url}${route}`, { method });
+    if (!response.ok) throw new Error(`${method} ${route}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
   }
 
   /** What `akosha sync --wait` does, in this process. Returns the upload's id. */
@@ -99,6 +104,11 @@ export class Program {
       const { toWarm, toCold } = await run.result();
       return toWarm + toCold;
     });
+  }
+
+  /** What `akosha ingest --wait` does, in this process. */
+  async walk(): Promise<void> {
+    await this.#withClient(async (client) => (await client.runDailyIngest({ wait: true })).result());
   }
 
   get systemId(): string {
