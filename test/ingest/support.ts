@@ -9,6 +9,7 @@ import { openObjectStore, type ObjectStore } from '../../src/objects/index.js';
 import { ReaderPool, type ReaderPoolOptions } from '../../src/reader/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../../src/store/index.js';
 import { SAMPLES } from '../support/databases.js';
+import { sharedReader } from '../support/shared-reader.js';
 
 export const NOW = Date.parse('2026-11-22T12:00:00Z');
 
@@ -46,14 +47,15 @@ export function openStoreIn(folder: string, archive: ObjectStore, reader: Reader
   });
 }
 
-/** The server's side of ingest on a temporary folder, with an archive of its own. */
-export async function openIngestWorld(options: Partial<ReaderPoolOptions> = {}): Promise<IngestWorld> {
+/** The server's side of ingest on a temporary folder, with an archive of its own; a reader of its own where it is to be another. */
+export async function openIngestWorld(options?: Partial<ReaderPoolOptions>): Promise<IngestWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'akosha-ingest-'));
   const scratch = join(folder, 'scratch');
   await mkdir(scratch);
   const uploads = await openObjectStore(`file://${join(folder, 'objects')}`);
   const archive = await openObjectStore(`file://${join(folder, 'archive')}`);
-  const reader = new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 60_000, ...options });
+  const own = options && new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 60_000, ...options });
+  const reader = own ?? sharedReader();
   const store = await openStoreIn(folder, archive, reader);
   const warnings: Record<string, unknown>[] = [];
   const log = { warn: (details: Record<string, unknown>) => void warnings.push(details) };
@@ -79,7 +81,7 @@ export async function openIngestWorld(options: Partial<ReaderPoolOptions> = {}):
     announced: async (ref) => (await uploads.head(inboxKey(ref))) !== undefined,
     close: async () => {
       await store.close();
-      await reader.close();
+      await own?.close();
       await uploads.close();
       await archive.close();
       await rm(folder, { recursive: true, force: true });

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { ingestUpload, walkUploads } from '../../src/ingest/index.js';
 import { moveToCold, moveToWarm, planTransition, sweep } from '../../src/maintenance/index.js';
 import { openObjectStore } from '../../src/objects/index.js';
-import { ReaderPool } from '../../src/reader/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../../src/store/index.js';
 import { openHost, syncDirectly } from '../../src/upload/index.js';
 import { makeDatabase } from '../support/databases.js';
+import { sharedReader } from '../support/shared-reader.js';
 
 /** What ingest and transition take for now. */
 export const NOW = Date.parse('2026-11-22T12:00:00Z');
@@ -45,7 +45,7 @@ export async function openTestStore(): Promise<TestStore> {
   const scratch = join(folder, 'scratch');
   await mkdir(scratch);
   const objects = await openObjectStore(`file://${join(folder, 'objects')}`);
-  const reader = new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 60_000 });
+  const reader = sharedReader();
   const open = (): Promise<MemoryStore> =>
     openEmbeddedStore({
       dataFolder: folder,
@@ -92,7 +92,6 @@ export async function openTestStore(): Promise<TestStore> {
     },
     async close() {
       await store.close();
-      await reader.close();
       await rm(folder, { recursive: true });
     },
   };

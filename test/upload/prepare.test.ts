@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { AkoshaError, manifestKey, receiptKey, uploadPrefix } from '../../src/contract/index.js';
 import type { SnapshotRequest } from '../../src/reader/index.js';
 import { prepareUpload, type UploadProgress } from '../../src/upload/index.js';
-import { setEnvironment } from '../reader/support.js';
+import { openPool, setEnvironment } from '../reader/support.js';
 import { SAMPLES } from '../support/databases.js';
 import { emptyManifest, keysOf, makeHost, manifestIn, NOW, waitingIn, withFault } from './support.js';
 
@@ -158,7 +158,7 @@ describe('a database that cannot be had', () => {
 
   it('is tried again where the reader died over it', async () => {
     setEnvironment('AKOSHA_FAIL_POINT', 'upload.after-fold');
-    const host = await makeHost();
+    const host = await makeHost({ reader: openPool() });
     const prepared = await prepareUpload(host, { uploadId: 'u1' });
     expect(prepared.files).toBe(2);
     expect(host.warnings).toEqual([

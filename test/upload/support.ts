@@ -11,7 +11,6 @@ import {
   type Receipt,
 } from '../../src/memory/index.js';
 import { openObjectStore, type ObjectStore } from '../../src/objects/index.js';
-import { ReaderPool } from '../../src/reader/index.js';
 import {
   closeUpload,
   deliverUpload,
@@ -20,6 +19,7 @@ import {
   type HostOptions,
 } from '../../src/upload/index.js';
 import { makeDatabase, SAMPLES } from '../support/databases.js';
+import { sharedReader } from '../support/shared-reader.js';
 
 export const NOW = Date.parse('2026-11-22T12:00:00Z');
 
@@ -35,11 +35,7 @@ export interface TestHost extends HostContext {
 /** A host with a copy of the sample databases, its own data folder and an empty object store on disk. */
 export async function makeHost(changes: Partial<HostOptions> = {}): Promise<TestHost> {
   const folder = await mkdtemp(join(tmpdir(), 'akosha-test-'));
-  const reader = new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 30_000 });
-  onTestFinished(async () => {
-    await reader.close();
-    await rm(folder, { recursive: true, force: true });
-  });
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
   await mkdir(join(folder, 'databases'));
   const databases = ['reflection.duckdb', 'knowledge_graph.duckdb'].map((name) =>
     join(folder, 'databases', name),
@@ -51,7 +47,7 @@ export async function makeHost(changes: Partial<HostOptions> = {}): Promise<Test
     systemId: 'host-1',
     dataDir: join(folder, 'data'),
     uploads: await openObjectStore(storeUrl),
-    reader,
+    reader: sharedReader(),
     timeZone: 'Europe/Berlin',
     now: () => NOW,
     log: { warn: (details, message) => warnings.push(`${message} ${JSON.stringify(details)}`) },
