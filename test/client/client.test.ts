@@ -92,7 +92,7 @@ describe('the client', () => {
         name: 'temporal',
         state: 'open',
         failures: 5,
-        lastFailure: expect.stringContaining(`connect ECONNREFUSED ${address}`),
+        lastFailure: expect.stringContaining(address),
       });
 
       const refused = Date.now();
@@ -100,7 +100,7 @@ describe('the client', () => {
         type: 'OrchestratorUnavailable',
         message: expect.stringMatching(/^temporal is not called: its circuit breaker opened/),
       });
-      expect(Date.now() - refused).toBeLessThan(100);
+      expect(Date.now() - refused).toBeLessThan(1_000);
       await client.lookAgain();
       expect(breaker()).toMatchObject({ state: 'open', openings: 1, calls: { refused: 1 } });
       const back = await forward(port, temporal.address);
