@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AkoshaClient } from '../client/index.js';
 import { AkoshaError, messageOf, type OutageReport, type OutageTotals } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
+import { spansAreRecorded } from '../runtime/index.js';
 import { Alerts, type AlertSettings } from './alert.js';
 import { OutageDetector } from './detector.js';
 import { giveBack } from './give-back.js';
@@ -12,6 +13,7 @@ import { readReport } from './report.js';
 import { RunMarks } from './run-marks.js';
 import { OutageRunner, type DrainLimits, type RunnerWork } from './runner.js';
 import type { OutageState } from './state.js';
+import { recordOutageSpans } from './trace-record.js';
 
 export interface OutageWatchOptions {
   client: AkoshaClient;
@@ -111,6 +113,8 @@ export class OutageWatch {
       (await this.#files.unsettled(() => false)).find(({ state }) => state.start === start);
     if (file === undefined)
       throw new AkoshaError('BadRequest', `there is no record of an outage that began at ${start}`);
+    // Told again only where the process ends between the two.
+    if (spansAreRecorded() && !file.state.replayed) recordOutageSpans(await this.report(start));
     await file.change({ replayed: true });
     this.#open.delete(start);
   }

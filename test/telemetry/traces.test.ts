@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { manifestKey, type UploadRef } from '../../src/contract/index.js';
+import { recordOutageSpans } from '../../src/bootstrap/trace-record.js';
+import { manifestKey, NO_OUTAGE_WORK, type UploadRef } from '../../src/contract/index.js';
 import { ingestUpload, pollInbox, UploadTraces, type IngestContext } from '../../src/ingest/index.js';
 import { openObjectStore } from '../../src/objects/index.js';
 import { currentTraceparent, recordPastSpan, withSpan } from '../../src/runtime/index.js';
@@ -158,6 +159,33 @@ it('name each part of a file that goes out in parts', async () => {
 });
 
 // The last one, after which none are recorded.
+it('tell of an outage that is over, with the times of its steps', async () => {
+  const start = '2026-11-22T12:00:00.000Z';
+  recordOutageSpans({
+    ...{
+      start,
+      detected: '2026-11-22T12:00:10.000Z',
+      end: '2026-11-22T12:05:00.000Z',
+      omitted: 0,
+      samples: [],
+    },
+    totals: { ...NO_OUTAGE_WORK, ingested: 1, newRows: 3, changedRows: 1 },
+    steps: [{ at: '2026-11-22T12:01:00.500Z', ms: 400, what: 'ingest', text: `upload 7 of laptop: ${TEXT}` }],
+  });
+  const [outage, step] = await eventually(() => {
+    const found = ['akosha.outage', 'akosha.outage.step'].map((name) =>
+      collector.spans().find((span) => span.name === name),
+    );
+    expect(found).not.toContain(undefined);
+    return Promise.resolve(found);
+  }, 10_000);
+  expect(outage?.attributes).toEqual({ 'akosha.rows': 4 });
+  expect(step?.attributes).toEqual({ 'akosha.outcome': 'ingest' });
+  expect(step).toMatchObject({ traceId: outage?.traceId, parentSpanId: outage?.spanId });
+  expect(outage?.startedAt).toBe(Date.parse(start));
+  expect(step?.startedAt).toBe(Date.parse('2026-11-22T12:01:00.100Z'));
+});
+
 it('hold up no end of the process where the collector hangs, and are told of once', async () => {
   expect(warnings).toEqual([]);
   collector.script.push(0, 0, 0);
