@@ -146,7 +146,11 @@ describe('set-up', { timeout: BUILD_TIMEOUT_MS }, () => {
     async function recordWheels(): Promise<void> {
       const module = { module: 'duckdb' };
       const found = await writeWheel(checkout.path('wheels'), 'duckdb', duckdb.version, module);
-      await checkout.edit('src/servers/packages.ts', new Map(Object.entries(sha256)).get(here) ?? 'none', hash);
+      await checkout.edit(
+        'src/servers/packages.ts',
+        new Map(Object.entries(sha256)).get(here) ?? 'none',
+        hash,
+      );
       // The last of several, as for the later Pythons.
       const hashes = new Map(Object.entries(duckdb.sha256)).get(here);
       await checkout.edit('src/servers/packages.ts', hashes?.at(-1) ?? 'none', found);
