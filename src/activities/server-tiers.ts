@@ -18,9 +18,10 @@ type TierActivities = Pick<StoreActivities, 'planTransition' | 'moveToWarm' | 'm
 
 export function tierActivities({ maintenance, clock }: TierActivityDeps): TierActivities {
   return {
-    planTransition: ({ asOf: given, all }) =>
+    planTransition: ({ asOf: given, scheduledFor, all }) =>
       runActivity(async () => {
-        const asOf = given ?? clock();
+        // A late or backfilled run does what was due at its own time; never what is not due yet, whatever Temporal's clock says.
+        const asOf = given ?? Math.min(clock(), scheduledFor ?? Infinity);
         const { hot, warm, partitions } = await planTransition(maintenance, { asOf, all });
         return { asOf, hot, warm, partitions: partitions.slice(0, MAX_PARTITIONS_PER_PLAN) };
       }),

@@ -180,9 +180,10 @@ export interface StoreActivities {
   walkUploads(input?: { systemId: string }): Promise<WalkSummary>;
   /** Uploads queued by `before` that are not through yet. */
   countUnfinished(input: { before: number }): Promise<number>;
-  /** `asOf` in milliseconds since 1970; absent: the setting's clock. */
+  /** `asOf` in milliseconds since 1970; null: when the schedule meant the run to begin, but never later than the setting's clock. */
   planTransition(input: {
     asOf: number | null;
+    scheduledFor?: number | null;
     all: boolean;
   }): Promise<TransitionPlanSummary & { asOf: number }>;
   moveToWarm(input: { asOf: number }): Promise<BatchSummary>;

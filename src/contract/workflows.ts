@@ -50,6 +50,8 @@ export interface DailyIngestInput {
 export interface DailyIngestResult {
   seen: number;
   added: number;
+  /** Of a run that a schedule started: the day it was meant for, as `2026-11-22`. */
+  day?: string;
 }
 
 export interface TierTransitionInput {

@@ -10,6 +10,7 @@ import {
   type StoreActivities,
   type WalkSummary,
 } from '../contract/index.js';
+import { scheduledDay } from './logical-date.js';
 import { isTimeForNewRun } from './next-run.js';
 import { trackProgress, type ProgressTracker } from './progress.js';
 
@@ -27,9 +28,11 @@ export async function dailyIngest(input: DailyIngestInput = {}): Promise<DailyIn
   const progress = trackProgress('uploads');
   const walk = input.walked ?? (await walkObjects(input, progress));
   if (wait) await waitUntilThrough(walk, progress);
+  const day = scheduledDay();
   const through = wait ? '; all that was queued is ingested or in quarantine' : '';
-  progress.finish(`uploads: looked at ${walk.seen}, new ${walk.added}${through}`);
-  return { seen: walk.seen, added: walk.added };
+  const ofDay = day === undefined ? '' : `; the run of ${day}`;
+  progress.finish(`uploads: looked at ${walk.seen}, new ${walk.added}${through}${ofDay}`);
+  return { seen: walk.seen, added: walk.added, ...(day === undefined ? {} : { day }) };
 }
 
 /** Portion by portion: how far it is stands in the history, so that whatever dies, the walk goes on from there. */

@@ -15,6 +15,7 @@ import {
   type TransitionPlanSummary,
   type TransitionTotals,
 } from '../contract/index.js';
+import { scheduledStart } from './logical-date.js';
 import { isTimeForNewRun } from './next-run.js';
 import { trackProgress, type ProgressTracker } from './progress.js';
 
@@ -49,7 +50,11 @@ export async function tierTransition({
 }: TierTransitionInput = {}): Promise<TierTransitionResult> {
   const progress = trackProgress('rows', { tier: lastTier ?? null });
   progress.enter('plan');
-  const plan = await planTransition({ asOf: given === undefined ? null : parseInstant(given), all });
+  const plan = await planTransition(
+    given === undefined
+      ? { asOf: null, scheduledFor: scheduledStart() ?? null, all }
+      : { asOf: parseInstant(given), all },
+  );
   const transition: Transition = { asOf: plan.asOf, all, totals: { ...totals }, progress };
 
   if (plan.hot > 0) {

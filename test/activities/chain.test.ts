@@ -176,9 +176,13 @@ describe('the activities of the chain', () => {
     expect((await server.walkUploads()).added).toBe(0);
   });
 
-  it('age the store by the given instant, else by the setting’s clock', async () => {
+  it('age the store by the given instant, else by when the run was due, and never later than the setting’s clock', async () => {
     const now = await server.planTransition({ asOf: null, all: true });
     expect(now.asOf).toBe(NOON);
+    const late = await server.planTransition({ asOf: null, scheduledFor: NOON - 1, all: true });
+    expect(late.asOf).toBe(NOON - 1);
+    const early = await server.planTransition({ asOf: null, scheduledFor: NOON + 1, all: true });
+    expect(early.asOf).toBe(NOON);
     const later = await server.planTransition({ asOf: YEARS_LATER, all: true });
     expect(later.asOf).toBe(YEARS_LATER);
     expect(later.hot).toBeGreaterThan(0);

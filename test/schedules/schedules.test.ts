@@ -113,7 +113,7 @@ describe('schedules', () => {
     expect(state).toMatchObject({ runs: 1, missed: 0, skipped: 0 });
     const { workflow } = temporal.client.connection.temporal;
     const run = workflow.getHandle(state.lastRun?.workflowId ?? '');
-    expect(await run.result()).toEqual({ seen: 1, added: 0 });
+    expect(await run.result()).toMatchObject({ seen: 1, added: 0 });
     expect(await (await run.describe()).staticSummary()).toContain('uploads');
   });
 
@@ -143,7 +143,7 @@ describe('schedules', () => {
     expect(most).toBe(1);
     const { workflow } = temporal.client.connection.temporal;
     for (const day of ['2026-01-05', '2026-01-06', '2026-01-07'])
-      expect(await workflow.getHandle(`daily-ingest-${day}T00:00:00Z`).describe()).toBeDefined();
+      expect(await workflow.getHandle(`daily-ingest-${day}T00:00:00Z`).result()).toMatchObject({ day });
   });
 
   it.each([
