@@ -38,17 +38,20 @@ export class RunMarks {
   /** Whether it fell due since it was last begun, and nobody paused it. `now` in milliseconds since 1970. */
   isDue(scheduleId: ScheduleId, now: number): boolean {
     if (this.#paused.includes(scheduleId)) return false;
-    const definition = SCHEDULES.find((known) => known.scheduleId === scheduleId);
-    if (definition === undefined) throw new Error(`no schedule ${scheduleId}`);
-    return (this.#marks[scheduleId] ?? -Infinity) < lastDue(definition.spec, now);
+    return this.#markOf(scheduleId) < dueBefore(scheduleId, now);
+  }
+
+  /** Whether work that was begun then and not ended is of a run whose place another has taken: one that ended, or one that fell due. */
+  isOutdated(scheduleId: ScheduleId, begunAt: number, now: number): boolean {
+    return begunAt < Math.max(this.#markOf(scheduleId), dueBefore(scheduleId, now));
   }
 
   /**
    * Durable when it returns. A disk that refuses it is logged and no more: the work is done, and a failure here would have it done again
-   * without end. The mark holds in memory, and the next one brings it to disk.
+   * without end. The mark holds in memory, and the next one brings it to disk. A run that ends after one that was begun later moves nothing.
    */
   async mark(scheduleId: ScheduleId, begunAt: number): Promise<void> {
-    this.#marks = { ...this.#marks, [scheduleId]: begunAt };
+    this.#marks = { ...this.#marks, [scheduleId]: Math.max(begunAt, this.#markOf(scheduleId)) };
     await this.#write(MARKS_FILE, this.#marks, 'the end of a run could not be marked on disk');
   }
 
@@ -60,6 +63,10 @@ export class RunMarks {
     await this.#write(PAUSED_FILE, paused, 'the pause of a schedule could not be kept on disk');
   }
 
+  #markOf(scheduleId: ScheduleId): number {
+    return this.#marks[scheduleId] ?? -Infinity;
+  }
+
   async #write(name: string, value: unknown, complaint: string): Promise<void> {
     try {
       await makeFolderDurably(this.#folder);
@@ -68,6 +75,12 @@ export class RunMarks {
       this.#log.warn({ reason: messageOf(error) }, complaint);
     }
   }
+}
+
+function dueBefore(scheduleId: ScheduleId, now: number): number {
+  const definition = SCHEDULES.find((known) => known.scheduleId === scheduleId);
+  if (definition === undefined) throw new Error(`no schedule ${scheduleId}`);
+  return lastDue(definition.spec, now);
 }
 
 function parseJson(text: string): unknown {

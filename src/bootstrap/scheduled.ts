@@ -1,5 +1,5 @@
-import { isAkoshaError, messageOf, SCHEDULE_IDS } from '../contract/index.js';
-import { beginWalk, isWalked, walkPortion, type IngestContext } from '../ingest/index.js';
+import { isAkoshaError, messageOf, SCHEDULE_IDS, type WalkState } from '../contract/index.js';
+import { beginWalk, isWalked, WalkFailed, walkPortion, type IngestContext } from '../ingest/index.js';
 import { allEnded } from '../runtime/index.js';
 import type { ScheduleId } from '../schedules/index.js';
 import type { KeptWalk } from './kept-walk.js';
@@ -56,12 +56,10 @@ async function keepDoing(
 }
 
 /** Goes on where the last one stopped, with this process or before it; stops between two portions where nothing new may be begun. */
-async function walk(
-  { ingest, walk: kept, now, work }: ScheduledWork,
-  shift: Shift,
-): Promise<number | undefined> {
+async function walk(options: ScheduledWork, shift: Shift): Promise<number | undefined> {
+  const { ingest, walk: kept, now, work } = options;
   const started = performance.now();
-  let state = (await kept.load()) ?? (await beginWalk(ingest, now()));
+  let state = (await keptWalk(options)) ?? (await beginWalk(ingest, now()));
   while (!isWalked(state)) {
     if (!shift.taking) return undefined;
     try {
@@ -69,14 +67,20 @@ async function walk(
       ({ state } = portion);
       if (portion.found.added.length > 0) shift.wake();
     } catch (error) {
-      // From here it would fail again.
-      if (isAkoshaError(error) && error.permanent) await kept.save(null);
+      // From here these would fail again. What the store refuses for now, as with credentials that were replaced, goes on from here.
+      if (isAkoshaError(error, 'ListingExpired') || error instanceof WalkFailed) await kept.save(null);
       throw error;
     }
     await kept.save(isWalked(state) ? null : state);
   }
   work.walked(state, performance.now() - started);
   return state.begunAt;
+}
+
+/** None that an earlier outage left behind: its remainder says nothing of what came since, and Temporal may have walked meanwhile. */
+async function keptWalk({ walk: kept, marks, now }: ScheduledWork): Promise<WalkState | null> {
+  const state = await kept.load();
+  return state === null || marks.isOutdated(SCHEDULE_IDS.dailyIngest, state.begunAt, now()) ? null : state;
 }
 
 async function age(options: ScheduledWork, shift: Shift, begunAt: number): Promise<number | undefined> {

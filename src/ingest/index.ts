@@ -10,4 +10,12 @@ export { dropUpload, retryUpload } from './quarantine.js';
 export { listUploads, requireUpload } from './ledger.js';
 export type { Discovered, FailedUpload } from './look.js';
 export { UploadTraces } from './upload-traces.js';
-export { beginWalk, isWalked, WALK_SIZES, walkPortion, walkUploads, type WalkSizes } from './walk.js';
+export {
+  beginWalk,
+  isWalked,
+  WALK_SIZES,
+  WalkFailed,
+  walkPortion,
+  walkUploads,
+  type WalkSizes,
+} from './walk.js';

@@ -129,6 +129,9 @@ export async function walkUploads(
   return { ...all, seen, skipped, systems: [...new Set(all.added.map(({ systemId }) => systemId))] };
 }
 
+/** Raised at the end of a walk, of all that went before it: another try from its last portion can only raise it again. */
+export class WalkFailed extends AkoshaError {}
+
 interface Walk {
   context: IngestContext;
   look: Look;
@@ -222,7 +225,7 @@ async function giveReceipts(
 /** Tells what all portions came to together. */
 function endWalk({ events }: IngestContext, { systemId, skipped, read, failed, fault }: WalkState): void {
   if (systemId === null) events?.skipped(SYSTEMS_PREFIX, skipped);
-  if (failed > 0 && read === 0 && fault !== null) throw new AkoshaError(fault.type, fault.message);
+  if (failed > 0 && read === 0 && fault !== null) throw new WalkFailed(fault.type, fault.message);
 }
 
 /**
