@@ -1,5 +1,6 @@
 import {
   addIngested,
+  messageOf,
   NO_TOTALS,
   type IngestedInTurn,
   type IngestSummary,
@@ -18,6 +19,7 @@ export interface TurnDeps {
   ingest: IngestContext;
   nextUpload: (systemId: string) => Promise<UploadRef | null>;
   onIngested: (summary: IngestSummary, ms: number) => void;
+  log?: { warn(details: Record<string, unknown>, message: string): void };
   /** Default 2,000 ms. */
   turnMs?: number;
 }
@@ -33,19 +35,25 @@ export async function ingestInTurn(
 ): Promise<IngestSummary & IngestedInTurn> {
   const began = performance.now();
   const first = await ingestOne(deps, ref, tools);
-  let next = await deps.nextUpload(ref.systemId);
-  let totals = NO_TOTALS;
-  let last: string | undefined;
-  while (next !== null && performance.now() - began < (deps.turnMs ?? TURN_MS) && !tools.signal.aborted) {
-    try {
-      totals = addIngested(totals, await ingestOne(deps, next, tools));
-    } catch {
-      break;
-    }
-    last = next.uploadId;
+  let next: UploadRef | null | undefined;
+  let further: IngestedInTurn['further'];
+  try {
     next = await deps.nextUpload(ref.systemId);
+    while (next !== null && performance.now() - began < (deps.turnMs ?? TURN_MS) && !tools.signal.aborted) {
+      const totals = addIngested(further?.totals ?? NO_TOTALS, await ingestOne(deps, next, tools));
+      further = { lastUploadId: next.uploadId, totals };
+      next = undefined;
+      next = await deps.nextUpload(ref.systemId);
+    }
+  } catch (error) {
+    // What is through is told: an activity that failed would be asked for it again.
+    deps.log?.warn({ systemId: ref.systemId, reason: messageOf(error) }, 'a turn of ingest ended early');
   }
-  return { ...first, next, ...(last === undefined ? {} : { further: { lastUploadId: last, totals } }) };
+  return {
+    ...first,
+    ...(next === undefined ? {} : { next }),
+    ...(further === undefined ? {} : { further }),
+  };
 }
 
 async function ingestOne(

@@ -54,7 +54,7 @@ export function ingestActivities({
     nextUpload: ({ systemId }) => runActivity(() => nextUpload(systemId)),
 
     ingestUpload: (ref) =>
-      runActivity((tools) => ingestInTurn({ ingest, nextUpload, onIngested }, ref, tools)),
+      runActivity((tools) => ingestInTurn({ ingest, nextUpload, onIngested, log }, ref, tools)),
 
     walkPortion: ({ systemId, state }) =>
       runActivity(async ({ signal, report }) => {

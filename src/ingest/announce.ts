@@ -42,11 +42,12 @@ export async function queueAnnounced(
   const onRecord = new Set(known.map(({ place }) => uploadPrefix(place)));
   const isOnRecord = (place: UploadRef): boolean => onRecord.has(uploadPrefix(place));
   const waiting = known.filter(({ state }) => TO_INGEST.has(state)).map(({ ref }) => ref.systemId);
+  const { added, failed } = look.part();
   return {
-    added: look.added,
+    added,
     onRecord: places.filter(isOnRecord),
     open: places.filter((place) => !isOnRecord(place)),
-    failed: look.failed,
+    failed,
     waiting: [...new Set(waiting)],
   };
 }

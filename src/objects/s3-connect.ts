@@ -48,8 +48,6 @@ export function connect(
     responseChecksumValidation: checksums,
     maxAttempts: limits.tries,
     logger: QUIET,
-    // The layers of a command are put together once for each kind of command, not for each request: a third of what a small one costs.
-    cacheMiddleware: true,
     requestHandler: { connectionTimeout: limits.connectMs, socketTimeout: limits.idleMs },
     // Asks before it sends a large file in one request, but not before each part: the SDK opens a connection for every request that asks.
     expectContinueHeader: partSize + 1,

@@ -71,7 +71,9 @@ export class EventIntake {
     }
     if (uploads.length === 0) this.#count('webhook', 'ignored', 1);
     const { added, onRecord, open, failed } = await this.#announce('webhook', uploads, signal);
-    const [fault] = failed;
+    // What is on record may be said to differ from what stands there now: no reason to have the event again.
+    const unread = new Set(open.map(uploadPrefix));
+    const fault = failed.find(({ ref }) => unread.has(uploadPrefix(ref)));
     if (fault !== undefined) throw new AkoshaError('ObjectStoreUnavailable', fault.reason);
     const [missing] = open;
     if (missing !== undefined)

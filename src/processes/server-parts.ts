@@ -4,7 +4,7 @@ import { clockFrom, zonesBySystem, type Settings } from '../config/index.js';
 import { UploadTraces, type IngestContext } from '../ingest/index.js';
 import type { MaintenanceContext } from '../maintenance/index.js';
 import { openObjectStore, type ListPurpose, type ObjectStore } from '../objects/index.js';
-import { ReaderPool } from '../reader/index.js';
+import { hashStored, ReaderPool } from '../reader/index.js';
 import { runAll, type CircuitBreakers } from '../runtime/index.js';
 import { Models, openSearch, type Search } from '../search/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../store/index.js';
@@ -125,7 +125,7 @@ function openStore(settings: Settings, archive: ObjectStore, reader: ReaderPool)
     memoryMb: settings.storeMemoryMb,
     coldCacheBytes: settings.coldCacheMb * MIB,
     leaseMs: settings.operationLeaseSeconds * 1000,
-    hashFile: (file, options) => reader.hashFile(file, options),
+    hashFile: (file, options) => hashStored(reader, file, options),
     embeddingModel: settings.embeddingModel,
     now: Date.now,
   });

@@ -1,4 +1,5 @@
 export { findExternalReader, READER_REMEDY, type ExternalReaderOptions } from './external-reader.js';
+export { hashStored } from './hash-stored.js';
 export { LOG_SUFFIXES } from './log-suffixes.js';
 export type { BuiltDatabase, Exclusions, ExportResult, FileSums, Snapshot } from './messages.js';
 export { OWN_READER } from './own-reader.js';

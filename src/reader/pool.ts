@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -20,7 +20,6 @@ import {
   type Snapshot,
 } from './messages.js';
 import type { ExternalReaderOptions } from './external-reader.js';
-import { hashFile } from './streams.js';
 import { readerFailed } from './reader-failed.js';
 import { ReaderProcess, readerEnvironment } from './reader-process.js';
 import type { BuildRequest, ExportRequest, ListRequest, MergeRequest, SnapshotRequest } from './requests.js';
@@ -35,9 +34,6 @@ const MAX_JOBS_PER_CHILD = 300;
 const MAX_UPLOAD_BYTES = 8 * 1024 ** 3;
 
 const ZLIB_LEVEL = 6;
-
-/** A millisecond of hashing. */
-const SMALL_FILE_BYTES = 512 * 1024;
 
 const NOTHING: Exclusions = { projects: [], kinds: [], categories: [], patterns: [] };
 
@@ -100,9 +96,7 @@ export class ReaderPool {
     return this.#forked;
   }
 
-  /** A small file is hashed here: to hand it to a child takes longer. */
-  async hashFile(path: string, options: JobOptions = {}): Promise<FileSums> {
-    if ((await stat(path)).size <= SMALL_FILE_BYTES) return hashFile(path);
+  hashFile(path: string, options: JobOptions = {}): Promise<FileSums> {
     return this.#run({ job: 'hashFile', path }, FileSumsSchema, options);
   }
 

@@ -5,8 +5,8 @@ interface Waiting<Item> {
 }
 
 /**
- * Does `work` for many callers at once: the first goes at once, and those that come while it works share the next. A failure is that of
- * all who shared it.
+ * Does `work` for many callers at once: the first goes at once, and those that come while it works share the next. Where work that is shared
+ * fails it is done once more for each alone, so that only those fail whose own item does.
  */
 export function gather<Item>(work: (items: Item[]) => Promise<void>): (item: Item) => Promise<void> {
   let waiting: Waiting<Item>[] = [];
@@ -17,14 +17,20 @@ export function gather<Item>(work: (items: Item[]) => Promise<void>): (item: Ite
     while (waiting.length > 0) {
       const group = waiting;
       waiting = [];
-      try {
-        await work(group.map(({ item }) => item));
-        for (const { resolve } of group) resolve();
-      } catch (error) {
-        for (const { reject } of group) reject(error);
-      }
+      await settle(group);
     }
     running = false;
+  };
+
+  const settle = async (group: readonly Waiting<Item>[]): Promise<void> => {
+    try {
+      await work(group.map(({ item }) => item));
+      for (const { resolve } of group) resolve();
+    } catch (error) {
+      const [only, ...others] = group;
+      if (others.length === 0) only?.reject(error);
+      else for (const one of group) await settle([one]);
+    }
   };
 
   return (item) =>

@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { AkoshaError, messageOf } from '../contract/index.js';
+import { AkoshaError, isAkoshaError, messageOf } from '../contract/index.js';
 import type { ServerName } from './packages.js';
 import { SERVER_PROGRAMS } from './packages.js';
 import { endProcess, isRunning, processStart, type ProcessRef } from '../runtime/index.js';
@@ -71,13 +71,15 @@ export async function launch(options: LaunchOptions): Promise<RunningServer> {
   const log = openSync(options.logFile, 'a');
   const logStart = statSync(options.logFile).size;
   const fail = (what: string, cause?: unknown): AkoshaError => {
-    const tail = readFileSync(options.logFile)
-      .subarray(logStart)
-      .subarray(-TAIL_BYTES)
-      .toString('utf8')
-      .trim();
+    const own = readFileSync(options.logFile).subarray(logStart);
+    const tail = own.subarray(-TAIL_BYTES).toString('utf8').trim();
+    // A panic says its reason first, and its goroutines may be longer than the tail.
+    const portTaken = PORT_TAKEN.test(own.toString('utf8'));
     const message = `${SERVER_PROGRAMS[options.name].title} (${options.executable}) ${what}. The end of its log:\n${tail || '(empty)'}`;
-    return new AkoshaError('ServerFailed', message, { cause, details: { logFile: options.logFile } });
+    return new AkoshaError('ServerFailed', message, {
+      cause,
+      details: { logFile: options.logFile, portTaken },
+    });
   };
   let child: ChildProcess;
   try {
@@ -170,7 +172,8 @@ export async function withFreePorts<T>(fixedPort: number | undefined, start: () 
     try {
       return await start();
     } catch (error) {
-      if (attempt === attempts || !PORT_TAKEN.test(messageOf(error))) throw error;
+      const portTaken = isAkoshaError(error, 'ServerFailed') && error.details['portTaken'] === true;
+      if (attempt === attempts || !portTaken) throw error;
     }
   }
 }

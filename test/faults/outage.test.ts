@@ -54,7 +54,7 @@ describe('the program, killed in an outage', () => {
     temporal = await startTemporalServer({ dataFolder: program.dataDir, uiPort: null, port });
 
     const outages = path.join(program.dataDir, 'outage');
-    const records = (await readdir(outages)).filter((name) => name !== 'runs.json');
+    const records = (await readdir(outages)).filter((name) => !name.endsWith('.json'));
     expect(records).toHaveLength(1);
     const stateFile = path.join(outages, records[0] ?? '', 'state.json');
     interface State {
