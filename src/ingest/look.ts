@@ -1,10 +1,10 @@
 import { isAkoshaError, messageOf, type AkoshaError, type UploadRef } from '../contract/index.js';
 import type { IngestContext } from './context.js';
 
-/** An upload that could not be read or finished. It stays where it is for the next look. */
+/** An upload that could not be found, read or finished. It stays where it is for the next look. */
 export interface FailedUpload {
-  /** The names of its folders. */
-  ref: UploadRef;
+  /** The names of its folders. `uploadId` is null where the uploads of the system could not be listed. */
+  ref: { systemId: string; uploadId: string | null };
   reason: string;
 }
 
@@ -74,8 +74,8 @@ export class Look {
     if (this.#firstSkipped.length < LOGGED) this.#firstSkipped.push({ name, reason });
   }
 
-  /** Notes an upload that cannot be queued. */
-  fail({ systemId, uploadId }: UploadRef, error: AkoshaError): void {
+  /** Notes an upload that cannot be queued, or a system whose uploads cannot be listed. */
+  fail({ systemId, uploadId }: FailedUpload['ref'], error: AkoshaError): void {
     this.#first ??= error;
     this.failed.push({ ref: { systemId, uploadId }, reason: error.message });
   }

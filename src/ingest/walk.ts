@@ -15,7 +15,7 @@ import type { KnownUpload } from '../store/index.js';
 import type { IngestContext } from './context.js';
 import { finishUpload } from './finish-upload.js';
 import { knownAt, without } from './known-places.js';
-import { pageAt } from './listing.js';
+import { pageAt, type ListedPage } from './listing.js';
 import { Look, type Discovered } from './look.js';
 import { register } from './register.js';
 import { foldersOf } from './system-folders.js';
@@ -79,8 +79,8 @@ export function isWalked({ systems, rest }: WalkState): boolean {
  * no inbox entry, and those whose entry was lost. Returns what it queued, and the state for the next portion. One that is done twice
  * does no harm. A system with more uploads than a page waits for the others.
  *
- * An upload that fails is in `failed` and holds up no other. Raises where the object store does not answer, where `signal` fires, and
- * with the last portion where new uploads were found and none at all could be read.
+ * An upload that fails, or a system whose uploads cannot be listed, is in `failed` and holds up no other. Raises where the object store
+ * does not answer or grants no listing, where `signal` fires, and with the last portion where something failed and nothing new could be read.
  */
 export async function walkPortion(
   context: IngestContext,
@@ -171,16 +171,16 @@ async function walkRest(walk: Walk, { rest }: WalkState): Promise<Pick<WalkState
 
 /** The next page of uploads of each of these systems. Returns those that have more. */
 async function lookAt(walk: Walk, systems: Rest): Promise<Rest> {
-  const { context, look, sizes, signal } = walk;
-  const listings = systems.map(({ folder, position }) =>
-    pageAt(context, { prefix: systemPrefix(folder), position, pageSize: sizes.uploads, signal }),
-  );
+  const { context, look, signal } = walk;
+  const listings = systems.map((system) => pageOf(walk, system));
   await allEnded(listings);
   const pages = await Promise.all(listings);
   const places: UploadRef[] = [];
   const more: Rest = [];
   for (const [i, { folder, position }] of systems.entries()) {
-    const { folders = [], next = null } = pages[i] ?? {};
+    const page = pages[i];
+    if (page === undefined) continue;
+    const { folders, next } = page;
     places.push(...folders.map((name) => ({ systemId: folder, uploadId: name.slice(0, -1) })));
     if (next !== null) more.push({ folder, position: next });
     else if (folders.length === 0 && position === 'start' && walk.ofAll)
@@ -194,6 +194,21 @@ async function lookAt(walk: Walk, systems: Rest): Promise<Rest> {
     await register(context, look, without(some, known), signal);
   }
   return more;
+}
+
+/** Undefined where the listing of this system alone fails for good: that is noted, and holds up no other system. */
+async function pageOf(walk: Walk, { folder, position }: Rest[number]): Promise<ListedPage | undefined> {
+  const { context, look, sizes, signal } = walk;
+  try {
+    return await pageAt(context, { prefix: systemPrefix(folder), position, pageSize: sizes.uploads, signal });
+  } catch (error) {
+    if (!isAkoshaError(error) || !error.permanent) throw error;
+    // Where the store refuses this as well, it is what it grants this process, and every system would count as failed.
+    if (error.type !== 'ListingExpired')
+      await pageAt(context, { prefix: SYSTEMS_PREFIX, position: 'start', pageSize: 1, signal });
+    look.fail({ systemId: folder, uploadId: null }, error);
+    return undefined;
+  }
 }
 
 /** Where a system's uploads may lie: under its id, as our agents write, and under its name, as original hosts do. */

@@ -73,7 +73,10 @@ export class EventIntake {
     const { added, onRecord, open, failed } = await this.#announce('webhook', uploads, signal);
     // What is on record may be said to differ from what stands there now: no reason to have the event again.
     const unread = new Set(open.map(uploadPrefix));
-    const fault = failed.find(({ ref }) => unread.has(uploadPrefix(ref)));
+    const fault = failed.find(
+      ({ ref: { systemId, uploadId } }) =>
+        uploadId !== null && unread.has(uploadPrefix({ systemId, uploadId })),
+    );
     if (fault !== undefined) throw new AkoshaError('ObjectStoreUnavailable', fault.reason);
     const [missing] = open;
     if (missing !== undefined)

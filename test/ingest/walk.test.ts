@@ -4,6 +4,7 @@ import {
   isAkoshaError,
   manifestKey,
   SYSTEMS_PREFIX,
+  systemPrefix,
   uploadPrefix,
   type UploadRef,
   type WalkState,
@@ -196,6 +197,43 @@ describe('a walk in portions', () => {
     }
     // Seven folders, of which one goes with each portion: it ends either way, and is never told to be complete where it is not.
     expect(isWalked(state) || isAkoshaError(error, 'ListingExpired')).toBe(true);
+  });
+
+  it.each(['ObjectStoreRefused', 'ListingExpired'] as const)(
+    'leaves out a system whose listing alone fails for good, and no other: %s',
+    async (type) => {
+      const good = (await Promise.all(['l-1', 'l-3', 'l-4'].map((id) => arrive(id)))).flat();
+      await arrive('l-2');
+      const context = world.withFaults({
+        listFolderPage: (prefix, options) =>
+          prefix === systemPrefix('l-2')
+            ? Promise.reject(new AkoshaError(type, 'injected'))
+            : world.uploads.listFolderPage(prefix, options),
+      });
+      const { portions, state } = await walk(context);
+      expect(byId(portions.flat())).toEqual(byId(good));
+      expect(state).toMatchObject({ added: 3, failed: 1, skipped: 0, fault: { type, message: 'injected' } });
+    },
+  );
+
+  it('leaves out no system where the store grants no listing at all', async () => {
+    const uploads = await arrive('m-1', 3);
+    let granted = true;
+    const context = world.withFaults({
+      listFolderPage: (prefix, options) =>
+        granted
+          ? world.uploads.listFolderPage(prefix, options)
+          : Promise.reject(new AkoshaError('ObjectStoreRefused', 'injected')),
+    });
+    let { state } = await walkPortion(context, await beginWalk(context, NOW), { sizes: SIZES });
+    expect(state).toMatchObject({ systems: null, rest: [{ folder: 'm-1' }] });
+    granted = false;
+    await expect(walkPortion(context, state, { sizes: SIZES })).rejects.toMatchObject({
+      type: 'ObjectStoreRefused',
+    });
+    granted = true;
+    ({ state } = await walkPortion(context, state, { sizes: SIZES }));
+    expect(state).toMatchObject({ added: uploads.length, failed: 0, rest: [] });
   });
 
   it('raises at its end, and not before, where nothing that is new can be read', async () => {
