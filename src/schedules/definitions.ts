@@ -1,6 +1,13 @@
 import { ScheduleOverlapPolicy, type ScheduleSpec } from '@temporalio/client';
 import { DAILY_INGEST_TEXTS, TIER_TRANSITION_TEXTS } from '../client/index.js';
-import { SCHEDULE_IDS, WORKFLOWS } from '../contract/index.js';
+import {
+  fairnessOf,
+  MAINTENANCE,
+  SCHEDULE_IDS,
+  WALK_PRIORITY,
+  WORKFLOWS,
+  type PriorityRules,
+} from '../contract/index.js';
 
 export type ScheduleId = (typeof SCHEDULE_IDS)[keyof typeof SCHEDULE_IDS];
 
@@ -13,6 +20,8 @@ export interface ScheduleDefinition {
   workflowId: string;
   staticSummary: string;
   staticDetails: string;
+  /** The same as that of a run that a person asks for. */
+  priority: PriorityRules;
   spec: ScheduleSpec;
   /** What happens where the run before is still under way. */
   overlap: ScheduleOverlapPolicy;
@@ -30,6 +39,7 @@ export const SCHEDULES: readonly ScheduleDefinition[] = [
     workflowType: WORKFLOWS.dailyIngest,
     workflowId: 'daily-ingest',
     ...DAILY_INGEST_TEXTS,
+    priority: WALK_PRIORITY,
     spec: { calendars: [{ hour: 0, minute: 0, comment: 'midnight, UTC' }], timezone: 'UTC' },
     // A walk that takes longer than a day is followed by one more, and not by a heap of them.
     overlap: ScheduleOverlapPolicy.BUFFER_ONE,
@@ -42,6 +52,7 @@ export const SCHEDULES: readonly ScheduleDefinition[] = [
     workflowType: WORKFLOWS.tierTransition,
     workflowId: 'tier-transition',
     ...TIER_TRANSITION_TEXTS,
+    priority: fairnessOf(MAINTENANCE),
     spec: { intervals: [{ every: HOUR }], timezone: 'UTC' },
     // Each run moves all that is due, so what one leaves out the next takes.
     overlap: ScheduleOverlapPolicy.SKIP,

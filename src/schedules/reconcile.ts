@@ -1,5 +1,6 @@
 import {
   ScheduleAlreadyRunning,
+  type ScheduleDescriptionStartWorkflowAction,
   type ScheduleOptionsStartWorkflowAction,
   type ScheduleUpdateOptions,
 } from '@temporalio/client';
@@ -8,7 +9,9 @@ import type { AkoshaClient } from '../client/index.js';
 import { TASK_QUEUES } from '../contract/index.js';
 import { SCHEDULES, type ScheduleDefinition, type ScheduleId } from './definitions.js';
 
-type Action = ScheduleOptionsStartWorkflowAction<Workflow>;
+/** The client sends the priority of an action and tells it, but its type of an action to be sent does not have it. */
+type Action = ScheduleOptionsStartWorkflowAction<Workflow> &
+  Pick<ScheduleDescriptionStartWorkflowAction, 'priority'>;
 type Definition = Omit<ScheduleUpdateOptions<Action>, 'state'>;
 
 export interface Reconciled {
@@ -53,7 +56,8 @@ async function update({ connection }: AkoshaClient, definition: ScheduleDefiniti
 }
 
 function compile(definition: ScheduleDefinition): Definition {
-  const { workflowType, workflowId, staticSummary, staticDetails, spec, overlap, catchupWindow } = definition;
+  const { spec, overlap, catchupWindow, workflowType, workflowId, staticSummary, staticDetails, priority } =
+    definition;
   return {
     spec,
     action: {
@@ -64,6 +68,7 @@ function compile(definition: ScheduleDefinition): Definition {
       args: [{}],
       staticSummary,
       staticDetails,
+      priority,
     },
     policies: {
       overlap,

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { WALK_PRIORITY } from '../../src/contract/index.js';
 import {
   backfillSchedule,
   listSchedules,
@@ -51,7 +52,10 @@ describe('schedules', () => {
       catchupWindow: 7 * 86_400_000,
       pauseOnFailure: false,
     });
-    expect(daily.action).toMatchObject({ workflowType: 'dailyIngest', taskQueue: 'akosha' });
+    expect(daily.action).toMatchObject({
+      ...{ workflowType: 'dailyIngest', taskQueue: 'akosha' },
+      priority: WALK_PRIORITY,
+    });
     const hourly = await schedule.getHandle('akosha-tier-transition').describe();
     expect(hourly.policies).toMatchObject({
       overlap: 'SKIP',
@@ -114,7 +118,9 @@ describe('schedules', () => {
     const { workflow } = temporal.client.connection.temporal;
     const run = workflow.getHandle(state.lastRun?.workflowId ?? '');
     expect(await run.result()).toMatchObject({ seen: 1, added: 0 });
-    expect(await (await run.describe()).staticSummary()).toContain('uploads');
+    const described = await run.describe();
+    expect(await described.staticSummary()).toContain('uploads');
+    expect(described.priority).toMatchObject(WALK_PRIORITY);
   });
 
   it('run for past days that are asked for, each once, one after the other', async () => {
