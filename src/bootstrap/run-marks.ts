@@ -20,6 +20,8 @@ export class RunMarks {
   readonly #log: BootstrapLog;
   #marks: Record<string, number>;
   #paused: readonly string[];
+  /** False after a write that the disk refused: then what is known is to be written all the same. */
+  #pausedOnDisk = true;
 
   private constructor(folder: string, log: BootstrapLog, known: { marks: unknown; paused: unknown }) {
     this.#folder = folder;
@@ -55,24 +57,31 @@ export class RunMarks {
     await this.#write(MARKS_FILE, this.#marks, 'the end of a run could not be marked on disk');
   }
 
-  /** What Temporal says: these are paused, and no others. Durable as a mark is; nothing is written where it is known. */
+  /** What Temporal says: these are paused, and no others. Durable as a mark is; nothing is written where it is on disk. */
   async setPaused(scheduleIds: readonly ScheduleId[]): Promise<void> {
     const paused = scheduleIds.toSorted();
-    if (JSON.stringify(paused) === JSON.stringify(this.#paused)) return;
+    if (this.#pausedOnDisk && JSON.stringify(paused) === JSON.stringify(this.#paused)) return;
     this.#paused = paused;
-    await this.#write(PAUSED_FILE, paused, 'the pause of a schedule could not be kept on disk');
+    this.#pausedOnDisk = await this.#write(
+      PAUSED_FILE,
+      paused,
+      'the pause of a schedule could not be kept on disk',
+    );
   }
 
   #markOf(scheduleId: ScheduleId): number {
     return this.#marks[scheduleId] ?? -Infinity;
   }
 
-  async #write(name: string, value: unknown, complaint: string): Promise<void> {
+  /** False where the disk refused it. */
+  async #write(name: string, value: unknown, complaint: string): Promise<boolean> {
     try {
       await makeFolderDurably(this.#folder);
       await writeFileDurably(path.join(this.#folder, name), `${JSON.stringify(value)}\n`);
+      return true;
     } catch (error) {
       this.#log.warn({ reason: messageOf(error) }, complaint);
+      return false;
     }
   }
 }

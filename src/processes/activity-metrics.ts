@@ -104,7 +104,8 @@ export function withMetrics(
       return walk;
     },
     planTransition: async (input) => {
-      const begunAt = Date.now();
+      // A late run moves what was due at its time, and one for the hour since is still due.
+      const begunAt = Math.min(Date.now(), input.scheduledFor ?? Infinity);
       const plan = await activities.planTransition(input);
       // Only the first one of a transition asks for what is due as of now; the later ones, and continued runs, name its instant.
       if (input.asOf === null) transitions.begin(begunAt);

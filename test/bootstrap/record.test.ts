@@ -189,6 +189,12 @@ describe('a disk that refuses', () => {
     expect(marks.isDue(SCHEDULE_IDS.dailyIngest, now)).toBe(true);
     await marks.mark(SCHEDULE_IDS.dailyIngest, now);
     expect(marks.isDue(SCHEDULE_IDS.dailyIngest, now)).toBe(false);
+    // A pause as well, and the next time that Temporal tells the same it is written.
+    await marks.setPaused([SCHEDULE_IDS.tierTransition]);
+    await rm(refusing);
+    await marks.setPaused([SCHEDULE_IDS.tierTransition]);
+    const next = await RunMarks.open(refusing, QUIET);
+    expect(next.isDue(SCHEDULE_IDS.tierTransition, now)).toBe(false);
   });
 });
 

@@ -32,6 +32,10 @@ it('marks when a transition began, whatever runs beside it, and none of a given 
   await inWorkflow('operator', '01:01', sweep);
   await inWorkflow('hourly', '01:02', sweep);
   expect(marked).toEqual([Date.parse('2026-11-22T00:59:00Z')]);
+  const scheduledFor = Date.parse('2026-11-22T02:00:00Z');
+  await inWorkflow('late', '03:01', () => planTransition({ asOf: null, scheduledFor, all: false }));
+  await inWorkflow('late', '03:02', sweep);
+  expect(marked.slice(1)).toEqual([scheduledFor]);
 });
 
 it('marks when a walk of all systems began, once its last portion is through, and none of one system', async () => {
