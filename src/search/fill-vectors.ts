@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAkoshaError, messageOf } from '../contract/index.js';
-import type { MadeVector, MemoryStore, WaitingText } from '../store/index.js';
+import type { MadeVector, MemoryStore, ModelNames, WaitingText } from '../store/index.js';
 import type { Embedder } from './embedding/index.js';
 import type { Models } from './models.js';
 
@@ -45,11 +45,19 @@ export interface VectorFillerOptions {
   onBatch?: (made: number, failed: number) => void;
 }
 
-/** How far a walk over what waits has come, and the first reason why it left something waiting. */
+/** How far a walk over what waits has come, and why it left something waiting. */
 interface Pass {
   after: number;
-  fault: string | undefined;
+  /** The first reason. */
+  reason: string | undefined;
+  /** Memories whose texts are not to be had any more. */
+  lost: number;
+  /** Whether some are to be had later. */
+  away: boolean;
 }
+
+/** `done`: nothing waits but `lost` memories, whose texts are not to be had. `held`: what waits cannot be done now. */
+type Outcome = { is: 'worked' | 'held' } | { is: 'done'; lost: number };
 
 interface Failure {
   reason: string;
@@ -64,6 +72,8 @@ export class VectorFiller {
   readonly #options: VectorFillerOptions;
   readonly #passes = new Map<string, Pass>();
   readonly #failures = new Map<string, Failure>();
+  /** Which step of a round comes first. */
+  #turn = 0;
 
   constructor(options: VectorFillerOptions) {
     this.#options = options;
@@ -94,53 +104,77 @@ export class VectorFiller {
     return uploads === 0 ? 0 : Math.min((performance.now() - started) * PAUSE_PER_BATCH, MAX_PAUSE_MS);
   }
 
-  /** One batch, of the current model before the next. Returns whether there was something to do. */
+  /**
+   * One batch: of the current model, of the next, or of an old one's vectors deleted. In turn, so that new memories that never end hold
+   * up no move. Returns whether there was something to do.
+   */
   async round(signal: AbortSignal): Promise<boolean> {
-    const { store, models, log } = this.#options;
-    const { current, next, old } = await store.modelNames();
-    if ((await this.#fill(current, signal)) === 'worked') return true;
-    if (next !== null) {
-      const outcome = await this.#fill(next, signal);
-      if (outcome === 'worked') return true;
-      if (outcome === 'empty' && (await store.finishModelMove())) {
-        log.info({ model: next, before: current }, 'searches go by another embedding model now');
-        return true;
-      }
+    const names = await this.#options.store.modelNames();
+    const steps = [
+      async () => (await this.#fill(names.current, signal)).is === 'worked',
+      () => this.#moveOn(names, signal),
+      () => this.#deleteOld(names),
+    ];
+    const first = this.#turn;
+    for (const [i, step] of [...steps.slice(first), ...steps.slice(0, first)].entries()) {
+      if (!(await step())) continue;
+      this.#turn = (first + i + 1) % steps.length;
+      return true;
     }
+    return false;
+  }
+
+  async #moveOn({ current, next }: ModelNames, signal: AbortSignal): Promise<boolean> {
+    if (next === null) return false;
+    const { store, log } = this.#options;
+    const outcome = await this.#fill(next, signal);
+    if (outcome.is !== 'done') return outcome.is === 'worked';
+    if (!(await store.finishModelMove(outcome.lost))) return false;
+    log.info(
+      { model: next, before: current, unreadable: outcome.lost },
+      'searches go by another embedding model now',
+    );
+    return true;
+  }
+
+  async #deleteOld({ current, next, old }: ModelNames): Promise<boolean> {
     if (!old) return false;
+    const { store, models } = this.#options;
     if ((await store.deleteOldVectors(DELETE_AT_ONCE)) === 0)
       await models.keepOnly(next === null ? [current] : [current, next]);
     return true;
   }
 
-  async #fill(model: string, signal: AbortSignal): Promise<'worked' | 'empty' | 'held'> {
-    if ((this.#failures.get(model)?.retryAt ?? 0) > performance.now()) return 'held';
+  async #fill(model: string, signal: AbortSignal): Promise<Outcome> {
+    if ((this.#failures.get(model)?.retryAt ?? 0) > performance.now()) return { is: 'held' };
     try {
       return await this.#fillPart(model, signal);
     } catch (error) {
       signal.throwIfAborted();
       this.#fail(model, messageOf(error));
-      return 'held';
+      return { is: 'held' };
     }
   }
 
-  async #fillPart(model: string, signal: AbortSignal): Promise<'worked' | 'empty' | 'held'> {
+  async #fillPart(model: string, signal: AbortSignal): Promise<Outcome> {
     const { store, models } = this.#options;
-    const pass = this.#passes.get(model) ?? { after: -1, fault: undefined };
-    const { texts, faults, next } = await store.waitingTexts(model, pass.after, BATCH_TEXTS);
+    const pass = this.#passes.get(model) ?? { after: -1, reason: undefined, lost: 0, away: false };
+    const { texts, faults, next } = await store.waitingTexts(model, pass.after, BATCH_TEXTS, signal);
     if (texts.length > 0) await this.#make(await models.get(model), texts, signal);
-    const fault = pass.fault ?? faults[0];
+    const reason = pass.reason ?? faults[0]?.reason;
+    const away = pass.away || faults.some((fault) => !fault.lost);
+    const lost = faults.reduce((sum, fault) => sum + (fault.lost ? fault.memories : 0), pass.lost);
     if (next !== null) {
-      this.#passes.set(model, { after: next, fault });
-      return 'worked';
+      this.#passes.set(model, { after: next, reason, lost, away });
+      return { is: 'worked' };
     }
     this.#passes.delete(model);
-    if (fault !== undefined) {
-      this.#fail(model, fault);
-      return 'held';
+    if (reason !== undefined) {
+      this.#fail(model, reason);
+      return away ? { is: 'held' } : { is: 'done', lost };
     }
     this.#failures.delete(model);
-    return texts.length > 0 ? 'worked' : 'empty';
+    return texts.length > 0 ? { is: 'worked' } : { is: 'done', lost: 0 };
   }
 
   async #make(embedder: Embedder, texts: readonly WaitingText[], signal: AbortSignal): Promise<void> {

@@ -31,10 +31,18 @@ export interface WaitingText {
   content: string;
 }
 
+/** Why texts that wait were not read. They go on waiting. */
+export interface WaitingFault {
+  reason: string;
+  memories: number;
+  /** Whether what keeps them is gone or corrupt, rather than away for now. */
+  lost: boolean;
+}
+
 export interface WaitingTexts {
   texts: WaitingText[];
-  /** Why texts that wait are missing here: what keeps them could not be read. They go on waiting. */
-  faults: string[];
+  /** One for each object or table that could not be read. */
+  faults: WaitingFault[];
   /** Where the next part begins; null behind the last. */
   next: number | null;
 }
@@ -55,9 +63,9 @@ export interface VectorStore {
   vectorModels(): Promise<VectorModel[]>;
   /**
    * A part of what waits for vectors of a model, from behind `after` on, -1 at first. What has one from its host already is taken off
-   * the list on the way.
+   * the list on the way. Raises `Cancelled` soon after the signal is raised, downloads included.
    */
-  waitingTexts(model: string, after: number, limit: number): Promise<WaitingTexts>;
+  waitingTexts(model: string, after: number, limit: number, signal?: AbortSignal): Promise<WaitingTexts>;
   /** Keeps vectors of rows that still count, and takes them off the list. A row that was replaced meanwhile goes on waiting. */
   keepVectors(model: string, vectors: readonly MadeVector[]): Promise<void>;
   /** Takes rows off the list of which no vector can be made. */
@@ -67,8 +75,11 @@ export interface VectorStore {
    * `BadRequest` while a move to a third is under way.
    */
   beginModelMove(name: string): Promise<void>;
-  /** Makes the next model the current one, if nothing waits for it any more. Returns whether it did. */
-  finishModelMove(): Promise<boolean>;
+  /**
+   * Makes the next model the current one, if no more memories wait for it than the `lost`, whose texts are not to be had: those go on
+   * waiting. Returns whether it did.
+   */
+  finishModelMove(lost: number): Promise<boolean>;
   /** Deletes some vectors of models that are neither current nor next; returns how many, 0 once there are none. */
   deleteOldVectors(limit: number): Promise<number>;
 }

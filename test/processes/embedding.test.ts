@@ -100,7 +100,7 @@ it('a move is refused to what is no model, and to a third; to name the current m
   await embedding.moveTo(OTHER);
   expect((await embedding.moveTo(OTHER)).move).toMatchObject({ model: OTHER, rows_waiting: 2 });
   // What waits, waits: it does not end before that.
-  expect(await test.store.finishModelMove()).toBe(false);
+  expect(await test.store.finishModelMove(0)).toBe(false);
   expect(await test.store.modelNames()).toMatchObject({ current: EMBEDDING_MODEL, next: OTHER });
   await expect(test.store.beginModelMove('third')).rejects.toMatchObject({
     type: 'BadRequest',

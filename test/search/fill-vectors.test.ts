@@ -1,4 +1,5 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { AkoshaError } from '../../src/contract/index.js';
@@ -53,6 +54,11 @@ async function opened(): Promise<TestStore> {
   const test = await openTestStore();
   onTestFinished(() => test.close());
   return test;
+}
+
+async function coldFiles(objects: string): Promise<string[]> {
+  const entries = await readdir(join(objects, 'cold'), { recursive: true });
+  return entries.filter((entry) => entry.endsWith('.parquet')).map((entry) => join(objects, 'cold', entry));
 }
 
 async function waiting(store: MemoryStore): Promise<Record<string, number>> {
@@ -220,6 +226,40 @@ describe('what cannot be done', () => {
     expect(await waiting(test.store)).toEqual({ [EMBEDDING_MODEL]: 1 });
   });
 
+  it('is a cold text whose object is lost: others of its batch get theirs, and a move ends without it', async () => {
+    const test = await opened();
+    for (const [system, content] of ['lost', 'good'].entries())
+      await test.ingest(`system-${system}`, [{ id: content, content, daysOld: AGE.cold + 100 * system }]);
+    await test.age();
+    const { objects, cache } = test.folders;
+    const files = await coldFiles(objects);
+    expect(files).toHaveLength(2);
+    await rm(cache, { recursive: true, force: true });
+    await rm(files[0] ?? '');
+    const models = standIns({});
+    const filler = fillerOf(test.store, models);
+    await fill(filler);
+    expect(models.embedded).toHaveLength(1);
+    await test.store.beginModelMove(OTHER);
+    expect(await test.store.finishModelMove(1)).toBe(false);
+    await fill(filler);
+    expect(await test.store.modelNames()).toEqual({ current: OTHER, next: null, old: false });
+    expect(await waiting(test.store)).toEqual({ [OTHER]: 1 });
+    expect(filler.failureOf(OTHER)).toMatch(/cold/);
+  });
+
+  it('is what is away for a while: a move waits for it', async () => {
+    const { store } = await opened();
+    await store.beginModelMove(OTHER);
+    const away = { reason: 'away', memories: 1, lost: false };
+    const filler = fillerOf(
+      { ...store, waitingTexts: () => Promise.resolve({ texts: [], faults: [away], next: null }) },
+      standIns({}),
+    );
+    await fill(filler);
+    expect(await store.modelNames()).toMatchObject({ current: EMBEDDING_MODEL, next: OTHER });
+  });
+
   it('stops on the signal in the middle of a batch', async () => {
     const test = await opened();
     await test.ingest('laptop', [{ id: 'm', content: 'x', daysOld: AGE.hot }]);
@@ -243,6 +283,23 @@ describe('what cannot be done', () => {
     await running;
     expect(await waiting(test.store)).toEqual({ [EMBEDDING_MODEL]: 1 });
   });
+});
+
+it('new memories that never end hold up neither a move nor the deletion of old vectors', async () => {
+  const { store } = await opened();
+  await store.beginModelMove(OTHER);
+  const endless = {
+    ...store,
+    waitingTexts: (model: string) =>
+      Promise.resolve(
+        model === EMBEDDING_MODEL
+          ? { texts: [{ rowId: 1, content: 'x' }], faults: [], next: 1 }
+          : { texts: [], faults: [], next: null },
+      ),
+  };
+  const filler = fillerOf(endless, standIns({}));
+  for (let round = 0; round < 2; round++) await filler.round(new AbortController().signal);
+  expect(await store.modelNames()).toMatchObject({ current: OTHER, next: null });
 });
 
 it('while uploads wait, four times as long as a batch took is left to them', async () => {

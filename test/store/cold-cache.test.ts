@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { AkoshaError } from '../../src/contract/index.js';
 import { openObjectStore, type ObjectStore } from '../../src/objects/index.js';
 import { ColdCache } from '../../src/store/embedded/cold-cache.js';
 import type { WrittenObject } from '../../src/store/index.js';
@@ -32,6 +33,8 @@ class Fixture {
   /** Names of the objects in the order of their downloads, and how many ran at once at most. */
   readonly downloads: string[] = [];
   most = 0;
+  /** Whether a download that begins now lasts until it is given up. A fault, injected. */
+  hangs = false;
   readonly cache: ColdCache;
   #running = 0;
 
@@ -55,7 +58,7 @@ class Fixture {
       this.downloads.push(key);
       this.most = Math.max(this.most, ++this.#running);
       try {
-        await sleep(5);
+        await (this.hangs ? hang(options?.signal) : sleep(5));
         return await this.archive.getFile(key, file, options);
       } finally {
         this.#running--;
@@ -80,6 +83,12 @@ class Fixture {
   }
 }
 
+function hang(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_resolve, reject) =>
+    signal?.addEventListener('abort', () => reject(new AkoshaError('Cancelled', 'given up'))),
+  );
+}
+
 const nothing = (): Promise<void> => Promise.resolve();
 
 describe('the cache of cold objects', () => {
@@ -94,6 +103,33 @@ describe('the cache of cold objects', () => {
     expect(await Promise.all([read(), read()])).toEqual([[object.sha256], [object.sha256]]);
     expect(await read()).toEqual([object.sha256]);
     expect(fixture.downloads).toEqual([object.name]);
+  });
+
+  it('gives up a slow download on the signal, and no use that wants the same object', async () => {
+    const fixture = await Fixture.create(10 * BYTES);
+    const [object] = await fixture.objects(1);
+    if (object === undefined) expect.fail();
+    fixture.hangs = true;
+    const stop = new AbortController();
+    const first = fixture.cache.use([object], nothing, stop.signal);
+    const given = expect(first).rejects.toMatchObject({ type: 'Cancelled' });
+    const second = fixture.cache.use([object], () => Promise.resolve('read'));
+    await vi.waitFor(() => expect(fixture.downloads).toHaveLength(1));
+    fixture.hangs = false;
+    stop.abort();
+    await given;
+    expect(await second).toBe('read');
+  });
+
+  it('does not wait on after the signal for a download of another use', async () => {
+    const fixture = await Fixture.create(10 * BYTES);
+    const [object] = await fixture.objects(1);
+    if (object === undefined) expect.fail();
+    fixture.hangs = true;
+    void fixture.cache.use([object], nothing);
+    await expect(fixture.cache.use([object], nothing, AbortSignal.timeout(20))).rejects.toMatchObject({
+      type: 'Cancelled',
+    });
   });
 
   it('downloads eight at once and no more', async () => {

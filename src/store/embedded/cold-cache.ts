@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
-import { AkoshaError } from '../../contract/index.js';
+import { AkoshaError, isAkoshaError } from '../../contract/index.js';
 import type { ObjectStore } from '../../objects/index.js';
 import type { WrittenObject } from '../store.js';
 
@@ -35,14 +35,21 @@ export class ColdCache {
     this.#options = options;
   }
 
-  /** Runs `work` on local copies of these objects, which stay until it is done. */
-  async use<T>(objects: readonly WrittenObject[], work: (files: string[]) => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` on local copies of these objects, which stay until it is done. The signal gives up the downloads, not the work: raises
+   * `Cancelled`.
+   */
+  async use<T>(
+    objects: readonly WrittenObject[],
+    work: (files: string[]) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
     const files = objects.map((object) => this.#file(object.name));
     for (const file of files) this.#inUse.set(file, (this.#inUse.get(file) ?? 0) + 1);
     try {
       await this.#prepare();
       // All settle before any may be evicted: a download that ends after its search failed would stay uncounted otherwise.
-      const loaded = await Promise.allSettled(objects.map((object) => this.#ensure(object)));
+      const loaded = await Promise.allSettled(objects.map((object) => this.#ensure(object, signal)));
       for (const outcome of loaded) if (outcome.status === 'rejected') throw outcome.reason;
       return await work(files);
     } finally {
@@ -90,16 +97,24 @@ export class ColdCache {
     for (const { file, bytes } of found.sort((a, b) => a.usedAt - b.usedAt)) this.#touch(file, bytes);
   }
 
-  #ensure(object: WrittenObject): Promise<string> {
+  async #ensure(object: WrittenObject, signal: AbortSignal | undefined): Promise<string> {
     const file = this.#file(object.name);
     const running = this.#loading.get(file);
-    if (running !== undefined) return running;
-    const loading = this.#load(object, file).finally(() => this.#loading.delete(file));
+    if (running !== undefined) {
+      try {
+        return await unlessAborted(running, signal);
+      } catch (error) {
+        // Given up by the use that began it, and still wanted by this one.
+        if (!isAkoshaError(error, 'Cancelled') || signal?.aborted === true) throw error;
+        return await this.#ensure(object, signal);
+      }
+    }
+    const loading = this.#load(object, file, signal).finally(() => this.#loading.delete(file));
     this.#loading.set(file, loading);
-    return loading;
+    return unlessAborted(loading, signal);
   }
 
-  async #load(object: WrittenObject, file: string): Promise<string> {
+  async #load(object: WrittenObject, file: string, signal: AbortSignal | undefined): Promise<string> {
     // Its eviction may have begun before it came into use, and a file that is about to go must not be found.
     await this.#removing.get(file);
     const found = await stat(file).catch(() => undefined);
@@ -107,17 +122,17 @@ export class ColdCache {
       // The order of use survives a restart. Only the time of access: DuckDB forgets what it keeps of a file that was modified.
       await utimes(file, new Date(), found.mtime);
     } else {
-      await this.#inTurn(() => this.#download(object, file));
+      await this.#inTurn(() => this.#download(object, file, signal));
     }
     this.#touch(file, object.bytes);
     return file;
   }
 
-  async #download(object: WrittenObject, file: string): Promise<void> {
+  async #download(object: WrittenObject, file: string, signal: AbortSignal | undefined): Promise<void> {
     await mkdir(this.#options.folder, { recursive: true });
     const partial = `${file}.${randomUUID()}`;
     try {
-      await this.#options.archive.getFile(object.name, partial);
+      await this.#options.archive.getFile(object.name, partial, signal === undefined ? {} : { signal });
       const { sha256 } = await this.#options.hashFile(partial);
       if (sha256 !== object.sha256) {
         throw new AkoshaError(
@@ -177,4 +192,16 @@ export class ColdCache {
     this.#removing.set(file, removing);
     return removing;
   }
+}
+
+/** What a use that is given up leaves behind ends by itself: its download stops by the same signal, or is another use's. */
+async function unlessAborted<T>(running: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return running;
+  return new Promise<T>((resolve, reject) => {
+    const giveUp = (): void =>
+      reject(new AkoshaError('Cancelled', 'the download of a cold object was given up'));
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp, { once: true });
+    void running.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+  });
 }

@@ -20,12 +20,13 @@ export async function readCurrent<Row extends { rowId: number }>(
   context: EngineContext,
   find: (missing: readonly Placed[] | undefined) => Promise<Placed[]>,
   reader: RowReader<Row>,
+  signal?: AbortSignal,
 ): Promise<{ found: { place: Placed; row: Row }[]; missing: Placed[] }> {
   const found: { place: Placed; row: Row }[] = [];
   let missing: Placed[] | undefined;
   for (let round = 0; round < FETCH_ROUNDS && missing?.length !== 0; round++) {
     const placed = await find(missing);
-    const rows = await readPlaced(context, placed, reader);
+    const rows = await readPlaced(context, placed, reader, signal);
     missing = [];
     for (const place of placed) {
       const row = rows.get(place.rowId);
@@ -40,6 +41,7 @@ async function readPlaced<Row extends { rowId: number }>(
   context: EngineContext,
   placed: readonly Placed[],
   reader: RowReader<Row>,
+  signal: AbortSignal | undefined,
 ): Promise<Map<number, Row>> {
   const tables = new Map<string, { table: PeriodTable; rowIds: number[] }>();
   const objects = new Map<string, WrittenObject>();
@@ -59,7 +61,7 @@ async function readPlaced<Row extends { rowId: number }>(
   const cold = async (): Promise<Row[]> =>
     objects.size === 0
       ? []
-      : context.cold.use([...objects.values()], (files) => reader.objects(files, coldIds));
+      : context.cold.use([...objects.values()], (files) => reader.objects(files, coldIds), signal);
   const parts = await Promise.all([
     cold(),
     ...[...tables.values()].map(({ table, rowIds }) =>

@@ -1,9 +1,10 @@
-import { messageOf } from '../../contract/index.js';
+import { isAkoshaError, messageOf } from '../../contract/index.js';
 import { EMBEDDING_MODEL } from '../../memory/index.js';
-import type { VectorStore, WaitingTexts } from '../store.js';
+import type { VectorStore, WaitingFault, WaitingTexts } from '../store.js';
 import type { Placed } from './catalog/lookup.js';
 import type { EngineContext } from './context.js';
 import { readCurrent } from './current-rows.js';
+import { qualified, tableFor } from './tiers/tables.js';
 import { textsFromObjects, textsFromTable, type TextRow } from './tiers/texts.js';
 
 export function vectorStore(context: EngineContext): VectorStore {
@@ -15,7 +16,7 @@ export function vectorStore(context: EngineContext): VectorStore {
     keepVectors: (model, vectors) => write.keepVectors(model, vectors),
     giveUpVectors: (model, rowIds) => write.stopWaiting(model, rowIds),
     beginModelMove: (name) => write.beginModelMove(name, context.now()),
-    finishModelMove: () => write.finishModelMove(context.now()),
+    finishModelMove: (lost) => write.finishModelMove(context.now(), lost),
     deleteOldVectors: (limit) => write.deleteOldVectors(limit),
   };
 }
@@ -25,6 +26,7 @@ async function waitingTexts(
   model: string,
   after: number,
   limit: number,
+  signal?: AbortSignal,
 ): Promise<WaitingTexts> {
   const { placed, next } = await context.catalog.read.waitingPlacements({ model, after, limit });
   // Apart, so that an archive that is away holds up what is here.
@@ -32,10 +34,12 @@ async function waitingTexts(
     readTexts(
       context,
       placed.filter(({ tier }) => tier !== 'cold'),
+      signal,
     ),
     readTexts(
       context,
       placed.filter(({ tier }) => tier === 'cold'),
+      signal,
     ),
   ]);
   const rows = parts.flatMap((part) => part.rows);
@@ -49,28 +53,62 @@ async function waitingTexts(
   };
 }
 
+interface Part {
+  rows: TextRow[];
+  faults: WaitingFault[];
+}
+
+/** Where a read of several objects or tables fails, each is read alone: what cannot be read holds up what it keeps, and no more. */
 async function readTexts(
   context: EngineContext,
   placed: readonly Placed[],
-): Promise<{ rows: TextRow[]; faults: string[] }> {
+  signal: AbortSignal | undefined,
+): Promise<Part> {
   if (placed.length === 0) return { rows: [], faults: [] };
   try {
-    const { found, missing } = await readCurrent(
-      context,
-      (again) =>
-        again === undefined ? Promise.resolve([...placed]) : context.catalog.read.placements(again),
-      {
-        table: (table, rowIds) => textsFromTable(context.tiers, table, rowIds),
-        objects: (files, rowIds) => textsFromObjects(context.tiers, files, rowIds),
-      },
-    );
-    const [lost] = missing;
-    const fault =
-      lost === undefined
-        ? []
-        : [`${missing.length} memories are not where the catalog has them, such as one in ${lost.tier}`];
-    return { rows: found.map(({ row }) => row), faults: fault };
+    return await readTogether(context, placed, signal);
   } catch (error) {
-    return { rows: [], faults: [messageOf(error)] };
+    if (signal?.aborted === true) throw error;
+    const places = byPlace(placed);
+    if (places.length === 1) return { rows: [], faults: [faultOf(error, placed)] };
+    const parts = await Promise.all(places.map((part) => readTexts(context, part, signal)));
+    return { rows: parts.flatMap((part) => part.rows), faults: parts.flatMap((part) => part.faults) };
   }
+}
+
+async function readTogether(
+  context: EngineContext,
+  placed: readonly Placed[],
+  signal: AbortSignal | undefined,
+): Promise<Part> {
+  const { found, missing } = await readCurrent(
+    context,
+    (again) => (again === undefined ? Promise.resolve([...placed]) : context.catalog.read.placements(again)),
+    {
+      table: (table, rowIds) => textsFromTable(context.tiers, table, rowIds),
+      objects: (files, rowIds) => textsFromObjects(context.tiers, files, rowIds),
+    },
+    signal,
+  );
+  const [lost] = missing;
+  if (lost === undefined) return { rows: found.map(({ row }) => row), faults: [] };
+  const memories = missing.length;
+  const reason = `${memories} memories are not where the catalog has them, such as one in ${lost.tier}`;
+  return { rows: found.map(({ row }) => row), faults: [{ reason, memories, lost: true }] };
+}
+
+/** An object store that is away, or a disk, may come back; an object that is gone or is another does not of itself. */
+function faultOf(error: unknown, placed: readonly Placed[]): WaitingFault {
+  const lost = isAkoshaError(error, 'ObjectNotFound') || isAkoshaError(error, 'ObjectCorrupt');
+  return { reason: messageOf(error), memories: placed.length, lost };
+}
+
+function byPlace(placed: readonly Placed[]): Placed[][] {
+  const places = new Map<string, Placed[]>();
+  for (const place of placed) {
+    const { tier, object, ownTime } = place;
+    const name = tier === 'cold' ? (object?.name ?? '') : qualified(tableFor(tier, ownTime));
+    places.set(name, [...(places.get(name) ?? []), place]);
+  }
+  return [...places.values()];
 }

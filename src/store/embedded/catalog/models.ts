@@ -46,13 +46,14 @@ export function beginModelMove(db: CatalogDatabase, name: string, now: number): 
   });
 }
 
-export function finishModelMove(db: CatalogDatabase, now: number): boolean {
+export function finishModelMove(db: CatalogDatabase, now: number, lost: number): boolean {
   return db.transaction(() => {
     const next = modelOf(db, 'next');
     if (next === undefined) return false;
     const id = next.model_id;
-    if (db.number('SELECT EXISTS (SELECT 1 FROM vectors_waiting WHERE model_id = $id)', { id }) === 1)
-      return false;
+    // Looks no further than it must: a million may wait.
+    const more = 'SELECT EXISTS (SELECT 1 FROM vectors_waiting WHERE model_id = $id LIMIT 1 OFFSET $lost)';
+    if (db.number(more, { id, lost }) === 1) return false;
     const current = modelOf(db, 'current');
     if (current !== undefined) retire(db, current.model_id);
     db.run(`UPDATE models SET role = 'current', since = $now WHERE model_id = $id`, { id, now });
