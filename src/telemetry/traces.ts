@@ -16,7 +16,7 @@ export interface TraceOptions {
 export interface Traces {
   /** What carries a trace through Temporal, for its clients and workers. */
   temporal(): Promise<TemporalTraces>;
-  /** Sends what is there, within two seconds; nothing is recorded any more. Raises nothing. */
+  /** Sends what is there, within two and a half seconds; nothing is recorded any more. Raises nothing. */
   stop(): Promise<void>;
 }
 
