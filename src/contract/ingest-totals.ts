@@ -27,7 +27,7 @@ export function addTotals(a: IngestTotals, b: IngestTotals): IngestTotals {
   };
 }
 
-function addRows(a: RowCounts, b: RowCounts): RowCounts {
+export function addRows(a: RowCounts, b: RowCounts): RowCounts {
   return {
     new: a.new + b.new,
     changed: a.changed + b.changed,

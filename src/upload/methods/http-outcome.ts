@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  addRows,
   AkoshaError,
   NO_ROWS,
   UPLOAD_STATES,
@@ -111,7 +112,9 @@ function summed(
   memories: number,
 ): Exclude<ServerAnswer, { status: 'pending' | 'unknown' }> {
   const own = ended.filter((_, index) => parts[index]?.inherited === false);
-  const rows = own.reduce<RowCounts>((sum, one) => plus(sum, one.rows ?? NO_ROWS), NO_ROWS);
+  const sum = own.reduce<RowCounts>((rows, one) => addRows(rows, one.rows ?? NO_ROWS), NO_ROWS);
+  // A batch is no whole state of a host: what is not in it is not absent.
+  const rows = { ...sum, absent: 0 };
   const failed = ended.filter(({ state }) => GIVEN_UP.includes(state));
   if (failed.length > 0) {
     const reason = `${failed.length} of ${ended.length} batches: ${failed[0]?.reason ?? 'no reason is given'}`;
@@ -121,19 +124,6 @@ function summed(
   const told = rows.new + rows.changed + rows.unchanged + rows.refused + rows.superseded;
   const unchanged = rows.unchanged + Math.max(0, memories - told);
   return { status: 'ingested', rows: { ...rows, unchanged }, reason: null };
-}
-
-/** A batch is no whole state of a host: what is not in it is not absent. */
-function plus(a: RowCounts, b: RowCounts): RowCounts {
-  return {
-    new: a.new + b.new,
-    changed: a.changed + b.changed,
-    unchanged: a.unchanged + b.unchanged,
-    refused: a.refused + b.refused,
-    superseded: a.superseded + b.superseded,
-    absent: 0,
-    deleted: a.deleted + b.deleted,
-  };
 }
 
 export async function lookAt(
