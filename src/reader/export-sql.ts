@@ -151,13 +151,16 @@ function jsonSafe(column: string, type: string): string {
   return column;
 }
 
+/** Null where there is none that could be compared: the text is embedded again. */
 function embeddingSql(type: string | undefined): string {
   if (type === undefined || !/^(FLOAT|DOUBLE)\[\d*\]$/.test(type)) return 'NULL';
   // As a list inside the CASE, because DuckDB has no CASE over arrays; the outer cast refuses any other
   // length.
   const vector = `TRY_CAST("embedding" AS FLOAT[])`;
   const finite = `len(list_filter(${vector}, lambda x: isfinite(x))) = len(${vector})`;
-  return `TRY_CAST(CASE WHEN ${finite} THEN ${vector} END AS ${EXPORTED_COLUMNS.embedding})`;
+  // Zeros, and what is so short that its square is 0, point nowhere: a cosine with them is undefined.
+  const directed = `len(list_filter(${vector}, lambda x: x * x > 0)) > 0`;
+  return `TRY_CAST(CASE WHEN ${finite} AND ${directed} THEN ${vector} END AS ${EXPORTED_COLUMNS.embedding})`;
 }
 
 /** True for a list or an array of a DuckDB type name. */

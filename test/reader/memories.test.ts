@@ -90,6 +90,7 @@ it('a time with a zone is an instant, one without the writer’s clock, and any 
 it('a vector of zeros, of another length or of what are no numbers is missing', async () => {
   const vectors = [
     Array<number>(384).fill(0),
+    Array<number>(384).fill(1e-60),
     VECTOR.slice(1),
     [...VECTOR.slice(1), '1'],
     [...VECTOR.slice(1), 1e300],

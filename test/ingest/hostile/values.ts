@@ -38,7 +38,7 @@ function vector(name: string, what: string, type: string, value: string): Hostil
   );
 }
 
-const numbers = (length: number, value = '0'): string => `[${Array<string>(length).fill(value).join(',')}]`;
+const numbers = (length: number, value = '1'): string => `[${Array<string>(length).fill(value).join(',')}]`;
 
 function metadata(name: string, what: string, json: string, type = 'JSON'): HostileUpload {
   return values(
@@ -158,9 +158,10 @@ export const VALUES: readonly HostileUpload[] = [
     'vector with NaN',
     'not comparable',
     'FLOAT[384]',
-    `[CASE WHEN i = 7 THEN 'nan'::FLOAT ELSE 0 END FOR i IN range(384)]`,
+    `[CASE WHEN i = 7 THEN 'nan'::FLOAT ELSE 1 END FOR i IN range(384)]`,
   ),
   vector('vector with Infinity', 'not comparable', 'FLOAT[]', numbers(384, `'inf'::FLOAT`)),
+  vector('vector of zeros', 'points nowhere', 'FLOAT[384]', numbers(384, '0')),
   vector('vector with NULL', 'not whole', 'FLOAT[]', numbers(384, 'NULL')),
   vector('vector of 383', 'of another model', 'FLOAT[]', numbers(383)),
   vector('vector of 0', 'empty', 'FLOAT[]', '[]'),
