@@ -41,8 +41,14 @@ export function openEmbedding(
     moveTo: async (model) => {
       if (models === undefined)
         throw new AkoshaError('BadRequest', 'embeddings are off: set AKOSHA_EMBEDDINGS to on');
-      await requireModel(store, models, model);
-      await store.beginModelMove(model);
+      try {
+        await requireModel(store, models, model);
+        await store.beginModelMove(model);
+      } catch (error) {
+        // It is loaded by now, and nothing else would ever let go of it.
+        await keepModelsOfStore(store, models);
+        throw error;
+      }
       log.info({ model }, 'the store is asked to go by this embedding model');
       return status();
     },
@@ -59,12 +65,12 @@ export function openEmbedding(
 async function requireModel(store: MemoryStore, models: Models, model: string): Promise<void> {
   const { current, next } = await store.modelNames();
   if (model === current || model === next) return;
-  try {
-    await (await models.get(model)).embed(['a text that any model takes']);
-  } catch (error) {
-    await models.keepOnly(next === null ? [current] : [current, next]);
-    throw error;
-  }
+  await (await models.get(model)).embed(['a text that any model takes']);
+}
+
+async function keepModelsOfStore(store: MemoryStore, models: Models): Promise<void> {
+  const { current, next } = await store.modelNames();
+  await models.keepOnly(next === null ? [current] : [current, next]);
 }
 
 function describe(

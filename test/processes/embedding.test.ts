@@ -11,17 +11,18 @@ import { modelDirectory as installedModel } from '../search/embedding/support.js
 import { AGE, openTestStore, type TestStore } from '../search/support.js';
 
 const OTHER = 'second-model';
+const THIRD = 'third-model';
 const MEMORIES = [
   ['kitten', 'The kitten sleeps'],
   ['invoice', 'Our invoices are late'],
 ].map(([id = '', content = '']) => ({ id, content, daysOld: AGE.hot }));
 
-/** A server's embedding over a store of its own, and a folder in which the installed model has a second name. */
+/** A server's embedding over a store of its own, and a folder in which the installed model has two more names. */
 async function opened() {
   const test = await openTestStore();
   onTestFinished(() => test.close());
   const modelsDir = await temporaryFolder();
-  await symlink(await installedModel(), join(modelsDir, OTHER));
+  for (const name of [OTHER, THIRD]) await symlink(await installedModel(), join(modelsDir, name));
   await mkdir(join(modelsDir, 'empty'));
   const metrics = createMetrics();
   const restart = (): { embedding: Embedding; models: Models } => {
@@ -90,7 +91,7 @@ it('a move to another model goes on after a restart, and searches are answered b
 it('a move is refused to what is no model, and to a third; to name the current model gives it up', async () => {
   const { test, restart } = await opened();
   await test.ingest('laptop', MEMORIES);
-  const { embedding } = restart();
+  const { embedding, models } = restart();
   await expect(embedding.moveTo('absent')).rejects.toMatchObject({
     type: 'ModelUnavailable',
     message: expect.stringMatching(/AKOSHA_MODELS_DIR|cannot be read/),
@@ -102,10 +103,14 @@ it('a move is refused to what is no model, and to a third; to name the current m
   // What waits, waits: it does not end before that.
   expect(await test.store.finishModelMove(0)).toBe(false);
   expect(await test.store.modelNames()).toMatchObject({ current: EMBEDDING_MODEL, next: OTHER });
-  await expect(test.store.beginModelMove('third')).rejects.toMatchObject({
+  const third = await models.get(THIRD);
+  await expect(embedding.moveTo(THIRD)).rejects.toMatchObject({
     type: 'BadRequest',
     message: expect.stringContaining(`is being moved to ${OTHER}`),
   });
+  // Its thread and memory are given back, and nobody else's.
+  await expect(third.embed(['x'])).rejects.toMatchObject({ type: 'Cancelled' });
+  expect(await (await models.get(OTHER)).embed(['x'])).toHaveLength(1);
   expect(await embedding.moveTo(EMBEDDING_MODEL)).toMatchObject({ model: EMBEDDING_MODEL, move: null });
   expect(await test.store.modelNames()).toEqual({ current: EMBEDDING_MODEL, next: null, old: true });
 });
