@@ -23,9 +23,13 @@ export class Budget {
 
   /**
    * Runs `work` until it ends or this share of the whole time is spent. Failing and being late are outcomes; only the
-   * caller's signal raises (`Cancelled`). Late work is told by its own signal; where it cannot stop, its result is dropped.
+   * caller's signal raises (`Cancelled`). Late work is told by its own signal; where it cannot stop, its result is dropped. `leftMs` is
+   * how long it has.
    */
-  async attempt<T>(share: number, work: (signal: AbortSignal) => Promise<T>): Promise<Attempt<T>> {
+  async attempt<T>(
+    share: number,
+    work: (signal: AbortSignal, leftMs: number) => Promise<T>,
+  ): Promise<Attempt<T>> {
     this.throwIfCancelled();
     const started = performance.now();
     const elapsed = (): number => performance.now() - started;
@@ -37,7 +41,7 @@ export class Budget {
     }
   }
 
-  #race<T>(share: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  #race<T>(share: number, work: (signal: AbortSignal, leftMs: number) => Promise<T>): Promise<T> {
     const { signal } = this;
     const stop = new AbortController();
     const leftMs = Math.max(0, this.totalMs * share - this.spentMs);
@@ -54,7 +58,7 @@ export class Budget {
         signal?.removeEventListener('abort', onAbort);
       };
       signal?.addEventListener('abort', onAbort, { once: true });
-      const run = async (): Promise<T> => work(stop.signal);
+      const run = async (): Promise<T> => work(stop.signal, leftMs);
       void run().then(resolve, reject).finally(settle);
     });
   }

@@ -8,6 +8,12 @@ import type { Attempt, Budget } from './budget.js';
  */
 export const SHARES = { embedding: 0.5, candidates: 0.75, fetch: 0.9, fetchByTier: 1 } as const;
 
+/**
+ * Of the time that a scan of vectors has, the part in which it must get its turn. The rest is for the scan: where more is asked than can be
+ * scanned, those that begin still end in time, instead of all of them just too late.
+ */
+const WAIT_SHARE = 0.5;
+
 /** What one tier came up with. */
 export interface TierCandidates {
   tier: Tier;
@@ -39,8 +45,10 @@ export async function gatherTier(
     terms.length === 0 ? Promise.resolve([]) : store.searchWords(tier, terms, filters, limit),
   );
   const byVector = vector.then((found) =>
-    budget.attempt(SHARES.candidates, () =>
-      found === undefined ? Promise.resolve([]) : store.searchVectors(tier, found, filters, limit),
+    budget.attempt(SHARES.candidates, (signal, leftMs) =>
+      found === undefined
+        ? Promise.resolve([])
+        : store.searchVectors(tier, found, filters, limit, { waitMs: leftMs * WAIT_SHARE, signal }),
     ),
   );
   const [words, vectors] = await Promise.all([byWords, byVector]);

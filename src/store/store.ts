@@ -121,6 +121,13 @@ export interface SweptCounts {
   objects: number;
 }
 
+/** How long a scan may wait for those before it; nothing: until it comes. */
+export interface ScanTurn {
+  waitMs?: number;
+  /** Raised, the scan is not begun any more. */
+  signal?: AbortSignal;
+}
+
 /**
  * Where memories are kept, behind one interface in batches, so that another engine can take its place. It speaks keys, rows
  * and Parquet files. The steps of ingest and move are separate calls, because their order and what is durable when
@@ -152,8 +159,17 @@ export interface MemoryStore extends UploadLedger, VectorStore {
   forgetObjects(names: readonly string[]): Promise<void>;
 
   // Search. Candidates may be outdated or doubled across tiers; `fetch` is what counts.
-  /** Compares with vectors of the same model only, the hosts' own and those that the server made. */
-  searchVectors(tier: Tier, vector: ModelVector, filters: SearchFilters, limit: number): Promise<Candidate[]>;
+  /**
+   * Compares with vectors of the same model only, the hosts' own and those that the server made. Raises `StoreBusy` where the scan of the
+   * latter does not get its turn in time.
+   */
+  searchVectors(
+    tier: Tier,
+    vector: ModelVector,
+    filters: SearchFilters,
+    limit: number,
+    turn?: ScanTurn,
+  ): Promise<Candidate[]>;
   searchWords(
     tier: Tier,
     terms: readonly string[],

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EMBEDDING_MODEL } from '../../src/memory/index.js';
 import type { MemoryStore, ModelVector } from '../../src/store/index.js';
 import { Models, openSearch, search, type SearchAnswer } from '../../src/search/index.js';
@@ -7,6 +8,36 @@ import { AGE, direction, openTestStore, type TestStore } from './support.js';
 const TIERS = ['hot', 'warm', 'cold'] as const;
 const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 const embedder = { embedQuery: () => Promise.resolve({ model: EMBEDDING_MODEL, values: direction(1) }) };
+
+/** Keeps the catalog's scans of vectors on their way to its thread, until they are let go. */
+function holdScans(): { sent: () => number; letGo: () => void } {
+  const held: (() => void)[] = [];
+  let sent = 0;
+  let holding = true;
+  const send = Worker.prototype.postMessage;
+  const spy = vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (
+    this: Worker,
+    message: unknown,
+  ) {
+    const isScan =
+      typeof message === 'object' &&
+      message !== null &&
+      'method' in message &&
+      message.method === 'searchMadeVectors';
+    if (isScan) sent++;
+    const go = (): void => send.call(this, message);
+    if (isScan && holding) held.push(go);
+    else go();
+  });
+  onTestFinished(() => spy.mockRestore());
+  return {
+    sent: () => sent,
+    letGo: () => {
+      holding = false;
+      for (const go of held) go();
+    },
+  };
+}
 
 /** The real store with some of its answers replaced, to have a fault where and when the test wants it. */
 describe('search over a store of which something fails', () => {
@@ -67,6 +98,22 @@ describe('search over a store of which something fails', () => {
         reason: 'vectors: no answer in time: a search may take 2 s (AKOSHA_SEARCH_TIMEOUT_SECONDS)',
       },
     ]);
+  });
+
+  it('answers without the scan of vectors that gets no turn, and leaves it out for good', async () => {
+    const scans = holdScans();
+    const answers = await Promise.all(Array.from({ length: 8 }, () => searchWith({}, 2000)));
+    // Of the one that had its turn the scan itself was late.
+    const reasons = answers.flatMap(({ partial }) => partial.map(({ reason }) => reason));
+    expect(
+      reasons.filter((reason) => /^vectors: no turn within 0\.\d s .*waiting/.test(reason)),
+    ).toHaveLength(23);
+    expect(reasons.filter((reason) => reason.startsWith('vectors: no answer in time'))).toHaveLength(1);
+    expect(answers.map(tiersOf)).toEqual(answers.map(() => ['cold', 'hot', 'warm']));
+    expect(scans.sent()).toBe(1);
+    scans.letGo();
+    expect((await searchWith({})).partial).toEqual([]);
+    expect(scans.sent()).toBe(4);
   });
 
   it.each([

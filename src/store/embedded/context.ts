@@ -5,6 +5,7 @@ import type { Catalog } from './catalog/catalog.js';
 import type { ColdCache } from './cold-cache.js';
 import { InsertQueue } from './insert-queue.js';
 import { OperationLatch } from './latch.js';
+import { ScanTurns } from './scan-turns.js';
 import type { TierDatabase } from './tiers/tier-database.js';
 
 /** SHA-256 of a file, taken off the main thread. */
@@ -16,6 +17,7 @@ export type HashFile = (
 /** What the parts of the embedded engine share. */
 export class EngineContext {
   readonly latch = new OperationLatch();
+  readonly scans = new ScanTurns();
   readonly inserts: InsertQueue;
   #stages = 0;
 

@@ -1,6 +1,6 @@
 import type { MemoryKey, Tier } from '../../contract/index.js';
 import { EMBEDDING_MODEL } from '../../memory/index.js';
-import type { Candidate, ModelVector, SearchFilters, StoredMemory } from '../store.js';
+import type { Candidate, ModelVector, ScanTurn, SearchFilters, StoredMemory } from '../store.js';
 import type { Placed } from './catalog/lookup.js';
 import type { EngineContext } from './context.js';
 import { isDropped, readCurrent } from './current-rows.js';
@@ -19,9 +19,11 @@ export async function searchVectors(
   { model, values }: ModelVector,
   filters: SearchFilters,
   limit: number,
+  turn?: ScanTurn,
 ): Promise<Candidate[]> {
+  const scan = { model, vector: values, tier, filters, limit };
   const [made, own] = await Promise.all([
-    context.catalog.scan.searchMadeVectors({ model, vector: values, tier, filters, limit }),
+    context.scans.take(() => context.catalog.scan.searchMadeVectors(scan), turn),
     model === EMBEDDING_MODEL ? searchOwnVectors(context, tier, values, filters, limit) : [],
   ]);
   return [...made, ...own].sort((a, b) => b.score - a.score).slice(0, limit);
