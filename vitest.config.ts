@@ -18,8 +18,13 @@ const shared = {
   server: { deps: { external: [/\/dist\//, /\/\.mutants\//] } },
   // Tests that say so run side by side: mostly they wait for timeouts of Temporal's.
   maxConcurrency: 6,
-  // As in the command line.
-  env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
+  env: {
+    // As in the command line.
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+    // Where it is set, every start of Node reads all those certificates: 40 ms of a core, for hundreds of processes that talk to servers on
+    // this machine alone. Empty is unset.
+    NODE_EXTRA_CA_CERTS: '',
+  },
   // A real server, a bundle and a few child processes fit in it ten times over, also on a busy machine.
   testTimeout: 60_000,
   hookTimeout: 60_000,
