@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAkoshaError, messageOf } from '../contract/index.js';
-import type { MadeVector, MemoryStore, ModelNames, WaitingText } from '../store/index.js';
+import {
+  FIRST_WAITING,
+  type MadeVector,
+  type MemoryStore,
+  type ModelNames,
+  type WaitingCursor,
+  type WaitingText,
+} from '../store/index.js';
 import type { Embedder } from './embedding/index.js';
 import type { Models } from './models.js';
 
@@ -47,7 +54,7 @@ export interface VectorFillerOptions {
 
 /** How far a walk over what waits has come, and why it left something waiting. */
 interface Pass {
-  after: number;
+  after: WaitingCursor;
   /** The first reason. */
   reason: string | undefined;
   /** Memories whose texts are not to be had any more. */
@@ -158,7 +165,7 @@ export class VectorFiller {
 
   async #fillPart(model: string, signal: AbortSignal): Promise<Outcome> {
     const { store, models } = this.#options;
-    const pass = this.#passes.get(model) ?? { after: -1, reason: undefined, lost: 0, away: false };
+    const pass = this.#passes.get(model) ?? { after: FIRST_WAITING, reason: undefined, lost: 0, away: false };
     const { texts, faults, next } = await store.waitingTexts(model, pass.after, BATCH_TEXTS, signal);
     if (texts.length > 0) await this.#make(await models.get(model), texts, signal);
     const reason = pass.reason ?? faults[0]?.reason;

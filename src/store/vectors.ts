@@ -39,12 +39,24 @@ export interface WaitingFault {
   lost: boolean;
 }
 
+/** How far a walk over what waits has come. A new one begins at `FIRST_WAITING`. */
+export interface WaitingCursor {
+  /** Of what is not cold. */
+  readonly placement: number;
+  /** Of what is cold: the object, and the placement in it. */
+  readonly object: number;
+  readonly inObject: number;
+}
+
+export const FIRST_WAITING: WaitingCursor = { placement: -1, object: -1, inObject: -1 };
+
 export interface WaitingTexts {
+  /** May be none, also of a part that is not the last. */
   texts: WaitingText[];
   /** One for each object or table that could not be read. */
   faults: WaitingFault[];
   /** Where the next part begins; null behind the last. */
-  next: number | null;
+  next: WaitingCursor | null;
 }
 
 export interface MadeVector {
@@ -62,10 +74,16 @@ export interface VectorStore {
   /** The current model, and the next where there is one. Counts what waits. */
   vectorModels(): Promise<VectorModel[]>;
   /**
-   * A part of what waits for vectors of a model, from behind `after` on, -1 at first. What has one from its host already is taken off
-   * the list on the way. Raises `Cancelled` soon after the signal is raised, downloads included.
+   * A part of what waits for vectors of a model, from behind `after` on. What is cold comes last, object by object, so that each is
+   * downloaded once however small the cache is; what is new meanwhile comes before more of it. What has a vector from its host already is
+   * taken off the list on the way. Raises `Cancelled` soon after the signal is raised, downloads included.
    */
-  waitingTexts(model: string, after: number, limit: number, signal?: AbortSignal): Promise<WaitingTexts>;
+  waitingTexts(
+    model: string,
+    after: WaitingCursor,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<WaitingTexts>;
   /** Keeps vectors of rows that still count, and takes them off the list. A row that was replaced meanwhile goes on waiting. */
   keepVectors(model: string, vectors: readonly MadeVector[]): Promise<void>;
   /** Takes rows off the list of which no vector can be made. */

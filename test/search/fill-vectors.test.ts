@@ -11,7 +11,7 @@ import {
   type Embedder,
   type SearchAnswer,
 } from '../../src/search/index.js';
-import type { MemoryStore } from '../../src/store/index.js';
+import { FIRST_WAITING, type MemoryStore } from '../../src/store/index.js';
 import { temporaryFolder } from '../reader/support.js';
 import { modelDirectory } from './embedding/support.js';
 import { AGE, between, direction, openTestStore, type TestStore } from './support.js';
@@ -144,7 +144,7 @@ describe('the list of what waits for a vector', () => {
   it('has a memory again whose text changed, and drops a vector of the text before', async () => {
     const test = await opened();
     await test.ingest('laptop', [{ id: 'm', content: 'first', daysOld: AGE.hot }]);
-    const { texts } = await test.store.waitingTexts(EMBEDDING_MODEL, -1, 10);
+    const { texts } = await test.store.waitingTexts(EMBEDDING_MODEL, FIRST_WAITING, 10);
     const late = texts.map(({ rowId }) => ({ rowId, vector: direction(1) }));
     await test.store.keepVectors(EMBEDDING_MODEL, late);
     expect(await near(test.store, direction(1))).toEqual(['hot m 1.0']);
@@ -154,6 +154,29 @@ describe('the list of what waits for a vector', () => {
     await test.store.keepVectors(EMBEDDING_MODEL, late);
     expect(await near(test.store, direction(1))).toEqual([]);
     expect(await waiting(test.store)).toEqual({ [EMBEDDING_MODEL]: 1 });
+  });
+
+  it('has what is cold object by object, whatever the order that it came in, and behind what is new', async () => {
+    const test = await opened();
+    const cold = (i: number) => ({
+      id: `m${i}`,
+      content: `${i % 2 === 0 ? 'even' : 'odd'} ${i}`,
+      daysOld: AGE.cold + 100 * (i % 2),
+    });
+    await test.ingest(
+      'laptop',
+      Array.from({ length: 140 }, (_, i) => cold(i)),
+    );
+    await test.age();
+    const models = standIns({});
+    const filler = fillerOf(test.store, models);
+    while (models.embedded.length === 0) await filler.round(new AbortController().signal);
+    await test.ingest('laptop', [{ id: 'new', content: 'new', daysOld: AGE.hot }]);
+    await fill(filler);
+    const objects = models.embedded.map((text) => text.split(' ')[0]);
+    const changes = objects.filter((object, i) => object !== objects[i - 1]);
+    expect(changes).toEqual([objects[0], 'new', objects[0], objects.at(-1)]);
+    expect(models.embedded).toHaveLength(141);
   });
 
   it('outlives a restart between two batches: each text is read by the model once', async () => {
@@ -293,7 +316,7 @@ it('new memories that never end hold up neither a move nor the deletion of old v
     waitingTexts: (model: string) =>
       Promise.resolve(
         model === EMBEDDING_MODEL
-          ? { texts: [{ rowId: 1, content: 'x' }], faults: [], next: 1 }
+          ? { texts: [{ rowId: 1, content: 'x' }], faults: [], next: FIRST_WAITING }
           : { texts: [], faults: [], next: null },
       ),
   };
@@ -307,7 +330,8 @@ it('while uploads wait, four times as long as a batch took is left to them', asy
   const stop = new AbortController();
   const store: ConstructorParameters<typeof VectorFiller>[0]['store'] = {
     ...(await opened()).store,
-    waitingTexts: () => Promise.resolve({ texts: [{ rowId: 1, content: 'x' }], faults: [], next: 1 }),
+    waitingTexts: () =>
+      Promise.resolve({ texts: [{ rowId: 1, content: 'x' }], faults: [], next: FIRST_WAITING }),
     backlog: () => Promise.resolve({ uploads: 1, oldest: 0, quarantined: 0 }),
   };
   const models = standIns({});

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { NO_ROWS } from '../../src/contract/index.js';
 import { EMBEDDING_MODEL } from '../../src/memory/index.js';
-import type { Candidate } from '../../src/store/index.js';
+import { FIRST_WAITING, type Candidate } from '../../src/store/index.js';
 import { loadProgram, type Library } from './protocol/library.js';
 import { NOW, SYSTEM, World } from './protocol/world.js';
 
@@ -56,7 +56,7 @@ describe('an upload of a mirrored system', () => {
     expect(await world.ingest('u1', 1, [A, B])).toEqual({ ...NO_ROWS, new: 2 });
     expect(await candidates('walks')).toEqual(['a', 'b']);
     await world.store.beginModelMove('another');
-    const { texts } = await world.store.waitingTexts('another', -1, 10);
+    const { texts } = await world.store.waitingTexts('another', FIRST_WAITING, 10);
     const vector = new Float32Array(384).fill(1);
     await world.store.keepVectors(
       'another',

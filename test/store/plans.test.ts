@@ -8,6 +8,7 @@ import { backlog, furthestBehind } from '../../src/store/embedded/catalog/backlo
 import { listUploads } from '../../src/store/embedded/catalog/upload-list.js';
 import * as vectors from '../../src/store/embedded/catalog/vectors.js';
 import { unfinishedSystems } from '../../src/store/embedded/catalog/uploads.js';
+import { FIRST_WAITING } from '../../src/store/index.js';
 import { temporaryFolder } from '../reader/support.js';
 
 interface Step {
@@ -131,7 +132,7 @@ describe('what a transition asks of the catalog', () => {
 
 describe('vectors that the server makes', () => {
   const made = [{ rowId: 0, vector: new Float32Array(384).fill(1) }];
-  const part = { model: 'm1', after: -1, limit: 10 };
+  const part = { model: 'm1', after: FIRST_WAITING, limit: 10 };
 
   beforeEach(() => models.ensureModel(database, 'm1', 1));
 
@@ -139,6 +140,7 @@ describe('vectors that the server makes', () => {
     const statements = plansOf(() => {
       models.modelNames(database);
       vectors.waitingPlacements(database, part);
+      vectors.waitingPlacements(database, { ...part, after: { placement: 9, object: 1, inObject: 1 } });
       vectors.keepVectors(database, 'm1', made);
       vectors.searchMadeVectors(database, {
         model: 'm1',

@@ -1,6 +1,6 @@
 import { isAkoshaError, messageOf } from '../../contract/index.js';
 import { EMBEDDING_MODEL } from '../../memory/index.js';
-import type { VectorStore, WaitingFault, WaitingTexts } from '../store.js';
+import type { VectorStore, WaitingCursor, WaitingFault, WaitingTexts } from '../store.js';
 import type { Placed } from './catalog/lookup.js';
 import type { EngineContext } from './context.js';
 import { readCurrent } from './current-rows.js';
@@ -24,7 +24,7 @@ export function vectorStore(context: EngineContext): VectorStore {
 async function waitingTexts(
   context: EngineContext,
   model: string,
-  after: number,
+  after: WaitingCursor,
   limit: number,
   signal?: AbortSignal,
 ): Promise<WaitingTexts> {
