@@ -72,9 +72,9 @@ export function fairnessOf(systemId: string): PriorityRules {
 }
 
 /**
- * Of the walk, of its workflow as of its portions: before ingests. It takes one place among them for some seconds at a time. Among them it
- * would have one turn for as many as there are systems with a backlog, and with 100,000 systems it would not be through before the next
- * one is due.
+ * Of the walk, of its workflow as of its portions: before ingests. One portion runs at a time, so it takes one place from them: for some
+ * seconds where little is new, for minutes where all of it is. Among them it would have one turn for as many as there are systems with a
+ * backlog, and with 100,000 systems it would not be through before the next one is due.
  */
 export const WALK_PRIORITY: PriorityRules = { fairnessKey: MAINTENANCE, priorityKey: 2 };
 

@@ -24,7 +24,7 @@ export interface PageRequest {
  */
 const MOST_RESTARTS = 3;
 
-type ListPage = (cursor?: string, pageSize?: number) => Promise<FolderPage>;
+type ListPage = (cursor?: string) => Promise<FolderPage>;
 
 /**
  * The page of folders at a position that may be of long ago, or of another process. Where the store refuses its cursor the place is
@@ -35,21 +35,24 @@ export async function pageAt(
   { uploads }: IngestContext,
   { prefix, position, pageSize, signal }: PageRequest,
 ): Promise<ListedPage> {
-  const list: ListPage = (cursor, size) =>
-    uploads.listFolderPage(prefix, {
-      purpose: 'walk',
-      ...(size === undefined ? {} : { pageSize: size }),
-      ...(cursor === undefined ? {} : { cursor }),
-      ...signalOption(signal),
-    });
+  const inPages =
+    (size: { pageSize?: number }): ListPage =>
+    (cursor) =>
+      uploads.listFolderPage(prefix, {
+        purpose: 'walk',
+        ...size,
+        ...(cursor === undefined ? {} : { cursor }),
+        ...signalOption(signal),
+      });
+  const list = inPages({ pageSize });
   const begin = async (restarts: number): Promise<ListedPage> =>
-    filledPage(list, await list(undefined, pageSize), { after: null, restarts });
+    filledPage(list, await list(), { after: null, restarts });
   if (position === 'start') return begin(0);
   try {
-    return await filledPage(list, await list(position.cursor, pageSize), position);
+    return await filledPage(list, await list(position.cursor), position);
   } catch (error) {
     if (!isAkoshaError(error, 'ListingExpired')) throw error;
-    const found = await findAgain(list, position);
+    const found = await findAgain(list, inPages({}), position);
     if (found !== undefined) return found;
     if (position.restarts >= MOST_RESTARTS) throw error;
     return begin(position.restarts + 1);
@@ -57,16 +60,34 @@ export async function pageAt(
 }
 
 /**
- * In the largest pages that the store has, so that a store which takes no cursor for longer than a moment costs one request for each
- * thousand names before. Undefined where the name is gone.
+ * First in the largest pages that the store has, so that a store which takes no cursor for longer than a moment costs one request for each
+ * thousand names before; then in that page in those of the size that is wanted, for its rest may be ten times as much. Undefined where the
+ * name is gone.
  */
-async function findAgain(list: ListPage, position: ListingPosition): Promise<ListedPage | undefined> {
+async function findAgain(
+  list: ListPage,
+  listLarge: ListPage,
+  position: ListingPosition,
+): Promise<ListedPage | undefined> {
   if (position.after === null) return undefined;
-  for (let cursor: string | null | undefined; cursor !== null;) {
-    const page = await list(cursor);
-    const place = page.folders.indexOf(position.after);
-    if (place !== -1) return filledPage(list, { ...page, folders: page.folders.slice(place + 1) }, position);
-    ({ cursor } = page);
+  const large = await pageWith(listLarge, position.after, undefined);
+  const found = large && (await pageWith(list, position.after, large.cursor));
+  if (found === undefined) return undefined;
+  const { page, place } = found;
+  return filledPage(list, { ...page, folders: page.folders.slice(place + 1) }, position);
+}
+
+/** The page that has this name, from the one at `cursor` on. */
+async function pageWith(
+  list: ListPage,
+  name: string,
+  cursor: string | undefined,
+): Promise<{ page: FolderPage; place: number; cursor: string | undefined } | undefined> {
+  for (let at: string | undefined | null = cursor; at !== null;) {
+    const page: FolderPage = await list(at);
+    const place = page.folders.indexOf(name);
+    if (place !== -1) return { page, place, cursor: at };
+    at = page.cursor;
   }
   return undefined;
 }

@@ -14,6 +14,8 @@ import type { FolderPage, FolderPageOptions } from '../../src/objects/index.js';
 import { NOW, openIngestWorld, originalId, putOriginal, type IngestWorld } from './support.js';
 
 const SIZES = { systems: 2, uploads: 2, pages: 4 };
+/** Of a store that gives as many names as it can. */
+const LARGEST_PAGE = 5;
 /** Far more than any of these walks takes. */
 const TOO_MANY_PORTIONS = 100;
 
@@ -77,7 +79,7 @@ class OddListing {
     const { folders: all } = await world.uploads.listFolderPage(prefix);
     const odd = all.filter((name) => !this.gone.has(name)).sort((a, b) => (mixed(a) < mixed(b) ? -1 : 1));
     const from = options.cursor === undefined ? 0 : this.#take(options.cursor);
-    const folders = odd.slice(from, from + (options.pageSize ?? 3));
+    const folders = odd.slice(from, from + (options.pageSize ?? LARGEST_PAGE));
     return { folders, cursor: from + folders.length < odd.length ? this.#give(from + folders.length) : null };
   };
 
@@ -169,6 +171,8 @@ describe('a walk in portions', () => {
     while (!isWalked(state)) {
       const portion = await walkPortion(context, state, { sizes: SIZES });
       odd.expire();
+      // Not as many as the store gave where the place was looked for.
+      expect(portion.state.folders - state.folders).toBeLessThanOrEqual(SIZES.systems);
       added.push(...portion.found.added);
       ({ state } = portion);
     }

@@ -80,8 +80,9 @@ function waitingHere(db: CatalogDatabase, { id, after, limit }: PartOf): Waiting
     rows.length < limit
       ? db.get<{ pid: number | null }>(`SELECT max(pid) AS pid FROM (${window})`, { id, placement })
       : rows.at(-1);
-  if (last?.pid == null) return undefined;
-  return { placed: rows.map(toPlaced), next: { ...after, placement: last.pid } };
+  const reached = last?.pid ?? null;
+  if (reached === null) return undefined;
+  return { placed: rows.map(toPlaced), next: { ...after, placement: reached } };
 }
 
 /** By the index of placements by object: where a store is moved to another model nearly all of them wait. */
