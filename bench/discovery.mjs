@@ -3,22 +3,19 @@
 //   node bench/discovery.mjs --systems 10000
 //   node bench/discovery.mjs --systems 10000 --walk-only
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import Libsql from 'libsql';
 import { createAkoshaClient } from '../dist/client/index.js';
 import { openObjectStore } from '../dist/objects/index.js';
-import { ReaderPool } from '../dist/reader/index.js';
 import { freePort } from '../dist/servers/index.js';
-import { openHost, syncDirectly } from '../dist/upload/index.js';
 import { cpuSeconds } from './cpu.mjs';
 import { startBucket, withServer } from './server.mjs';
-import { NOW, printTable } from './support.mjs';
-import { writeDatabase } from './synthetic.mjs';
+import { printTable } from './support.mjs';
+import { makeUploads, putUpload, someAtOnce } from './uploads.mjs';
 
 const ROWS = 5;
 /** Objects put at once. */
@@ -43,7 +40,8 @@ const folder = await mkdtemp(join(tmpdir(), 'akosha-bench-'));
 const bucket = await startBucket(folder);
 const objects = await openObjectStore(bucket.url);
 try {
-  const put = await putUploads(await makeUpload());
+  const [made] = await makeUploads({ rows: ROWS });
+  const put = await putUploads(made);
   console.log(`${systems} systems with one upload of ${ROWS} conversations each, put in ${put.toFixed(1)} s`);
   const port = String(await freePort());
   // The fewer ingests there are beside the walk, the more it shows what it takes by itself: two of what runs on the store at once.
@@ -58,47 +56,13 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** One upload as an agent makes it, its files by name: all systems have the same rows, because whose they are is what differs. */
-async function makeUpload() {
-  const uploads = await openObjectStore(pathToFileURL(join(folder, 'made')).href);
-  const reader = new ReaderPool({ size: 1, memoryLimitMb: 512, jobTimeoutMs: 600_000 });
-  const database = join(folder, 'reflection.duckdb');
-  await writeDatabase(database, ROWS);
-  const host = openHost({
-    systemId: 'made',
-    dataDir: join(folder, 'host'),
-    databases: [database],
-    uploads,
-    reader,
-    timeZone: 'UTC',
-    now: () => NOW,
-  });
-  await syncDirectly(host, { uploadId: 'made-upload' });
-  host.close();
-  await reader.close();
-  await uploads.close();
-  const place = join(folder, 'made', 'systems', 'made', 'uploads', 'made-upload');
-  const names = await readdir(place);
-  return Promise.all(names.map(async (name) => ({ name, bytes: await readFile(join(place, name)) })));
-}
-
 /** As a host does, but for the inbox entry. Returns the seconds it took. */
-async function putUploads(files) {
+async function putUploads(made) {
   const started = performance.now();
-  const manifest = files.find(({ name }) => name === 'manifest.json').bytes.toString();
-  const rest = Array.from({ length: systems }, (_, i) => i).values();
-  const putSome = async () => {
-    for (const i of rest) {
-      const systemId = `system-${String(i).padStart(6, '0')}`;
-      const prefix = `systems/${systemId}/uploads/upload-${i}/`;
-      for (const { name, bytes } of files) {
-        if (name !== 'manifest.json') await objects.put(prefix + name, bytes);
-      }
-      const own = manifest.replaceAll('"made-upload"', `"upload-${i}"`).replaceAll('"made"', `"${systemId}"`);
-      await objects.put(`${prefix}manifest.json`, own);
-    }
-  };
-  await Promise.all(Array.from({ length: PUTS }, putSome));
+  await someAtOnce(PUTS, [...Array(systems).keys()], (i) => {
+    const systemId = `system-${String(i).padStart(6, '0')}`;
+    return putUpload(objects, made, { systemId, uploadId: `upload-${i}` }, { inbox: false });
+  });
   return (performance.now() - started) / 1000;
 }
 

@@ -1,4 +1,10 @@
-import { messageOf, type IngestSummary, type StoreActivities, type UploadRef } from '../contract/index.js';
+import {
+  messageOf,
+  type IngestSummary,
+  type StoreActivities,
+  type UploadRef,
+  type Urgency,
+} from '../contract/index.js';
 import {
   beginWalk,
   isWalked,
@@ -19,7 +25,7 @@ export interface ActivityLog {
 export interface IngestActivityDeps {
   ingest: IngestContext;
   /** Starts these systems' ingest, or tells the one that runs to look again. */
-  nudge: (systemIds: readonly string[]) => Promise<void>;
+  nudge: (systemIds: readonly string[], urgency: Urgency) => Promise<void>;
   /** The system's clock, milliseconds since 1970: by it the queue knows when an upload came. */
   now: () => number;
   /** Told of each upload, and how long it took. */
@@ -47,7 +53,7 @@ export function ingestActivities({
       runActivity(async () => {
         const added = await registerUpload(ingest, ref);
         // Also where it was known before: an earlier attempt may have ended here.
-        await tryToNudge([ref.systemId]);
+        await tryToNudge([ref.systemId], 'announced');
         return { added };
       }),
 
@@ -62,7 +68,7 @@ export function ingestActivities({
         report({ step: 'walk', folders: from.folders, uploads: from.seen });
         const tools = { signal, ...(walkSizes === undefined ? {} : { sizes: walkSizes }) };
         const portion = await walkPortion(ingest, from, tools);
-        await tryToNudge(portion.found.systems);
+        await tryToNudge(portion.found.systems, 'backlog');
         return { state: portion.state, done: isWalked(portion.state), at: now() };
       }),
 
@@ -74,7 +80,7 @@ export function ingestActivities({
           signal,
           input?.systemId,
         );
-        await tryToNudge(systems);
+        await tryToNudge(systems, 'backlog');
         return { seen, added: added.length, at: now() };
       }),
 
@@ -87,9 +93,9 @@ export function ingestActivities({
   }
 
   /** What is in the queue stays there, and the poll nudges for it: no reason to walk all of the bucket again. */
-  async function tryToNudge(systemIds: readonly string[]): Promise<void> {
+  async function tryToNudge(systemIds: readonly string[], urgency: Urgency): Promise<void> {
     try {
-      await nudge(systemIds);
+      await nudge(systemIds, urgency);
     } catch (error) {
       log.warn(
         { systems: systemIds.length, reason: messageOf(error) },

@@ -57,7 +57,8 @@ async function startAll(
 ): Promise<boolean> {
   const waiting = await store.unfinishedSystems(SYSTEMS_WAITING);
   for (let from = 0; from < waiting.length && !signal.aborted; from += SYSTEMS_AT_ONCE) {
-    await client.nudgeIngest(waiting.slice(from, from + SYSTEMS_AT_ONCE), { onlyIfIdle: true });
+    const some = waiting.slice(from, from + SYSTEMS_AT_ONCE);
+    await client.nudgeIngest(some, { onlyIfIdle: true, urgency: 'backlog' });
   }
   return !signal.aborted;
 }

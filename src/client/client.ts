@@ -10,6 +10,7 @@ import {
   type TierTransitionInput,
   type TierTransitionResult,
   type UploadMemoryResult,
+  type Urgency,
 } from '../contract/index.js';
 import { withSpan } from '../runtime/index.js';
 import type {
@@ -34,6 +35,8 @@ import {
 
 export interface NudgeOptions {
   onlyIfIdle?: boolean;
+  /** Of an ingest that this starts; one that runs keeps its own. By default `announced`. */
+  urgency?: Urgency;
   /** The trace that a system's new upload belongs to, so that its ingest does. By default that of the span around. */
   traceparentOf?: ((systemId: string) => string | undefined) | undefined;
 }
@@ -113,10 +116,10 @@ export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient 
         await workflow.start<typeof uploadMemory>(WORKFLOWS.uploadMemory, uploadMemoryOptions(systemId));
       }),
 
-    nudgeIngest: (systemIds, { onlyIfIdle = false, traceparentOf } = {}) => {
+    nudgeIngest: (systemIds, { onlyIfIdle = false, urgency = 'announced', traceparentOf } = {}) => {
       const nudge = (systemId: string): Promise<void> =>
         request(async () => {
-          const start = ingestSystemOptions(systemId);
+          const start = ingestSystemOptions(systemId, urgency);
           if (onlyIfIdle) await workflow.start<typeof ingestSystem>(WORKFLOWS.ingestSystem, start);
           else {
             await workflow.signalWithStart<typeof ingestSystem>(WORKFLOWS.ingestSystem, {

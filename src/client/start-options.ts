@@ -1,6 +1,7 @@
 import type { WorkflowOptions } from '@temporalio/client';
 import {
   fairnessOf,
+  ingestPriority,
   MAINTENANCE,
   TASK_QUEUES,
   WALK_PRIORITY,
@@ -10,6 +11,7 @@ import {
   type OutageRecordInput,
   type TierTransitionInput,
   type UploadMemoryInput,
+  type Urgency,
 } from '../contract/index.js';
 import { ofSystem } from './search-attributes.js';
 
@@ -52,7 +54,7 @@ export function uploadMemoryOptions(systemId: string): StartOptions<UploadMemory
   };
 }
 
-export function ingestSystemOptions(systemId: string): StartOptions<IngestSystemInput> {
+export function ingestSystemOptions(systemId: string, urgency: Urgency): StartOptions<IngestSystemInput> {
   return {
     ...ONE_AT_A_TIME,
     workflowId: WORKFLOW_IDS.ingestSystem(systemId),
@@ -61,7 +63,7 @@ export function ingestSystemOptions(systemId: string): StartOptions<IngestSystem
     typedSearchAttributes: ofSystem(systemId),
     staticSummary: `Ingests the uploads of ${systemId}`,
     staticDetails: `Takes the uploads of \`${systemId}\` from the queue, in their order, until there are none.`,
-    priority: fairnessOf(systemId),
+    priority: ingestPriority(systemId, urgency),
   };
 }
 

@@ -21,7 +21,10 @@ export interface RetryRules {
   nonRetryableErrorTypes: string[];
 }
 
-/** Lower keys first; within a key, the fairness keys take turns. */
+/**
+ * Lower keys first, of 1 to 5; within a key, the fairness keys take turns where Temporal is set to (`matching.enableFairness`). It need not
+ * be: no system has more than one ingest in the queue.
+ */
 export interface PriorityRules {
   priorityKey?: number;
   fairnessKey: string;
@@ -77,6 +80,18 @@ export function fairnessOf(systemId: string): PriorityRules {
  * backlog, and with 100,000 systems it would not be through before the next one is due.
  */
 export const WALK_PRIORITY: PriorityRules = { fairnessKey: MAINTENANCE, priorityKey: 2 };
+
+/**
+ * Whose ingest goes first: announced uploads, whose hosts count on seconds; then those that a poll found among few; then all that has come
+ * to wait, which nobody notices minutes of. What is before takes every free place, so the last gets what the others leave.
+ */
+const URGENCY_KEYS = { announced: 3, found: 4, backlog: 5 } as const;
+export type Urgency = keyof typeof URGENCY_KEYS;
+
+/** Of a system's ingest. A backlog of systems would all have their turns before a newcomer's: taking turns is fair and not quick. */
+export function ingestPriority(systemId: string, urgency: Urgency): PriorityRules {
+  return { ...fairnessOf(systemId), priorityKey: URGENCY_KEYS[urgency] };
+}
 
 /** Short steps in the agent: a few requests to object storage, and the outbox. */
 export function agentOptions(systemId: string): ActivityRules {
@@ -161,6 +176,7 @@ export function ingestOptions(systemId: string): ActivityRules {
     // Two databases, each with the default limits for a request (10 min) and the reader (10 min), and the operation's
     // lease (15 min) make 55 minutes; settings may raise each. It only ends an attempt that hangs and yet is alive.
     startToCloseTimeout: 4 * HOUR,
+    // Without a key it has that of its workflow, which was started as urgent as the upload was; see `ingestPriority`.
     priority: fairnessOf(systemId),
   };
 }

@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Urgency } from '../contract/index.js';
 import { pollInbox, type IngestContext } from '../ingest/index.js';
 import type { Backlog } from '../store/index.js';
 import type { Logger } from '../telemetry/index.js';
 
 export interface InboxPollOptions {
   ingest: IngestContext;
+  /** From the beginning of a look to that of the next. */
   intervalMs: number;
   log: Logger;
   /** Systems with new rows in the queue: their ingest is told. */
-  nudge: (systemIds: string[]) => Promise<void>;
+  nudge: (systemIds: string[], urgency: Urgency) => Promise<void>;
   /** Systems with rows in the queue: their ingest is started where none runs. */
   ensureRunning: (systemIds: string[]) => Promise<void>;
   /** Told with every look, after what the inbox holds has been queued. */
@@ -21,8 +23,17 @@ export interface InboxPollOptions {
  */
 const SYSTEMS_PER_POLL = 1_000;
 
+/**
+ * Systems that one look finds at most for their uploads to count as fresh: some seconds of ingest, and a few uploads a second as a rule. More
+ * at once have come to wait somewhere, and among them nobody is in a hurry.
+ */
+const FRESH_AT_ONCE = 100;
+
 /** Uploads that one line of the log names: a backlog of thousands has its rows in the queue. */
 const NAMED = 10;
+
+/** A look that takes longer than the interval leaves the store some peace all the same. */
+const SHORTEST_PAUSE_MS = 100;
 
 /**
  * Systems that take turns. The queue gives the longest waiting first, and with as many stuck ones as a look checks on, it would give the
@@ -37,8 +48,11 @@ const SYSTEMS_IN_TURN = 10_000;
 export async function runInboxPoll(options: InboxPollOptions, signal: AbortSignal): Promise<void> {
   const turns = new Turns();
   while (!signal.aborted) {
+    // With a large backlog a look takes seconds, which are not to come on top of the interval for what is fresh.
+    const next = performance.now() + options.intervalMs;
     await pollOnce(options, turns, signal);
-    await sleep(options.intervalMs, undefined, { signal }).catch(() => undefined);
+    const left = Math.max(next - performance.now(), SHORTEST_PAUSE_MS);
+    await sleep(left, undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -58,7 +72,8 @@ async function pollOnce(options: InboxPollOptions, turns: Turns, signal: AbortSi
     }
     // The rest of many is started with the looks that follow, each of which thus comes in time for what is fresh then.
     told = systems.slice(0, SYSTEMS_PER_POLL);
-    if (told.length > 0) await options.nudge(told);
+    if (told.length === 0) return;
+    await options.nudge(told, systems.length > FRESH_AT_ONCE ? 'backlog' : 'found');
   });
   if (signal.aborted) return;
   await attempt('checking on the queue', () => checkQueue(options, turns, told));

@@ -142,7 +142,7 @@ function runServerWorkers(
   const activities = createStoreActivities({
     ingest: parts.ingest,
     maintenance: parts.maintenance,
-    nudge: (systemIds) => client.nudgeIngest(systemIds),
+    nudge: (systemIds, urgency) => client.nudgeIngest(systemIds, { urgency }),
     clock: parts.clock,
     now: Date.now,
     onIngested: (...args) => counts.ingested(...args),
@@ -188,8 +188,8 @@ function pollInboxes(
       ingest,
       intervalMs: settings.pollIntervalSeconds * 1000,
       log,
-      nudge: (systemIds) => client.nudgeIngest(systemIds),
-      ensureRunning: (systemIds) => client.nudgeIngest(systemIds, { onlyIfIdle: true }),
+      nudge: (systemIds, urgency) => client.nudgeIngest(systemIds, { urgency }),
+      ensureRunning: (systemIds) => client.nudgeIngest(systemIds, { onlyIfIdle: true, urgency: 'backlog' }),
       onBacklog: async (backlog) => {
         setBacklog(metrics, backlog, Date.now());
         // With each poll, so that the gauges are as fresh as the queue's whoever asks for them.

@@ -71,6 +71,8 @@ function temporalArguments(folder: string, ports: Readonly<Record<string, number
     ...attributes.flatMap((attribute) => ['--search-attribute', attribute]),
     // It would ask a public address which versions are current.
     ...['--dynamic-config-value', 'frontend.enableServerVersionCheck=false'],
+    // Priority holds within a partition of a queue, of which there are four by default. All are still read, for what an earlier start wrote.
+    ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
     ...['--log-format', 'json', '--log-level', 'warn'],
   ];
 }

@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AkoshaError, inboxKey } from '../../src/contract/index.js';
+import { AkoshaError, inboxKey, type Urgency } from '../../src/contract/index.js';
 import type { IngestContext } from '../../src/ingest/index.js';
 import { runInboxPoll } from '../../src/processes/inbox-poll.js';
 import { createLog } from '../../src/telemetry/index.js';
@@ -7,6 +8,9 @@ import { openIngestWorld, type IngestWorld } from '../ingest/support.js';
 
 /** More than two looks check on. */
 const WAITING = 2_500;
+
+/** What a look takes that takes long. */
+const LOOK_MS = 500;
 
 describe('the inbox poll', () => {
   let world: IngestWorld;
@@ -29,17 +33,22 @@ describe('the inbox poll', () => {
   async function poll(
     looks: number,
     ingest: IngestContext,
-  ): Promise<{ turns: string[][]; told: string[]; backlog: number[] }> {
+    intervalMs = 1,
+  ): Promise<{ turns: string[][]; told: string[]; urgencies: Urgency[]; backlog: number[] }> {
     const stopping = new AbortController();
     const turns: string[][] = [];
     const told: string[] = [];
+    const urgencies: Urgency[] = [];
     const backlog: number[] = [];
     await runInboxPoll(
       {
         ingest,
-        intervalMs: 1,
+        intervalMs,
         log: createLog({ level: 'silent', format: 'json' }),
-        nudge: (systemIds) => Promise.resolve(void told.push(...systemIds)),
+        nudge: (systemIds, urgency) => {
+          urgencies.push(urgency);
+          return Promise.resolve(void told.push(...systemIds));
+        },
         ensureRunning: (systemIds) => {
           turns.push(systemIds);
           if (turns.length === looks) stopping.abort();
@@ -49,7 +58,7 @@ describe('the inbox poll', () => {
       },
       stopping.signal,
     );
-    return { turns, told, backlog };
+    return { turns, told, urgencies, backlog };
   }
 
   it('checks on every system that waits before it comes back to one', async () => {
@@ -69,9 +78,31 @@ describe('the inbox poll', () => {
     const fresh = Array.from({ length: 1_200 }, (_, n) => ({ systemId: `fresh-${n}`, uploadId: 'upload' }));
     for (const ref of fresh) await world.uploads.put(inboxKey(ref), '');
     const ingest = world.withFaults({ get: () => Promise.resolve(Buffer.from('{}')) });
-    const { told, turns } = await poll(1, ingest);
+    const { told, turns, urgencies } = await poll(1, ingest);
     expect(told).toHaveLength(1_000);
+    expect(urgencies).toEqual(['backlog']);
     expect(new Set([...told, ...turns.flat()]).size).toBe(2_000);
+  });
+
+  it('takes what it finds among few for fresh', async () => {
+    await world.uploads.put(inboxKey({ systemId: 'alone', uploadId: 'upload' }), '');
+    const ingest = world.withFaults({ get: () => Promise.resolve(Buffer.from('{}')) });
+    const { told, urgencies } = await poll(1, ingest);
+    expect(told).toEqual(['alone']);
+    expect(urgencies).toEqual(['found']);
+  });
+
+  it('begins a look when it is due, however long the one before took', async () => {
+    const begun: number[] = [];
+    const backlog = async () => {
+      begun.push(performance.now());
+      await sleep(LOOK_MS);
+      return world.store.backlog();
+    };
+    await poll(3, { ...world.context, store: { ...world.store, backlog } }, LOOK_MS);
+    const [first = 0, , third = 0] = begun;
+    // Twice the longer of interval and look; were each look on top of the interval, it would be twice their sum.
+    expect(third - first).toBeLessThan(4 * LOOK_MS);
   });
 
   it('checks on the queue also while the object store is away', async () => {
