@@ -18,6 +18,15 @@ export interface Readiness {
   checks: Record<string, string>;
 }
 
+/** What an event of an object store came to. */
+export interface TakenEvents {
+  /** Uploads that are in the queue since now, and those that were on record before. */
+  added: number;
+  known: number;
+  /** Uploads that are never queued, with the reason: another one has their id. To send the event again changes nothing. */
+  refused: { upload: string; reason: string }[];
+}
+
 /** What the API serves. Errors of `AkoshaError` reach the client with type and message, others as an internal error. */
 export interface ApiServices {
   search(request: SearchRequest, signal: AbortSignal): Promise<SearchAnswer>;
@@ -32,7 +41,7 @@ export interface ApiServices {
    * Queues the uploads that an event of an object store announces. Raises `BadRequest` for one in no known form, `ObjectNotFound` where
    * a manifest does not stand, `ObjectStoreUnavailable`.
    */
-  takeEvents(event: unknown, signal: AbortSignal): Promise<{ added: number; known: number }>;
+  takeEvents(event: unknown, signal: AbortSignal): Promise<TakenEvents>;
   circuitBreakers(): readonly CircuitBreakerStatus[];
   /** Begins the shutdown and returns at once. Called after the reply is out. */
   shutdown(): void;

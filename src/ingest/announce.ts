@@ -1,7 +1,7 @@
 import { uploadPrefix, type UploadRef, type UploadState } from '../contract/index.js';
 import type { IngestContext } from './context.js';
 import { Look, type FailedUpload } from './look.js';
-import { register } from './register.js';
+import { register, type TakenPlace } from './register.js';
 import { tellReplaced } from './replaced.js';
 
 /** What became of uploads that somebody announced. */
@@ -10,6 +10,8 @@ export interface Announced {
   added: UploadRef[];
   /** Places of those that are on record, be it since now or before. Of no other may the announcement be dropped. */
   onRecord: UploadRef[];
+  /** Those whose id another place has, so that they are never queued: the announcement can be dropped. */
+  refused: TakenPlace[];
   /** Places of those whose manifest does not stand, or could not be read. */
   open: UploadRef[];
   failed: FailedUpload[];
@@ -31,7 +33,7 @@ export async function queueAnnounced(
   const look = new Look(context);
   const before = await context.store.knownUploads(places);
   const prefixes = new Set(before.map(({ place }) => uploadPrefix(place)));
-  await register(
+  const refused = await register(
     context,
     look,
     places.filter((place) => !prefixes.has(uploadPrefix(place))),
@@ -43,10 +45,17 @@ export async function queueAnnounced(
   const isOnRecord = (place: UploadRef): boolean => onRecord.has(uploadPrefix(place));
   const waiting = known.filter(({ state }) => TO_INGEST.has(state)).map(({ ref }) => ref.systemId);
   const { added, failed } = look.part();
+  if (refused.length > 0)
+    context.log?.warn(
+      { refused },
+      'announced uploads are left out for good: their ids belong to uploads elsewhere',
+    );
+  const settled = new Set([...onRecord, ...refused.map(({ place }) => uploadPrefix(place))]);
   return {
     added,
     onRecord: places.filter(isOnRecord),
-    open: places.filter((place) => !isOnRecord(place)),
+    refused,
+    open: places.filter((place) => !settled.has(uploadPrefix(place))),
     failed,
     waiting: [...new Set(waiting)],
   };

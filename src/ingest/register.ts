@@ -15,17 +15,24 @@ import type { Look } from './look.js';
 import { signalOption } from './signal-option.js';
 import { recordDiscovery } from './upload-traces.js';
 
-/** Queues what is complete of the uploads that lie at these places, none of which is on record. */
+/** An upload that is never queued, because another place has its id. */
+export interface TakenPlace {
+  place: UploadRef;
+  reason: string;
+}
+
+/** Queues what is complete of the uploads that lie at these places, none of which is on record. Returns those whose id is taken. */
 export async function register(
   context: IngestContext,
   look: Look,
   places: readonly UploadRef[],
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<TakenPlace[]> {
   const startedAt = Date.now();
   const read = await look.each(places, (place) => readFound(context, place, signal));
   const complete = read.filter((upload) => upload !== undefined);
   const found = complete.map(({ upload }) => upload);
+  let taken: TakenPlace[] = [];
   if (found.length > 0) {
     const added = await context.store.registerUploads(found);
     look.added.push(...added);
@@ -34,9 +41,10 @@ export async function register(
     for (const ref of added) {
       recordDiscovery(context, ref, { traceparent: traceparents.get(inboxKey(ref)) ?? null, startedAt });
     }
-    await tellTaken(context, look, found, added);
+    taken = await tellTaken(context, look, found, added);
   }
   look.throwIfEnded();
+  return taken;
 }
 
 /**
@@ -48,17 +56,21 @@ async function tellTaken(
   look: Look,
   found: readonly FoundUpload[],
   added: readonly UploadRef[],
-): Promise<void> {
+): Promise<TakenPlace[]> {
   const queued = new Set(added.map(inboxKey));
+  const taken: TakenPlace[] = [];
   for (const upload of found) {
     if (queued.delete(inboxKey(upload))) continue;
-    const place = upload.place ?? upload;
+    const { systemId, uploadId } = upload.place ?? upload;
+    const place = { systemId, uploadId };
     const owner = (await context.store.getUpload(upload))?.place;
     // Where it is the same, another look was quicker.
     if (owner === undefined || uploadPrefix(owner) === uploadPrefix(place)) continue;
-    const fault = `upload ${upload.uploadId} of system ${upload.systemId} is at ${uploadPrefix(owner)} already`;
-    look.fail(place, new AkoshaError('UploadReplaced', fault));
+    const reason = `upload ${upload.uploadId} of system ${upload.systemId} is at ${uploadPrefix(owner)} already`;
+    look.fail(place, new AkoshaError('UploadReplaced', reason));
+    taken.push({ place, reason });
   }
+  return taken;
 }
 
 interface ReadUpload {

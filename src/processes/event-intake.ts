@@ -1,3 +1,4 @@
+import type { TakenEvents } from '../api/index.js';
 import { AkoshaError, uploadPrefix, type UploadRef } from '../contract/index.js';
 import {
   announcedUploads,
@@ -22,13 +23,6 @@ export interface EventIntakeOptions {
 
 type Source = 'queue' | 'webhook';
 
-/** What an event that was taken came to. */
-export interface TakenEvent {
-  /** Uploads that are in the queue since now, and those that were on record before. */
-  added: number;
-  known: number;
-}
-
 /** Turns messages about objects into rows of the queue, however they come in. */
 export class EventIntake {
   readonly #options: EventIntakeOptions;
@@ -40,27 +34,28 @@ export class EventIntake {
   }
 
   /**
-   * Messages of the queue, by their texts. Returns for each whether it is done with: all uploads that it announces are on record, or it
-   * announces none. Raises `ObjectStoreUnavailable` and `Cancelled`.
+   * Messages of the queue, by their texts. Returns for each whether it is done with: all uploads that it announces are on record, or
+   * refused for good, or it announces none. Raises `ObjectStoreUnavailable` and `Cancelled`.
    */
   async takeMessages(texts: readonly string[], signal: AbortSignal): Promise<boolean[]> {
     const parsed = texts.map((text) => this.#uploadsIn(parseEventText(text)));
     this.#count('queue', 'unreadable', parsed.filter((uploads) => uploads === undefined).length);
     this.#count('queue', 'ignored', parsed.filter((uploads) => uploads?.length === 0).length);
-    const { onRecord } = await this.#announce(
+    const { onRecord, refused } = await this.#announce(
       'queue',
       distinct(parsed.flatMap((uploads) => uploads ?? [])),
       signal,
     );
-    const done = new Set(onRecord.map(uploadPrefix));
+    const done = new Set([...onRecord, ...refused.map(({ place }) => place)].map(uploadPrefix));
     return parsed.map((uploads) => uploads?.every((upload) => done.has(uploadPrefix(upload))) ?? false);
   }
 
   /**
-   * One posted message. Returns once all that it announces is on record. Raises `BadRequest` for one in no known form,
+   * One posted message. Returns once all that it announces is on record, or refused for good: senders repeat whatever is not answered by
+   * success. Raises `BadRequest` for one in no known form,
    * `ObjectNotFound` where an announced manifest does not stand, and `ObjectStoreUnavailable` where it cannot be read.
    */
-  async takePosted(message: unknown, signal: AbortSignal): Promise<TakenEvent> {
+  async takePosted(message: unknown, signal: AbortSignal): Promise<TakenEvents> {
     const uploads = this.#uploadsIn(parseEvents(message));
     if (uploads === undefined) {
       this.#count('webhook', 'unreadable', 1);
@@ -70,7 +65,7 @@ export class EventIntake {
       );
     }
     if (uploads.length === 0) this.#count('webhook', 'ignored', 1);
-    const { added, onRecord, open, failed } = await this.#announce('webhook', uploads, signal);
+    const { added, onRecord, refused, open, failed } = await this.#announce('webhook', uploads, signal);
     // What is on record may be said to differ from what stands there now: no reason to have the event again.
     const unread = new Set(open.map(uploadPrefix));
     const fault = failed.find(
@@ -81,7 +76,11 @@ export class EventIntake {
     const [missing] = open;
     if (missing !== undefined)
       throw new AkoshaError('ObjectNotFound', `there is no manifest at ${uploadPrefix(missing)}`);
-    return { added: added.length, known: onRecord.length - added.length };
+    return {
+      added: added.length,
+      known: onRecord.length - added.length,
+      refused: refused.map(({ place, reason }) => ({ upload: uploadPrefix(place), reason })),
+    };
   }
 
   #uploadsIn(events: ReturnType<typeof parseEvents>): UploadRef[] | undefined {
@@ -92,6 +91,7 @@ export class EventIntake {
     const announced = await queueAnnounced(this.#options.ingest, uploads, signal);
     this.#count(source, 'added', announced.added.length);
     this.#count(source, 'known', announced.onRecord.length - announced.added.length);
+    this.#count(source, 'refused', announced.refused.length);
     this.#count(source, 'left', announced.open.length);
     if (announced.waiting.length > 0) this.#options.nudge(announced.waiting);
     return announced;

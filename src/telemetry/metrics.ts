@@ -42,7 +42,7 @@ export function createMetrics() {
     }),
     ingestionEvents: new Counter({
       name: 'akosha_ingestion_events_total',
-      help: 'Announced uploads, by who announced them and whether they were added to the queue, known before or left to be announced again; and messages that announced none (ignored) or were in no known form (unreadable).',
+      help: 'Announced uploads, by who announced them and whether they were added to the queue, known before, refused because another upload has their id, or left to be announced again; and messages that announced none (ignored) or were in no known form (unreadable).',
       labelNames: ['source', 'result'],
       registers,
     }),

@@ -5,7 +5,8 @@ import { serve } from './support.js';
 const PATH = '/api/v1/events/objects';
 const API_TOKEN = 'a-token-of-enough-letters';
 const EVENTS_TOKEN = 'another-token-of-enough-letters';
-const takeEvents = () => Promise.resolve({ added: 1, known: 0 });
+const refused = [{ upload: 'systems/a/uploads/b/', reason: 'its id is taken' }];
+const takeEvents = () => Promise.resolve({ added: 1, known: 0, refused: [] });
 
 function bearer(token: string): Record<string, string> {
   return { authorization: `Bearer ${token}` };
@@ -17,12 +18,12 @@ describe(`POST ${PATH}`, () => {
     const api = await serve({
       takeEvents: (event) => {
         taken.push(event);
-        return Promise.resolve({ added: 1, known: 2 });
+        return Promise.resolve({ added: 1, known: 2, refused });
       },
     });
     const response = await api.post(PATH, { Records: [{ any: 1 }] });
     expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({ added: 1, known: 2 });
+    expect(await response.json()).toEqual({ added: 1, known: 2, refused });
     expect(taken).toEqual([{ Records: [{ any: 1 }] }]);
   });
 

@@ -119,6 +119,26 @@ function startLoop(queueUrl: string, options: LoopOptions = {}) {
   return { loop, nudged, value };
 }
 
+/** An upload, and the place of another that has its id: somebody copied the folder of a host's name to that of its id. */
+async function newTaken(name: string): Promise<{ first: UploadRef; copy: UploadRef }> {
+  const first = await newUpload(`${name}.local`);
+  const copy = { systemId: `x--${name}_2Elocal`, uploadId: first.uploadId };
+  const manifest = {
+    format_version: 1,
+    upload_id: copy.uploadId,
+    system_id: copy.systemId,
+    timestamp: '2026-11-22T11:00:00Z',
+    order: 1,
+    previous_order: null,
+    time_zone: 'UTC',
+    files: [],
+    omitted: [],
+    metadata: { uploader: 'akosha', version: '0' },
+  };
+  await world.uploads.put(manifestKey(copy), JSON.stringify(manifest));
+  return { first, copy };
+}
+
 describe('the queue of events', () => {
   it('makes each announced upload a row, once, drops the rest and leaves what it cannot use', async () => {
     const url = makeQueue(server);
@@ -155,6 +175,20 @@ describe('the queue of events', () => {
     );
     expect(events).toMatchObject({ added: 2, ignored: 2, unreadable: 2, left: 2 });
     expect((await value('akosha_ingestion_queue_up'))[0]?.value).toBe(1);
+  });
+
+  it('lets go of a message whose upload another one’s id keeps out for good, and counts it', async () => {
+    const url = makeQueue(server);
+    const { first, copy } = await newTaken('copied');
+    await send(url, created(manifestKey(first)), created(manifestKey(copy)));
+    const { value } = startLoop(url);
+    const counted = async (): Promise<string[]> =>
+      (await value('akosha_ingestion_events_total')).map(
+        ({ labels, value: n }) => `${labels['result']} ${n}`,
+      );
+    await eventually(async () => expect((await counted()).toSorted()).toEqual(['added 1', 'refused 1']));
+    await eventually(() => expect(bodies(url)).toEqual([]));
+    expect(bodies(url, '-dead')).toEqual([]);
   });
 
   it('a message goes only after its upload is a row: one that was not deleted comes again and changes nothing', async () => {
@@ -271,10 +305,31 @@ describe('a posted event', () => {
   it('is answered once its upload is a row', async () => {
     const upload = await newUpload('posted');
     const intake = intakeOf(world.context);
-    expect(await intake.takePosted(posted(upload), signal)).toEqual({ added: 1, known: 0 });
+    expect(await intake.takePosted(posted(upload), signal)).toEqual({ added: 1, known: 0, refused: [] });
     expect(await world.store.knownUploads([upload])).toHaveLength(1);
-    expect(await intake.takePosted(posted(upload), signal)).toEqual({ added: 0, known: 1 });
-    expect(await intake.takePosted(posted(upload, 'another'), signal)).toEqual({ added: 0, known: 0 });
+    expect(await intake.takePosted(posted(upload), signal)).toEqual({ added: 0, known: 1, refused: [] });
+    expect(await intake.takePosted(posted(upload, 'another'), signal)).toEqual({
+      added: 0,
+      known: 0,
+      refused: [],
+    });
+  });
+
+  it('is answered where its upload can never be a row, with the reason, which the log has too', async () => {
+    const { first, copy } = await newTaken('moved');
+    const logged: unknown[] = [];
+    const log = { warn: (details: Record<string, unknown>) => void logged.push(details) };
+    const intake = intakeOf({ ...world.context, log });
+    expect(await intake.takePosted(posted(first), signal)).toMatchObject({ added: 1 });
+    const reason = `upload ${first.uploadId} of system ${copy.systemId} is at systems/moved.local/uploads/${first.uploadId}/ already`;
+    for (let time = 0; time < 2; time++) {
+      expect(await intake.takePosted(posted(copy), signal)).toEqual({
+        added: 0,
+        known: 0,
+        refused: [{ upload: `systems/x--moved_2Elocal/uploads/${first.uploadId}/`, reason }],
+      });
+    }
+    expect(logged).toContainEqual({ refused: [{ place: copy, reason }] });
   });
 
   it('is refused where it is none, or its manifest is not there or cannot be read', async () => {
