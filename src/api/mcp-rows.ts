@@ -8,7 +8,7 @@ import {
   ROW_EXTRA_KEY,
   RowExtra,
 } from '../memory/index.js';
-import { wallTime } from './mcp-time.js';
+import { namesZone, wallTime } from './mcp-time.js';
 
 /** A memory as a tool's arguments give it, and whose it is. */
 export interface ReceivedRow {
@@ -67,9 +67,6 @@ export const RelationItem = z.object({
 
 /** The original's words where a sender does not say who it is. */
 const UNKNOWN_SOURCE = 'unknown';
-
-/** Where the writer's zone is not told, as in original uploads. */
-const ZONE = 'UTC';
 
 export function memoryRow(item: z.output<typeof MemoryItem>): ReceivedRow {
   const metadata = item.metadata ?? {};
@@ -134,7 +131,7 @@ function textRow(
   // Nothing that was sent is lost: what has no column of its own stays in the metadata.
   if (timestamp === null && created_at !== undefined) others['created_at'] = created_at;
   return {
-    source: { systemId: systemOf(source), timeZone: ZONE },
+    source: { systemId: systemOf(source), timeZone: zoneOf(created_at) },
     row: {
       kind,
       memory_id: memoryId,
@@ -166,7 +163,7 @@ function graphRow(
   }
   const { source, ...others } = metadata ?? {};
   return {
-    source: { systemId: systemOf(source_system ?? source), timeZone: ZONE },
+    source: { systemId: systemOf(source_system ?? source), timeZone: zoneOf(created_at) },
     row: {
       kind,
       memory_id: id,
@@ -209,6 +206,11 @@ function exactRow(
 function extraOf(metadata: Readonly<Record<string, unknown>>): RowExtra | undefined {
   const extra = metadata[ROW_EXTRA_KEY];
   return extra === undefined ? undefined : RowExtra.parse(extra);
+}
+
+/** What names its zone is written in UTC; of any other time the setting says it. In an upload all times have one zone, so these are two. */
+function zoneOf(createdAt: unknown): string | null {
+  return namesZone(createdAt) ? 'UTC' : null;
 }
 
 function systemOf(source: unknown): string {

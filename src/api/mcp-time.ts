@@ -16,6 +16,11 @@ export function wallTime(text: unknown): string | null {
   return `${day} ${time?.slice(0, 8)}${fraction === '' ? '' : `.${fraction}`}`;
 }
 
+/** Whether it is a time, and one with a zone: an instant, and not what some clock showed. */
+export function namesZone(text: unknown): boolean {
+  return typeof text === 'string' && ISO.exec(text.trim())?.[4] !== undefined;
+}
+
 /** Date.parse takes 30 February for a day in March. */
 function isDay(date: string): boolean {
   return new Date(Date.parse(`${date}T00:00Z`)).toISOString().startsWith(date);

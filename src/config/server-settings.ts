@@ -45,7 +45,7 @@ export const SERVER_SETTINGS = {
     group: 'Ingest',
     rule: 'a mapping from systems to IANA time zones (in the environment laptop=Europe/Berlin,ci-7=UTC)',
     description:
-      'The zones of systems whose databases hold local times and whose uploads do not say in which zone: those of the original Session-Buddy, which writes what the host’s clock shows. An upload of ours says it, and that counts; so does a time with a zone of its own. What was ingested before stays as it is until it is ingested again.',
+      'The zones of systems whose databases hold local times and whose uploads do not say in which zone: those of the original Session-Buddy, which writes what the host’s clock shows. It holds for memories that come by the original’s tools over HTTP as well, when they come. An upload of ours says it, and that counts; so does a time with a zone of its own. What was ingested before stays as it is until it is ingested again.',
     initial: [],
     initialText: 'none: such times are taken for UTC',
   }),

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AkoshaError, isAkoshaError, type Kind, type SystemId, type UploadRef } from '../contract/index.js';
 import { OrderBook, type ClientUpload } from './accept-batch-order.js';
 import { storeGroup, type RowGroup, type StoredGroup, type StoreOptions } from './accept-batch-store.js';
-import type { IngestContext } from './context.js';
+import { zoneOfSystem, type IngestContext } from './context.js';
 
 /** A memory as it came over HTTP: the row format of `ReaderPool.buildDatabase`. */
 export interface AcceptedRow {
@@ -18,11 +18,14 @@ export interface AcceptedRow {
 /** Where rows come from. */
 export interface RowSource {
   systemId: SystemId;
-  /** IANA zone of the rows' timestamps. */
-  timeZone: string;
+  /** IANA zone of the rows' timestamps; null: not told, so that the setting for the system says it. */
+  timeZone: string | null;
   /** Absent for a client that has no uploads, such as Session-Buddy itself. */
   upload?: ClientUpload | undefined;
 }
+
+/** With the zone that goes into the manifest. */
+type ZonedSource = RowSource & { timeZone: string };
 
 export interface AcceptorOptions extends StoreOptions {
   /** Told of each upload that stands now. Not waited for: its inbox entry is the durable path. */
@@ -92,7 +95,9 @@ export class BatchAcceptor {
    * Raises `BadRequest` for rows that a database cannot hold, `ServerUnavailable` where too much waits already, and the object
    * store's errors; then nothing was promised, and sending the rows again does no harm.
    */
-  accept(source: RowSource, rows: readonly AcceptedRow[]): Promise<StoredGroup> {
+  accept(from: RowSource, rows: readonly AcceptedRow[]): Promise<StoredGroup> {
+    const timeZone = from.timeZone ?? zoneOfSystem(this.#context, from.systemId);
+    const source = { ...from, timeZone };
     const lines = [...new Map(rows.map((row) => [keyOf(row), row])).values()].map(toLine);
     const bytes = lines.reduce((sum, { text }) => sum + text.length, 0);
     if (this.#waitingBytes + bytes > (this.#options.maxWaitingBytes ?? WAITING_BYTES)) {
@@ -116,7 +121,7 @@ export class BatchAcceptor {
     await Promise.all(this.#working);
   }
 
-  #groupFor(source: RowSource, submission: Submission): Group {
+  #groupFor(source: ZonedSource, submission: Submission): Group {
     const queue = this.#queues.get(source.systemId);
     const last = queue?.at(-1);
     if (last !== undefined && accepts(last, source, submission)) return add(last, submission);
@@ -170,7 +175,7 @@ export class BatchAcceptor {
   }
 }
 
-function newGroup({ systemId, timeZone, upload }: RowSource): Group {
+function newGroup({ systemId, timeZone, upload }: ZonedSource): Group {
   return {
     systemId,
     timeZone,
@@ -184,7 +189,7 @@ function newGroup({ systemId, timeZone, upload }: RowSource): Group {
   };
 }
 
-function accepts(group: Group, source: RowSource, { rows }: Submission): boolean {
+function accepts(group: Group, source: ZonedSource, { rows }: Submission): boolean {
   return (
     !isFull(group) &&
     group.upload?.uploadId === source.upload?.uploadId &&

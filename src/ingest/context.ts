@@ -29,10 +29,15 @@ export interface IngestContext {
   clock: () => number;
   /** Systems, by name or id, whose memories are deleted where a later upload lacks them; `*` is all. By default none. */
   mirrorSystems?: readonly string[];
-  /** IANA zones of systems, by id, for uploads whose manifest does not say it. By default UTC. */
+  /** IANA zones of systems, by id, for uploads whose manifest does not say it, and rows whose sender does not. By default UTC. */
   timeZones?: ReadonlyMap<SystemId, string>;
   /** Told of single uploads that discovery could not read or finish, of names it skipped, and of each quarantine. */
   log?: IngestLog;
   events?: IngestEvents;
   traces?: UploadTraces;
+}
+
+/** The zone of a system's local times, where nobody says it with them. */
+export function zoneOfSystem({ timeZones }: Pick<IngestContext, 'timeZones'>, systemId: SystemId): string {
+  return timeZones?.get(systemId) ?? 'UTC';
 }

@@ -20,7 +20,7 @@ import {
 import type { ExportResult } from '../reader/index.js';
 import type { IngestBatch, UploadRecord } from '../store/index.js';
 import { checkSums } from './check-sums.js';
-import type { IngestContext } from './context.js';
+import { zoneOfSystem, type IngestContext } from './context.js';
 import {
   databasesOf,
   describeRead,
@@ -104,7 +104,7 @@ export async function readFiles(
       inputs: read.map(({ exported, database }) => ({ path: exported, name: database.file.name })),
       scratch,
       output: rowsFile,
-      timeZone: manifest.timeZone ?? context.timeZones?.get(record.systemId) ?? 'UTC',
+      timeZone: manifest.timeZone ?? zoneOfSystem(context, record.systemId),
       uploadedAt: manifest.createdAt,
       asOf,
     },

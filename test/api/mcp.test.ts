@@ -85,7 +85,7 @@ describe('the routes that clients of the original use', () => {
     });
     expect(accepted).toEqual([
       {
-        source: { systemId: 'x--macbook-pro_2Elocal', timeZone: 'UTC' },
+        source: { systemId: 'x--macbook-pro_2Elocal', timeZone: null },
         rows: [
           {
             kind: 'conversation',

@@ -154,6 +154,24 @@ describe('what is accepted', () => {
     expect(await manifests('another')).toHaveLength(1);
   });
 
+  it('has the zone of the setting where its sender says none, and so have its own times', async () => {
+    const context = { ...world.context, timeZones: new Map([[system, 'Asia/Tokyo']]) };
+    const acceptor = acceptorOn(context);
+    await acceptor.accept({ systemId: system, timeZone: null }, [row('local')]);
+    await acceptor.accept(anyone(), [row('instant')]);
+    expect((await manifests()).map(({ timeZone }) => timeZone)).toEqual(['Asia/Tokyo', 'UTC']);
+    await ingestAll();
+    const { memories } = await world.store.listMemories(system, { limit: 10 });
+    const found = await world.store.fetch(memories, ['hot', 'warm']);
+    const times = found.map(({ memoryId, ownTime }) => [memoryId, new Date(ownTime).toISOString()]);
+    expect(Object.fromEntries(times)).toEqual({
+      instant: '2026-11-20T10:00:00.000Z',
+      local: '2026-11-20T01:00:00.000Z',
+    });
+    await acceptorOn().accept({ systemId: system, timeZone: null }, [row('unset')]);
+    expect((await manifests()).at(-1)?.timeZone).toBe('UTC');
+  });
+
   it('twice in one call is what came last; changed within the window it is a later upload', async () => {
     const acceptor = acceptorOn();
     const first = acceptor.accept(anyone(), [row('a', { content: 'old' }), row('a', { content: 'new' })]);
