@@ -72,7 +72,7 @@ export interface TemporalConnection extends TemporalPlace {
   readonly request: Run;
   /** The same for questions that a worker answers: no answer in time may be that nobody works, and says nothing of Temporal. */
   readonly query: Run;
-  /** Runs a request whatever the breaker's state, and an answer closes it at once: for questions whether Temporal is there. */
+  /** Runs a request whatever the breaker's state, and an answer closes it unless it has done so in vain: for questions whether Temporal is there. */
   readonly probe: <T>(run: () => Promise<T>, timeoutMs: number) => Promise<T>;
   /**
    * Runs what may take any time, such as waiting for a result. It holds one call open instead of making many, so the breaker refuses it
@@ -122,7 +122,7 @@ export function openConnection(options: TemporalOptions = {}): TemporalConnectio
     breaker,
     request: (run) => call(within(run)),
     query: (run) => call(within(run), { waitsForOthers: true }),
-    probe: (run, timeoutMs) => call(within(run, timeoutMs), { evenIfOpen: true }),
+    probe: (run, timeoutMs) => call(within(run, timeoutMs), { evenIfOpen: true, isHealthCheck: true }),
     wait: (run) => call(run, { evenIfOpen: true, untimed: true }),
     close: async () => {
       await calls.end();

@@ -1,4 +1,5 @@
 import { AkoshaError, isAkoshaError, messageOf, type ErrorType } from '../contract/index.js';
+import { toldOnce, type BreakerCall, type CallOptions } from './breaker-call.js';
 
 /** A single lost packet is no outage, and five calls in a row that fail are hardly ever anything else. */
 const FAILURES_TO_OPEN = 5;
@@ -50,33 +51,6 @@ export interface CircuitBreakerStatus {
   openings: number;
 }
 
-/** How one call differs from others. */
-export interface CallOptions {
-  /** The caller's; its abort ends the call, which then tells nothing. */
-  signal?: AbortSignal;
-  /**
-   * Made whatever the state, for what is there to notice the end of an outage, or does not come in numbers. Its success closes an open breaker
-   * at once. Its failure counts towards opening a closed one and leaves an open one as it is, so that probes bar no call's try.
-   */
-  evenIfOpen?: boolean;
-  /** For calls that hold on until there is something to say: they may take any time. */
-  untimed?: boolean;
-  /** Whether the time a failure took may be somebody else's, for whom the remote waited: then it tells nothing. */
-  waitsForOthers?: boolean;
-}
-
-/** One call that was let through. Exactly one of the three is to be told; what comes after the first changes nothing. */
-export interface BreakerCall {
-  /** Whether it tries the remote of an open breaker, so that all others wait for what it tells. */
-  readonly isTrial: boolean;
-  /** The remote answered, be it that it refused. */
-  succeeded(): void;
-  /** It did not: the connection failed, no answer came in time, or one that says it cannot serve. */
-  failed(reason: string): void;
-  /** Nothing was learnt of the remote: the caller gave up. */
-  dropped(): void;
-}
-
 /**
  * Keeps calls from a remote that is away: after five failures in a row it is open, and calls fail at once instead of each
  * waiting for a timeout. After 60 s one call is let through to try; its success closes the breaker, its failure opens it for
@@ -90,6 +64,10 @@ export class CircuitBreaker {
   #failures = 0;
   #lastFailure: { at: number; reason: string } | undefined;
   #openedAt: number | undefined;
+  /** Health checks that failed since the last one that was answered: as long as there are none, calls fail of something else. */
+  #failedChecks = 0;
+  /** Whether a health check closed it, and no call has succeeded since. */
+  #closedByCheck = false;
   /** When the call began that tries an open breaker's remote. */
   #triedAt: number | undefined;
   /** Grows with every opening and closing: a call that began before one says nothing of what holds after it. */
@@ -117,7 +95,7 @@ export class CircuitBreaker {
     work: (signal: AbortSignal) => Promise<Result>,
     options: CallOptions = {},
   ): Promise<Result> {
-    const call = options.evenIfOpen === true ? this.#beginAnyway() : this.begin();
+    const call = options.evenIfOpen === true ? this.#beginAnyway(options) : this.begin();
     const deadline = new AbortController();
     const late = new AkoshaError(
       this.#options.unavailable,
@@ -179,13 +157,16 @@ export class CircuitBreaker {
   }
 
   /** See `evenIfOpen`. That it was answered holds now, whenever it was made. */
-  #beginAnyway(): BreakerCall {
+  #beginAnyway({ isHealthCheck = false }: CallOptions): BreakerCall {
     const epoch = this.#openedAt === undefined ? this.#epoch : undefined;
     return {
       isTrial: false,
       ...toldOnce({
-        succeeded: () => this.#succeeded(this.#epoch),
-        failed: (reason) => this.#failed(epoch, reason),
+        succeeded: () => (isHealthCheck ? this.#checkSucceeded() : this.#succeeded(this.#epoch)),
+        failed: (reason) => {
+          if (isHealthCheck) this.#failedChecks++;
+          this.#failed(epoch, reason);
+        },
         dropped: () => undefined,
       }),
     };
@@ -221,6 +202,22 @@ export class CircuitBreaker {
   #succeeded(epoch: number): void {
     this.#calls.succeeded++;
     if (epoch !== this.#epoch) return;
+    this.#closedByCheck = false;
+    this.#close();
+  }
+
+  #checkSucceeded(): void {
+    this.#calls.succeeded++;
+    const sawOutage = this.#failedChecks > 0;
+    this.#failedChecks = 0;
+    const isOpen = this.#openedAt !== undefined;
+    // An outage may be over before a check sees it, so the first answer is believed.
+    if (!sawOutage && (!isOpen || this.#closedByCheck)) return;
+    if (isOpen) this.#closedByCheck = true;
+    this.#close();
+  }
+
+  #close(): void {
     this.#failures = 0;
     if (this.#openedAt === undefined) return;
     this.#openedAt = undefined;
@@ -255,21 +252,4 @@ export class CircuitBreaker {
       { details: { circuitBreaker: this.name, failures: this.#failures, retryAt: next } },
     );
   }
-}
-
-type Outcomes = Omit<BreakerCall, 'isTrial'>;
-
-/** Passes on the first outcome that is told, and no other. */
-function toldOnce(outcomes: Outcomes): Outcomes {
-  let told = false;
-  const first = (tell: () => void): void => {
-    if (told) return;
-    told = true;
-    tell();
-  };
-  return {
-    succeeded: () => first(outcomes.succeeded),
-    failed: (reason) => first(() => outcomes.failed(reason)),
-    dropped: () => first(outcomes.dropped),
-  };
 }

@@ -1,10 +1,5 @@
-export {
-  CALL_MS,
-  CircuitBreaker,
-  type BreakerCall,
-  type CallOptions,
-  type CircuitBreakerStatus,
-} from './circuit-breaker.js';
+export type { BreakerCall, CallOptions } from './breaker-call.js';
+export { CALL_MS, CircuitBreaker, type CircuitBreakerStatus } from './circuit-breaker.js';
 export { CircuitBreakers } from './circuit-breakers.js';
 export { isMissing, makeFolderDurably, syncFolder, writeFileDurably } from './durable-file.js';
 export { entryPoint } from './entry.js';

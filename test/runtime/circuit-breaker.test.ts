@@ -219,6 +219,49 @@ describe('a circuit breaker', () => {
     expect(breaker.status()).toMatchObject({ state: 'open', failures: 5 });
   });
 
+  describe('where health checks are answered', () => {
+    const check = () => breaker.run(() => Promise.resolve('here'), { evenIfOpen: true, isHealthCheck: true });
+    const failedCheck = () =>
+      breaker.run(() => Promise.reject(new Error('nobody')), { evenIfOpen: true, isHealthCheck: true });
+
+    it('opens by calls that fail between them, is closed by them once, and then by a call alone', async () => {
+      for (let failure = 0; failure < 5; failure++) {
+        await check();
+        await failTimes(1);
+      }
+      expect(breaker.status()).toMatchObject({ state: 'open', openings: 1 });
+      await check();
+      expect(breaker.status().state).toBe('closed');
+      await failTimes(5);
+      for (let checks = 0; checks < 100; checks++) await check();
+      expect(breaker.status()).toMatchObject({ state: 'open', failures: 5, openings: 2 });
+      time += OPEN_MS;
+      await answers();
+      expect(breaker.status()).toMatchObject({ state: 'closed', failures: 0 });
+      // From here on they are believed again.
+      await failTimes(5);
+      await check();
+      expect(breaker.status().state).toBe('closed');
+    });
+
+    it('is closed by them after each outage that they see too', async () => {
+      for (let outage = 0; outage < 3; outage++) {
+        await failTimes(5);
+        await expect(failedCheck()).rejects.toThrow('nobody');
+        await check();
+        expect(breaker.status()).toMatchObject({ state: 'closed', failures: 0, openings: outage + 1 });
+      }
+    });
+
+    it('counts no failures of before an outage that they saw end', async () => {
+      await failTimes(3);
+      await expect(failedCheck()).rejects.toThrow('nobody');
+      await check();
+      await failTimes(4);
+      expect(breaker.status()).toMatchObject({ state: 'closed', failures: 4 });
+    });
+  });
+
   it('gives an untimed call any time, and learns nothing from one that waited for others', async () => {
     const hasty = new CircuitBreaker({ name: 'temporal', callMs: 5, failuresToOpen: 1 });
     expect(await hasty.run(() => sleep(30, 'late'), { untimed: true })).toBe('late');
