@@ -1,16 +1,16 @@
 import { KINDS } from '../contract/index.js';
 import type { UploadedFile } from '../memory/index.js';
-import type { ExportResult } from '../reader/index.js';
+import type { DatabaseRead } from '../reader/index.js';
 import type { UploadRecord } from '../store/index.js';
 import type { FetchedDatabase } from './databases.js';
 import { unreadable } from './unreadable.js';
 
-type Sums = ExportResult['logs'][number];
+type Sums = DatabaseRead['logs'][number];
 
 /**
  * Whatever the manifest says of a database and its logs has to be so; an original one says nothing. Raises `UploadUnreadable`.
  */
-export function checkSums(record: UploadRecord, { file, logs }: FetchedDatabase, result: ExportResult): void {
+export function checkSums(record: UploadRecord, { file, logs }: FetchedDatabase, result: DatabaseRead): void {
   checkBytes(record, file, result);
   for (const [at, log] of logs.entries()) {
     const sums = result.logs[at];
@@ -34,7 +34,7 @@ function checkBytes(record: UploadRecord, file: UploadedFile, result: Sums): voi
   }
 }
 
-function checkRows(record: UploadRecord, file: UploadedFile, result: ExportResult): void {
+function checkRows(record: UploadRecord, file: UploadedFile, result: DatabaseRead): void {
   for (const kind of KINDS) {
     const claimed = file.rows?.[kind];
     // The host counts every row of its tables, also those that say nothing.

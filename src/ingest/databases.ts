@@ -1,6 +1,6 @@
 import { KINDS, type Kind } from '../contract/index.js';
 import type { FileFlag, UploadedFile } from '../memory/index.js';
-import { LOG_SUFFIXES, type ExportResult } from '../reader/index.js';
+import { LOG_SUFFIXES, type DatabaseRead } from '../reader/index.js';
 import type { IngestedFile } from '../store/index.js';
 
 /** A file of an upload, fetched. */
@@ -42,13 +42,13 @@ export function databasesOf(files: readonly FetchedFile[]): FetchedDatabase[] {
 }
 
 /** What read a database: on the host, and here, where that was another. */
-export function readersOf({ file }: FetchedFile, result: ExportResult): string[] {
+export function readersOf({ file }: FetchedFile, result: DatabaseRead): string[] {
   const onHost = file.reader === null || file.reader === NO_READER ? [] : [file.reader];
   return [...new Set([...onHost, result.reader])];
 }
 
 /** A database as a receipt lists it: with the flags that still hold, now that it was read here. */
-export function describeRead(database: FetchedDatabase, result: ExportResult): IngestedFile[] {
+export function describeRead(database: FetchedDatabase, result: DatabaseRead): IngestedFile[] {
   const { file, logs } = database;
   // The rows of a log are here where it came along and could be replayed; an excluding host keeps it back.
   const replayed = result.logsReplayed && (logs.length > 0 || !hasFlag(file, 'log_not_replayed'));

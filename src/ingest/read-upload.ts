@@ -17,7 +17,7 @@ import {
   type Manifest,
   type UploadedFile,
 } from '../memory/index.js';
-import type { ExportResult } from '../reader/index.js';
+import type { DatabaseRead, ReadResult } from '../reader/index.js';
 import type { IngestBatch, UploadRecord } from '../store/index.js';
 import { checkSums } from './check-sums.js';
 import { zoneOfSystem, type IngestContext } from './context.js';
@@ -42,14 +42,13 @@ export interface FetchedUpload {
 }
 
 interface ReadDatabase {
-  exported: string;
-  result: ExportResult;
+  result: DatabaseRead;
   database: FetchedDatabase;
 }
 
 interface UnreadDatabase {
   database: FetchedDatabase;
-  fault: AkoshaError;
+  reason: string;
 }
 
 /**
@@ -84,25 +83,18 @@ export async function readFiles(
   signal?: AbortSignal,
 ): Promise<IngestBatch> {
   const asOf = context.clock();
-  const read: ReadDatabase[] = [];
-  const unread: UnreadDatabase[] = [];
-  for (const [index, database] of databasesOf(files).entries()) {
-    const exported = path.join(scratch, `${index}.parquet`);
-    const outcome = await readDatabase(context, database, { scratch, output: exported }, signal);
-    if (outcome instanceof AkoshaError) {
-      unread.push({ database, fault: outcome });
-      continue;
-    }
-    checkSums(record, database, outcome);
-    read.push({ exported, result: outcome, database });
-  }
-  failPoint('ingest.after-export');
-  if (read.length === 0) throw unread[0]?.fault ?? unreadable(record, 'lists no databases');
+  const databases = databasesOf(files);
+  if (databases.length === 0) throw unreadable(record, 'lists no databases');
   const rowsFile = path.join(scratch, 'rows.parquet');
-  await context.reader.mergeExports(
+  const result = await context.reader.readDatabases(
     {
-      inputs: read.map(({ exported, database }) => ({ path: exported, name: database.file.name })),
-      scratch,
+      databases: databases.map(({ stored, file, logs }) => ({
+        stored,
+        label: file.name,
+        logs,
+        // Its host could not read it either, so no more was to be expected.
+        mayFail: hasFlag(file, 'unread'),
+      })),
       output: rowsFile,
       timeZone: manifest.timeZone ?? zoneOfSystem(context, record.systemId),
       uploadedAt: manifest.createdAt,
@@ -110,18 +102,21 @@ export async function readFiles(
     },
     { signal },
   );
+  failPoint('ingest.after-export');
+  const { read, unread } = checkRead(record, databases, result);
   const covers = coveredKinds(manifest, read);
   return {
     upload: { systemId: record.systemId, uploadId: record.uploadId },
     rowsFile,
+    keys: result.keys,
     covers,
     mirrors: isMirrored(context, record) ? covers : [],
     files: [
-      ...read.flatMap(({ database, result }) => describeRead(database, result)),
-      ...unread.flatMap(({ database, fault }) => describeUnread(database, fault.message)),
+      ...read.flatMap((one) => describeRead(one.database, one.result)),
+      ...unread.flatMap(({ database, reason }) => describeUnread(database, reason)),
     ],
-    refused: read.reduce((sum, { result }) => sum + sumOf(result.skipped), 0),
-    reader: [...new Set(read.flatMap(({ database, result }) => readersOf(database, result)))].join(', '),
+    refused: read.reduce((sum, one) => sum + sumOf(one.result.skipped), 0),
+    reader: [...new Set(read.flatMap((one) => readersOf(one.database, one.result)))].join(', '),
     asOf,
   };
 }
@@ -130,19 +125,29 @@ function sumOf(counts: Partial<Record<Kind, number>>): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-/** The rows, or why there are none: of a database that its host could not read either, no more was to be expected. */
-async function readDatabase(
-  context: IngestContext,
-  { stored, file, logs }: FetchedDatabase,
-  places: { scratch: string; output: string },
-  signal: AbortSignal | undefined,
-): Promise<ExportResult | AkoshaError> {
-  try {
-    return await context.reader.exportDatabase({ stored, label: file.name, logs, ...places }, { signal });
-  } catch (error) {
-    if (hasFlag(file, 'unread') && isAkoshaError(error, 'DatabaseUnreadable')) return error;
-    throw error;
+/** Raises `UploadUnreadable` where a database is not what the manifest says, and what ails the first where none could be read. */
+function checkRead(
+  record: UploadRecord,
+  databases: readonly FetchedDatabase[],
+  { databases: results }: ReadResult,
+): { read: ReadDatabase[]; unread: UnreadDatabase[] } {
+  const read: ReadDatabase[] = [];
+  const unread: (UnreadDatabase & { fault: AkoshaError })[] = [];
+  for (const [index, database] of databases.entries()) {
+    const result = results[index];
+    if (result === undefined)
+      throw new Error(`the reader answered for ${results.length} of ${databases.length}`);
+    if ('fault' in result) {
+      const { type, message } = result.fault;
+      unread.push({ database, reason: message, fault: new AkoshaError(type, message) });
+    } else {
+      checkSums(record, database, result);
+      read.push({ database, result });
+    }
   }
+  const [first] = unread;
+  if (read.length === 0 && first !== undefined) throw first.fault;
+  return { read, unread };
 }
 
 async function readManifest(

@@ -1,3 +1,5 @@
+import type { Kind } from '../contract/index.js';
+
 /**
  * The model that hosts' vectors come from, 384 numbers compared by cosine: only vectors of one model can be. A store may be moved to another
  * model of as many dimensions; a vector that an upload brings is of this one by its format.
@@ -14,11 +16,20 @@ export const MAX_MEMORY_ID_LENGTH = 1024;
 /** In bytes of UTF-8. The longest real ones are some hundred kilobytes; each is held in memory whole, several times over, where it is indexed. */
 export const MAX_CONTENT_BYTES = 16 * 1024 ** 2;
 
-/**
- * The columns of the Parquet that a reader process hands over, one file per database: one row per memory,
- * before any of the server's own columns (row id, operation, order, own time in UTC) are added.
- */
-export const EXPORTED_COLUMNS = {
+/** A row of a batch, as the catalog has to know it. */
+export interface RowKey {
+  /** Its place in the batch. */
+  n: number;
+  kind: Kind;
+  memoryId: string;
+  hash: string;
+  /** Milliseconds since 1970. */
+  ownTime: number;
+  project: string | null;
+}
+
+/** The columns of the one Parquet that a reader makes of an upload: one row per key, before any of the server's own columns are added. */
+export const BATCH_COLUMNS = {
   kind: 'VARCHAR',
   memory_id: 'VARCHAR',
   /** `contentHash`, lower-case hex. */
@@ -30,28 +41,10 @@ export const EXPORTED_COLUMNS = {
   content: 'VARCHAR',
   project: 'VARCHAR',
   tags: 'VARCHAR[]',
-  /** By the writer's own clock; null where the source has none. */
-  source_time: 'TIMESTAMP',
-  /** Whether it is UTC instead, because the source says its zone. Null where there is no time. */
-  time_is_utc: 'BOOLEAN',
+  /** UTC. */
+  own_time: 'TIMESTAMP',
   /** Every other column of the source, as a JSON object. */
   fields: 'VARCHAR',
   /** Null where missing, of another length, or holding a NaN. */
-  embedding: `FLOAT[${EMBEDDING_DIMENSIONS}]`,
-  /** Rank of the source table: the lower wins where one upload holds a memory twice. */
-  source_rank: 'INTEGER',
-} as const;
-
-/** The columns of the one Parquet that the exports of an upload are merged into: one row per key. */
-export const BATCH_COLUMNS = {
-  kind: 'VARCHAR',
-  memory_id: 'VARCHAR',
-  hash: 'VARCHAR',
-  content: 'VARCHAR',
-  project: 'VARCHAR',
-  tags: 'VARCHAR[]',
-  /** UTC. */
-  own_time: 'TIMESTAMP',
-  fields: 'VARCHAR',
   embedding: `FLOAT[${EMBEDDING_DIMENSIONS}]`,
 } as const;

@@ -49,7 +49,7 @@ export async function openAgentParts(
     breakers,
     ...(settings.uploadKbPerSecond === 0 ? {} : { bytesPerSecond: settings.uploadKbPerSecond * KIB }),
   });
-  const reader = new ReaderPool({ size: READERS, ...readerOptions(settings) });
+  const reader = new ReaderPool({ size: READERS, folder: settings.dataDir, ...readerOptions(settings) });
   const host = openHost({
     systemId,
     dataDir: settings.dataDir,

@@ -58,7 +58,11 @@ export async function openServerParts(
       settings.archiveStore === settings.objectStore
         ? uploads
         : opened(await openRemote('archive-store', settings.archiveStore));
-    const reader = opened(new ReaderPool({ size: settings.readerProcesses, ...readerOptions(settings) }));
+    // Where the files in transit are: what is read of an upload is moved there.
+    const transit = transitOf(settings.dataDir);
+    const reader = opened(
+      new ReaderPool({ size: settings.readerProcesses, folder: transit, ...readerOptions(settings) }),
+    );
     const openedAt = Date.now();
     const store = opened(await openStore(settings, archive, reader));
     const scratch = await emptyScratch(settings.dataDir, openedAt);
@@ -131,6 +135,10 @@ function openStore(settings: Settings, archive: ObjectStore, reader: ReaderPool)
   });
 }
 
+function transitOf(dataDir: string): string {
+  return path.join(dataDir, 'scratch', 'transit');
+}
+
 /**
  * What a process that died left in `scratch` is of no use to the next: its files in transit, and what its DuckDB spilled, which may
  * be as large as the disk lets it. After the store was opened, because only the holder of its lock knows that nobody else uses
@@ -139,7 +147,7 @@ function openStore(settings: Settings, archive: ObjectStore, reader: ReaderPool)
  */
 async function emptyScratch(dataDir: string, openedAt: number): Promise<string> {
   const root = path.join(dataDir, 'scratch');
-  const transit = path.join(root, 'transit');
+  const transit = transitOf(dataDir);
   await rm(transit, { recursive: true, force: true });
   await mkdir(transit, { recursive: true });
   for (const name of await readdir(root, { recursive: true })) {

@@ -1,5 +1,5 @@
 import type { Kind } from '../contract/index.js';
-import { EXPORTED_COLUMNS } from '../memory/index.js';
+import { BATCH_COLUMNS } from '../memory/index.js';
 import { quoteName, quoteText } from './sandbox.js';
 
 /** A table as Session-Buddy 0.36 makes it, with the columns that earlier versions had besides. */
@@ -10,7 +10,7 @@ interface BuiltTable {
   defaults: Readonly<Record<string, string>>;
 }
 
-const VECTOR = EXPORTED_COLUMNS.embedding;
+const VECTOR = BATCH_COLUMNS.embedding;
 
 const NOW = 'CURRENT_TIMESTAMP';
 

@@ -1,5 +1,5 @@
 import {
-  EXPORTED_COLUMNS,
+  BATCH_COLUMNS,
   KIND_DEFINITIONS,
   MAX_CONTENT_BYTES,
   MAX_MEMORY_ID_LENGTH,
@@ -7,6 +7,22 @@ import {
 } from '../memory/index.js';
 import { quoteName, quoteText } from './sandbox.js';
 import type { KnownTable } from './source-schema.js';
+
+/** The columns of one database's rows: those of the batch, and what decides between two rows of one memory. */
+export const EXPORTED_COLUMNS = {
+  ...BATCH_COLUMNS,
+  /** Rank of the source table: the lower wins. */
+  source_rank: 'INTEGER',
+} as const;
+
+/** What an own time is where the source's is without a zone, missing or impossible. */
+export interface ReadTimes {
+  /** IANA zone of the writer's timestamps. */
+  timeZone: string;
+  /** Of the upload, by the host's clock and by the setting's. Milliseconds since 1970. */
+  uploadedAt: number;
+  asOf: number;
+}
 
 /** Columns with a place of their own in the export, and those derived from the content. */
 const NOT_IN_FIELDS = new Set([
@@ -22,21 +38,21 @@ const NOT_IN_FIELDS = new Set([
  * One SELECT of `EXPORTED_COLUMNS` over all known tables of the attached file, rows without a usable id or content
  * left out. In no order: rows stream through, and to sort them with their texts and vectors takes more memory than a reader has.
  */
-export function exportSql(tables: readonly KnownTable[]): string {
+export function exportSql(tables: readonly KnownTable[], times: ReadTimes): string {
   const columns = Object.entries(EXPORTED_COLUMNS);
   // Gives the types and names, also where no table is known.
   const shape = columns.map(([name, type]) => `CAST(NULL AS ${type}) AS ${name}`).join(', ');
-  const selects = tables.map((table) => tableSql(table, tables));
+  const selects = tables.map((table) => tableSql(table, tables, times));
   return [`SELECT ${shape} WHERE false`, ...selects].join('\nUNION ALL\n');
 }
 
-function tableSql(table: KnownTable, tables: readonly KnownTable[]): string {
+function tableSql(table: KnownTable, tables: readonly KnownTable[], times: ReadTimes): string {
   const row = `(SELECT ${Object.entries(sourceExpressions(table))
     .map(([name, expression]) => `${expression} AS ${name}`)
     .join(', ')} FROM ${table.from}) AS r`;
   const { content, joins } = contentSql(table, tables);
   return (
-    `SELECT ${quoteText(table.kind)}, memory_id, hash, ${content} AS content, project, tags, source_time, time_is_utc, fields, ` +
+    `SELECT ${quoteText(table.kind)}, memory_id, hash, ${content} AS content, project, tags, ${ownTimeSql(times)} AS own_time, fields, ` +
     `embedding, ${table.rank} FROM ${row}${joins} WHERE ${USABLE_ID} AND strlen(${content}) <= ${MAX_CONTENT_BYTES}`
   );
 }
@@ -113,7 +129,9 @@ function sourceTimeSql({ kind, columns }: KnownTable): { source_time: string; ti
     const type = columns.get(name);
     return type === undefined ? [] : [timeOfColumn(quoteName(name), type)];
   });
-  if (times.length === 0) return { source_time: 'NULL', time_is_utc: 'NULL' };
+  if (times.length === 0) {
+    return { source_time: 'CAST(NULL AS TIMESTAMP)', time_is_utc: 'CAST(NULL AS BOOLEAN)' };
+  }
   const time = `coalesce(${times.map((one) => one.time).join(', ')})`;
   const whens = times.map((one) => `WHEN ${one.time} IS NOT NULL THEN ${one.isUtc}`);
   return {
@@ -121,6 +139,19 @@ function sourceTimeSql({ kind, columns }: KnownTable): { source_time: string; ti
     source_time: `CASE WHEN ${time} >= TIMESTAMP '0001-01-01' AND ${time} < TIMESTAMP '10000-01-01' THEN ${time} END`,
     time_is_utc: `CASE ${whens.join(' ')} END`,
   };
+}
+
+/**
+ * The source's wall clock in the writer's zone, or what it says with a zone of its own; the upload's time where it is missing, later than
+ * `asOf`, or before 1970 (the zero dates of other languages).
+ */
+function ownTimeSql({ timeZone, uploadedAt, asOf }: ReadTimes): string {
+  const utc = `CASE WHEN time_is_utc THEN source_time ELSE timezone('UTC', timezone(${quoteText(timeZone)}, source_time)) END`;
+  // A host's clock can be wrong by years; the archive's folders can write neither a year of four digits too few nor too many.
+  const isPlausible = uploadedAt >= 0 && uploadedAt <= asOf;
+  const uploaded = `make_timestamp(${isPlausible ? uploadedAt : asOf} * 1000)`;
+  return `CASE WHEN source_time IS NULL OR NOT isfinite(source_time) OR ${utc} > make_timestamp(${asOf} * 1000)
+    OR ${utc} < TIMESTAMP '1970-01-01' THEN ${uploaded} ELSE ${utc} END`;
 }
 
 /** The sandbox's own zone is UTC. */

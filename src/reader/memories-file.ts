@@ -5,10 +5,10 @@ import { pipeline } from 'node:stream/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { MAX_CONTENT_BYTES } from '../memory/index.js';
 import { brokenRule, foreignFault, SOURCE, type ForeignFile } from './database-file.js';
+import type { DatabaseJob, ReadRows, WithConnection } from './export-database.js';
 import { JsonListSplitter, type ListElement } from './json-list.js';
 import { ITEM_COLUMNS, readItem, type Refusal } from './memory-item.js';
-import type { ExportJob, ExportResult } from './messages.js';
-import { quoteName, quoteText, withSandbox } from './sandbox.js';
+import { quoteName, quoteText } from './sandbox.js';
 import { MIN_ROW_BYTES, tooLarge, writeExport } from './write-export.js';
 
 /** As receipts name it; another number when it finds what this one does not. */
@@ -26,20 +26,21 @@ const CHUNK_BYTES = 1_048_576;
 /** The one list that the format has. */
 const LIST = 'conversations';
 
-type Rows = Pick<ExportResult, 'rows' | 'skipped' | 'refused' | 'reader'>;
-
 /**
  * Reads a `memories.json` as the original consumer defines it, and writes its conversations as an export of the table of that
  * name. One element is in memory at a time. What cannot be a conversation is counted with its reason; what is no JSON as a whole
  * raises `UploadUnreadable`, as a file above the limits does.
  */
-export async function readMemories(job: ExportJob, file: ForeignFile): Promise<Rows> {
+export async function readMemories(
+  job: DatabaseJob,
+  file: ForeignFile,
+  withConnection: WithConnection,
+): Promise<ReadRows> {
   const lines = join(job.work, 'lines.json');
   const { refused, longest } = await writeLines(job, file, lines);
   // The folder has room for the file once more, not for three of it.
   await rm(file.path);
-  const sandbox = { folder: job.work, memoryLimitMb: job.memoryLimitMb, maxSpillBytes: job.maxRawBytes };
-  const { rows, skipped } = await withSandbox({ ...sandbox, files: [job.output] }, async (connection) => {
+  const { rows, skipped, keys } = await withConnection(async (connection) => {
     try {
       await loadLines(connection, { lines, longest, database: join(job.work, 'memories.duckdb') });
       await rm(lines);
@@ -54,6 +55,7 @@ export async function readMemories(job: ExportJob, file: ForeignFile): Promise<R
     skipped: { conversation: (skipped.conversation ?? 0) + all },
     refused: Object.fromEntries(refused),
     reader: READER,
+    keys,
   };
 }
 
@@ -64,7 +66,7 @@ interface Written {
 }
 
 /** Writes a line for each conversation, and counts what is none. */
-async function writeLines(job: ExportJob, file: ForeignFile, path: string): Promise<Written> {
+async function writeLines(job: DatabaseJob, file: ForeignFile, path: string): Promise<Written> {
   const refused = new Map<Refusal, number>();
   let longest = 0;
   await pipeline(
@@ -87,7 +89,7 @@ async function writeLines(job: ExportJob, file: ForeignFile, path: string): Prom
 }
 
 async function* elementsOf(
-  job: ExportJob,
+  job: DatabaseJob,
   file: ForeignFile,
   chunks: AsyncIterable<Buffer>,
 ): AsyncGenerator<ListElement> {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ERROR_TYPES, KINDS, type ErrorType } from '../contract/index.js';
-import { FILE_FLAGS } from '../memory/index.js';
+import { FILE_FLAGS, type RowKey } from '../memory/index.js';
 import { LOG_SUFFIXES } from './log-suffixes.js';
 
 /** What a reader process is asked and what it answers. Both ends parse: neither trusts the other's memory. */
@@ -40,8 +40,8 @@ export const SnapshotSchema = StoredFile.extend({
 });
 export type Snapshot = z.infer<typeof SnapshotSchema>;
 
-export const ExportSchema = z.object({
-  /** Rows written, per kind; a kind none of whose tables the database has is left out. */
+const DatabaseReadSchema = z.object({
+  /** Rows found that can be kept, per kind; a kind none of whose tables the database has is left out. */
   rows: RowsByKind,
   ...StoredSums,
   /** Rows left out for want of an id or of content, for each kind that `rows` has. */
@@ -55,10 +55,32 @@ export const ExportSchema = z.object({
   /** Of the logs, in the order of the request. */
   logs: z.array(z.object(StoredSums)),
 });
-export type ExportResult = z.infer<typeof ExportSchema>;
+/** What was read of one database. */
+export type DatabaseRead = z.infer<typeof DatabaseReadSchema>;
 
-export const MergeSchema = z.object({ rows: z.number().int().nonnegative() });
-export type MergeResult = z.infer<typeof MergeSchema>;
+export const RowKeySchema: z.ZodType<RowKey> = z.object({
+  n: z.number().int().nonnegative(),
+  kind: z.enum(KINDS),
+  memoryId: z.string(),
+  hash: z.string(),
+  ownTime: z.number().int(),
+  project: z.string().nullable(),
+});
+
+export const ReadSchema = z.object({
+  /** In the order of the request. `fault` of one that may fail, and did. */
+  databases: z.array(
+    z.union([
+      DatabaseReadSchema,
+      z.object({ fault: z.object({ type: z.literal('DatabaseUnreadable'), message: z.string() }) }),
+    ]),
+  ),
+  /** Of the batch; where no database could be read there is none. */
+  rows: z.number().int().nonnegative(),
+  /** Of all rows, or null where those are for the reader of the batch to get. */
+  keys: z.array(RowKeySchema).nullable(),
+});
+export type ReadResult = z.infer<typeof ReadSchema>;
 
 export const BuiltSchema = z.object({ ...StoredSums, rows: RowsByKind });
 export type BuiltDatabase = z.infer<typeof BuiltSchema>;
@@ -101,29 +123,30 @@ const SnapshotDatabase = z.object({
   ...External,
   ...Work,
 });
-const ExportDatabase = z.object({
-  job: z.literal('exportDatabase'),
+const DatabaseToReadSchema = z.object({
   stored: Path,
   label: z.string().min(1),
   /** The file's logs, by what their name adds to the database's. */
   logs: z.array(z.object({ stored: Path, suffix: z.enum(LOG_SUFFIXES) })),
-  output: Path,
-  maxRawBytes: Bytes,
-  memoryLimitMb: z.number().int().positive(),
-  ...External,
-  ...Work,
+  /** Answered with its fault where it is `DatabaseUnreadable`. */
+  mayFail: z.boolean(),
 });
+export type DatabaseToRead = z.infer<typeof DatabaseToReadSchema>;
 
-const MergeExports = z.object({
-  job: z.literal('mergeExports'),
-  inputs: z.array(z.object({ path: Path, name: FileName })).min(1),
+const ReadDatabases = z.object({
+  job: z.literal('readDatabases'),
+  databases: z.array(DatabaseToReadSchema).min(1),
   output: Path,
   /** IANA zone of the writer's timestamps. */
   timeZone: z.string().min(1),
   /** Milliseconds since 1970. */
   uploadedAt: z.number().int(),
   asOf: z.number().int(),
+  maxRawBytes: Bytes,
   memoryLimitMb: z.number().int().positive(),
+  ...External,
+  /** The reader's own folder, the same for all its jobs. `work` is in it. */
+  root: Path,
   ...Work,
 });
 
@@ -171,8 +194,7 @@ export const JobSchema = z.discriminatedUnion('job', [
   HashFile,
   CheckPatterns,
   SnapshotDatabase,
-  ExportDatabase,
-  MergeExports,
+  ReadDatabases,
   BuildDatabase,
   ListRows,
   AssembleKept,
@@ -181,8 +203,7 @@ export type Job = z.infer<typeof JobSchema>;
 export type KeptJob = z.infer<typeof AssembleKept>;
 export type CheckPatternsJob = z.infer<typeof CheckPatterns>;
 export type SnapshotJob = z.infer<typeof SnapshotDatabase>;
-export type ExportJob = z.infer<typeof ExportDatabase>;
-export type MergeJob = z.infer<typeof MergeExports>;
+export type ReadJob = z.infer<typeof ReadDatabases>;
 export type BuildJob = z.infer<typeof BuildDatabase>;
 export type ListJob = z.infer<typeof ListRows>;
 

@@ -5,24 +5,22 @@ import { z } from 'zod';
 import { AkoshaError } from '../contract/index.js';
 import {
   BuiltSchema,
-  ExportSchema,
   FileSumsSchema,
   ListSchema,
-  MergeSchema,
+  ReadSchema,
   SnapshotSchema,
   type BuiltDatabase,
   type Exclusions,
-  type ExportResult,
   type FileSums,
   type Job,
   type ListResult,
-  type MergeResult,
+  type ReadResult,
   type Snapshot,
 } from './messages.js';
 import type { ExternalReaderOptions } from './external-reader.js';
 import { readerFailed } from './reader-failed.js';
 import { ReaderProcess, readerEnvironment } from './reader-process.js';
-import type { BuildRequest, ExportRequest, ListRequest, MergeRequest, SnapshotRequest } from './requests.js';
+import type { BuildRequest, ListRequest, ReadRequest, SnapshotRequest } from './requests.js';
 
 /**
  * A fresh child costs 250 ms of CPU, a reused one 3 ms a file; after some hundred files the difference is
@@ -45,6 +43,8 @@ export interface ReaderPoolOptions {
   /** For one job, from its start in a child, not from its call. */
   jobTimeoutMs: number;
   maxJobsPerChild?: number;
+  /** An existing folder in which databases are unpacked and read: up to the files of one upload for each child. Default the system's. */
+  folder?: string;
   /** Of the files of one upload as stored, and of each of them decompressed, read and written out. Default 8 GiB. */
   maxUploadBytes?: number;
   /** Who reads databases of a newer DuckDB than this build's. */
@@ -83,6 +83,7 @@ export class ReaderPool {
       maxJobsPerChild: MAX_JOBS_PER_CHILD,
       maxUploadBytes: MAX_UPLOAD_BYTES,
       external: {},
+      folder: tmpdir(),
       ...options,
     };
   }
@@ -121,46 +122,34 @@ export class ReaderPool {
   }
 
   /**
-   * Writes the memories of a stored DuckDB file to a Parquet of `EXPORTED_COLUMNS`. No `output` is left where
-   * it fails. Raises `UploadUnreadable` and `DatabaseUnreadable` besides.
+   * Reads the databases of one upload, and makes one Parquet of `BATCH_COLUMNS` out of their memories, one row per key. No `output` is
+   * left where it fails. Raises `UploadUnreadable` and `DatabaseUnreadable` besides, but the latter not of a database that may fail.
    */
-  async exportDatabase(request: ExportRequest, options: JobOptions = {}): Promise<ExportResult> {
-    const { stored, scratch, label = basename(stored) } = request;
+  async readDatabases(request: ReadRequest, options: JobOptions = {}): Promise<ReadResult> {
+    const { databases, ...rest } = request;
+    const named = databases.map(({ stored, label = basename(stored), logs = [], mayFail = false }) => ({
+      stored,
+      label,
+      logs: [...logs],
+      mayFail,
+    }));
     const output = resolve(request.output);
-    const logs = [...(request.logs ?? [])];
-    const maxRawBytes = this.maxUploadBytes;
+    const ways = { maxRawBytes: this.maxUploadBytes, ...this.#limits() };
     try {
-      return await inScratch(scratch, (work) =>
-        this.#run(
-          { job: 'exportDatabase', stored, label, logs, output, maxRawBytes, ...this.#limits(), work },
-          ExportSchema,
-          options,
-        ),
-      );
+      return await this.#withReader(options, async (reader) => {
+        const root = await reader.folderIn(this.#options.folder);
+        return inScratch(root, async (work) => {
+          const job: Job = { job: 'readDatabases', ...rest, databases: named, output, ...ways, root, work };
+          // Each has as long as one alone.
+          const result = await this.#ask(reader, job, ReadSchema, { ...options, times: named.length });
+          if (result.databases.some((database) => 'fault' in database)) reader.spend();
+          return result;
+        });
+      });
     } catch (error) {
       await rm(output, { force: true });
       throw error;
     }
-  }
-
-  /** Makes one Parquet of `BATCH_COLUMNS` out of the exports of one upload, one row per key. */
-  mergeExports(request: MergeRequest, options: JobOptions = {}): Promise<MergeResult> {
-    const { scratch, inputs, ...rest } = request;
-    const { memoryLimitMb } = this.#options;
-    return inScratch(scratch, (work) =>
-      this.#run(
-        {
-          job: 'mergeExports',
-          ...rest,
-          inputs: inputs.map((input) => ({ ...input, path: resolve(input.path) })),
-          output: resolve(request.output),
-          memoryLimitMb,
-          work,
-        },
-        MergeSchema,
-        options,
-      ),
-    );
   }
 
   /**
@@ -200,20 +189,33 @@ export class ReaderPool {
     await Promise.all([...idle, ...[...this.#busy].map((reader) => reader.kill()), ...this.#ending]);
   }
 
-  async #run<T>(job: Job, schema: z.ZodType<T>, { signal }: JobOptions): Promise<T> {
+  #run<T>(job: Job, schema: z.ZodType<T>, options: JobOptions): Promise<T> {
+    return this.#withReader(options, (reader) => this.#ask(reader, job, schema, options));
+  }
+
+  async #withReader<T>({ signal }: JobOptions, use: (reader: ReaderProcess) => Promise<T>): Promise<T> {
     const reader = await this.#acquire(signal);
     try {
-      const answer = await reader.run(job, { timeoutMs: this.#options.jobTimeoutMs, signal });
-      const result = schema.safeParse(answer);
-      // A reader of another version, as above.
-      if (!result.success)
-        throw readerFailed(`${job.job}: ${z.prettifyError(result.error)}`, { machine: true });
-      return result.data;
+      return await use(reader);
     } catch (error) {
       throw this.#closed ? poolClosed(error) : error;
     } finally {
       this.#release(reader);
     }
+  }
+
+  async #ask<T>(
+    reader: ReaderProcess,
+    job: Job,
+    schema: z.ZodType<T>,
+    { signal, times = 1 }: JobOptions & { times?: number },
+  ): Promise<T> {
+    const answer = await reader.run(job, { timeoutMs: this.#options.jobTimeoutMs * times, signal });
+    const result = schema.safeParse(answer);
+    // A reader of another version, as above.
+    if (!result.success)
+      throw readerFailed(`${job.job}: ${z.prettifyError(result.error)}`, { machine: true });
+    return result.data;
   }
 
   async #acquire(signal: AbortSignal | undefined): Promise<ReaderProcess> {

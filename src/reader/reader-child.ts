@@ -25,13 +25,9 @@ async function load(job: Job): Promise<() => Promise<unknown>> {
       const { snapshotDatabase } = await import('./snapshot-job.js');
       return () => snapshotDatabase(job);
     }
-    case 'exportDatabase': {
-      const { exportDatabase } = await import('./export-job.js');
-      return () => exportDatabase(job);
-    }
-    case 'mergeExports': {
-      const { mergeExports } = await import('./merge-job.js');
-      return () => mergeExports(job);
+    case 'readDatabases': {
+      const { readDatabases } = await import('./read-job.js');
+      return () => readDatabases(job);
     }
     case 'buildDatabase': {
       const { buildDatabase } = await import('./build-job.js');

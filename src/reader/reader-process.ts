@@ -1,4 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { AkoshaError } from '../contract/index.js';
 import { entryPoint } from '../runtime/index.js';
@@ -39,6 +41,7 @@ export class ReaderProcess {
   #stderr = '';
   #jobs = 0;
   #usable = true;
+  #folder: string | undefined;
 
   constructor(environment: NodeJS.ProcessEnv) {
     this.#child = fork(entryPoint(import.meta.url, './reader-child.js'), [], {
@@ -59,6 +62,17 @@ export class ReaderProcess {
 
   get jobs(): number {
     return this.#jobs;
+  }
+
+  /** A folder for all its jobs, made in `parent` at the first call, and gone with it. */
+  async folderIn(parent: string): Promise<string> {
+    this.#folder ??= await mkdtemp(join(resolve(parent), '.reader-'));
+    return this.#folder;
+  }
+
+  /** Not to be used again: a foreign file did something in it that no other is to meet. */
+  spend(): void {
+    this.#usable = false;
   }
 
   /** The result as the child sent it. Rejects with the job's own error, `ReaderFailed` or `Cancelled`. */
@@ -98,6 +112,7 @@ export class ReaderProcess {
     });
     this.#usable = false;
     if (stderr !== null) await finished(stderr).catch(() => undefined);
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
   }
 
   #exchange(request: Request, { timeoutMs, signal }: RunOptions): Promise<unknown> {
@@ -196,10 +211,8 @@ function describe(job: Job): string {
       return `writing what is not excluded to ${job.output}`;
     case 'snapshotDatabase':
       return `taking a snapshot of ${job.database}`;
-    case 'exportDatabase':
-      return `reading ${job.label}`;
-    case 'mergeExports':
-      return `merging the rows of ${job.inputs.map(({ name }) => name).join(', ')}`;
+    case 'readDatabases':
+      return `reading ${job.databases.map(({ label }) => label).join(', ')}`;
     case 'buildDatabase':
       return 'building a database';
     case 'listRows':

@@ -17,24 +17,23 @@ export interface SnapshotRequest {
   compressionLevel?: number;
 }
 
-export interface ExportRequest {
-  /** Path of the file as stored: gzip or a bare DuckDB file. */
+export interface DatabaseRequest {
+  /** Path of the file as stored: gzip or bare. */
   stored: string;
-  /** What errors call the file; by default its own name. */
+  /** What errors call the file; by default its own name. Of two rows of one memory, that of the label that sorts first wins. */
   label?: string;
   /** The database's logs, stored in the same ways, by what their name adds to the database's. */
   logs?: readonly { stored: string; suffix: LogSuffix }[];
-  /** An existing folder in which scratch is made and removed: up to the raw file's size. */
-  scratch: string;
-  /** Path of the Parquet to write. */
-  output: string;
+  /** Whether the others are worth having without it. By default not. */
+  mayFail?: boolean;
 }
 
-export interface MergeRequest {
-  /** Exports of one upload with the names of their files. */
-  inputs: readonly { path: string; name: string }[];
-  scratch: string;
+export interface ReadRequest {
+  /** Those of one upload; at least one. */
+  databases: readonly DatabaseRequest[];
+  /** Path of the Parquet to write; on the file system of the pool's folder it costs nothing more. */
   output: string;
+  /** IANA zone of the writer's timestamps. */
   timeZone: string;
   /** Milliseconds since 1970, by the host's clock and by the setting's. */
   uploadedAt: number;

@@ -1,9 +1,10 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { KINDS, type AkoshaError, type Kind } from '../contract/index.js';
-import { KIND_DEFINITIONS } from '../memory/index.js';
+import { KIND_DEFINITIONS, type RowKey } from '../memory/index.js';
 import { brokenRule, type ForeignFile } from './database-file.js';
 import { exportSql, isList } from './export-sql.js';
-import type { ExportJob, ExportResult } from './messages.js';
+import type { DatabaseJob } from './export-database.js';
+import { RowKeySchema, type DatabaseRead } from './messages.js';
 import { PARQUET } from './parquet.js';
 import { quoteText } from './sandbox.js';
 import { countRows, knownTables, type KnownTable } from './source-schema.js';
@@ -24,8 +25,8 @@ const REQUIRED: Readonly<Record<Kind, readonly string[]>> = {
 export async function writeExport(
   connection: DuckDBConnection,
   file: ForeignFile,
-  job: ExportJob,
-): Promise<Pick<ExportResult, 'rows' | 'skipped'>> {
+  job: DatabaseJob,
+): Promise<Pick<DatabaseRead, 'rows' | 'skipped'> & { keys: RowKey[] | null }> {
   const tables = await knownTables(connection);
   for (const table of tables) checkColumns(file, table);
   const found = await countRows(connection, tables);
@@ -33,11 +34,15 @@ export async function writeExport(
   if (all * MIN_ROW_BYTES > job.maxRawBytes)
     throw tooLarge(job, file, `has ${all} rows, which come to`, `at ${MIN_ROW_BYTES} each`);
   await withinBytes(
-    () => connection.run(`COPY (${exportSql(tables)}) TO ${quoteText(job.output)} ${PARQUET}`),
+    () => connection.run(`COPY (${exportSql(tables, job.times)}) TO ${quoteText(job.output)} ${PARQUET}`),
     { path: job.output, maxBytes: job.maxRawBytes, interrupt: () => connection.interrupt() },
     () => tooLarge(job, file, 'comes to', 'when its rows are written out'),
   );
-  const { rows: written, textBytes } = await readBack(connection, job.output);
+  const {
+    rows: written,
+    textBytes,
+    keys,
+  } = await (all > MOST_KEYS ? readBack : readKeys)(connection, job.output);
   if (textBytes > job.maxRawBytes) throw tooLarge(job, file, 'holds', 'of text');
   const rows: Partial<Record<Kind, number>> = {};
   const skipped: Partial<Record<Kind, number>> = {};
@@ -47,7 +52,7 @@ export async function writeExport(
     rows[kind] = written.get(kind) ?? 0;
     skipped[kind] = count - rows[kind];
   }
-  return { rows, skipped };
+  return { rows, skipped, keys };
 }
 
 function checkColumns(file: ForeignFile, { kind, name, columns }: KnownTable): void {
@@ -68,7 +73,7 @@ function sumOf(counts: Partial<Record<Kind, number>>): number {
 
 /** Says what of a file is above the limit on bytes. */
 export function tooLarge(
-  { maxRawBytes }: ExportJob,
+  { maxRawBytes }: DatabaseJob,
   file: ForeignFile,
   verb: string,
   where: string,
@@ -80,21 +85,49 @@ interface Written {
   rows: Map<string, number>;
   /** A text that stands in many rows costs the file little, and whoever stores the rows all of it. */
   textBytes: number;
+  keys: RowKey[] | null;
 }
+
+/** Of a database that has more, whoever needs the keys reads them from the Parquet: to pass so many on takes as long. */
+const MOST_KEYS = 2_048;
+
+/** What makes DuckDB look at every text of a row. */
+const LENGTHS = ['memory_id', 'project', `array_to_string(tags, '')`, 'content', 'fields'].map(
+  (text) => `length(${text})`,
+);
+
+const TEXT_BYTES = 'strlen(content) + strlen(fields)';
 
 /**
  * Counts what was written, and reads every text on the way: a hostile file can hold text that is not UTF-8,
  * and whoever reads the Parquet next must not be the one to find out.
  */
 async function readBack(connection: DuckDBConnection, output: string): Promise<Written> {
+  const sums = LENGTHS.map((length) => `sum(${length})`).join(', ');
   const reader = await connection.runAndReadAll(
-    `SELECT kind, count(*), sum(length(memory_id)), sum(length(project)), sum(length(array_to_string(tags, ''))),
-       sum(length(content)), sum(length(fields)), sum(strlen(content) + strlen(fields))
-     FROM read_parquet(${quoteText(output)}) GROUP BY kind`,
+    `SELECT kind, count(*), ${sums}, sum(${TEXT_BYTES}) FROM read_parquet(${quoteText(output)}) GROUP BY kind`,
   );
   const groups = reader.getRows();
   return {
     rows: new Map(groups.map(([kind, count]) => [String(kind), Number(count)])),
     textBytes: groups.reduce((sum, group) => sum + Number(group.at(-1)), 0),
+    keys: null,
   };
+}
+
+/** The same of few rows, with their keys. */
+async function readKeys(connection: DuckDBConnection, output: string): Promise<Written> {
+  const reader = await connection.runAndReadAll(
+    `SELECT file_row_number, kind, memory_id, hash, epoch_ms(own_time), project, ${LENGTHS.join(', ')}, ${TEXT_BYTES}
+     FROM read_parquet(${quoteText(output)}, file_row_number = true)`,
+  );
+  const rows = new Map<string, number>();
+  let textBytes = 0;
+  const keys = reader.getRows().map((row): RowKey => {
+    const [n, kind, memoryId, hash, ownTime, project] = row;
+    rows.set(String(kind), (rows.get(String(kind)) ?? 0) + 1);
+    textBytes += Number(row.at(-1));
+    return RowKeySchema.parse({ n: Number(n), kind, memoryId, hash, ownTime: Number(ownTime), project });
+  });
+  return { rows, textBytes, keys };
 }

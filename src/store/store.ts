@@ -1,6 +1,6 @@
 import type { HeldRows, Kind, MemoryKey, RowCounts, SystemId, Tier, UploadRef } from '../contract/index.js';
 import type { FailPoint } from '../faults/index.js';
-import type { TierAges } from '../memory/index.js';
+import type { RowKey, TierAges } from '../memory/index.js';
 import type { Candidate, MemoryPage, PageRequest, SearchFilters, StoredMemory } from './memories.js';
 import type { IngestedFile, UploadLedger } from './uploads.js';
 import type { ModelVector, VectorStore } from './vectors.js';
@@ -13,6 +13,8 @@ export type * from './vectors.js';
 export interface IngestBatch {
   upload: UploadRef;
   rowsFile: string;
+  /** Of all its rows; null where the store has to read them from the file. */
+  keys: readonly RowKey[] | null;
   /** The kinds of which the upload has all that its host has: only of these can a memory be absent. */
   covers: readonly Kind[];
   /** Those of them of which what is absent is deleted: none where the system is not mirrored. */

@@ -48,7 +48,7 @@ const starved = (): IngestContext => ({ ...world.context, reader: openPool({ mem
 function withReaderFault(error: AkoshaError): IngestContext {
   const reader = new Proxy(world.context.reader, {
     get: (target, name): unknown =>
-      name === 'exportDatabase' ? () => Promise.reject(error) : Reflect.get(target, name),
+      name === 'readDatabases' ? () => Promise.reject(error) : Reflect.get(target, name),
   });
   return { ...world.context, reader };
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, it } from 'vitest';
 import { KINDS, type Kind } from '../../src/contract/index.js';
-import { gunzipTo, openPool, temporaryFolder } from './support.js';
+import { gunzipTo, openPool, temporaryFolder, TIMES } from './support.js';
 
 const SAMPLE = 'samples/session-buddy';
 const FILES = ['reflection.duckdb', 'knowledge_graph.duckdb'];
@@ -17,19 +17,13 @@ async function query(path: string, sql: string): Promise<unknown[]> {
   return reader.getRowObjectsJson();
 }
 
-/** Kind, id and content hash of every memory in some databases, by way of export and merge. */
+/** Kind, id and content hash of every memory in some databases, read as one upload. */
 async function listOf(databases: readonly string[]): Promise<Record<string, unknown>[]> {
   const pool = openPool();
   const folder = await temporaryFolder();
-  const inputs = [];
-  for (const [index, stored] of databases.entries()) {
-    const path = join(folder, `${index}.parquet`);
-    await pool.exportDatabase({ stored, scratch: folder, output: path });
-    inputs.push({ path, name: FILES[index] ?? 'x' });
-  }
   const rows = join(folder, 'rows.parquet');
-  const times = { timeZone: 'UTC', uploadedAt: 0, asOf: 2_000_000_000_000 };
-  await pool.mergeExports({ inputs, scratch: folder, output: rows, ...times });
+  const named = databases.map((stored, index) => ({ stored, label: FILES[index] ?? 'x' }));
+  await pool.readDatabases({ ...TIMES, databases: named, output: rows });
   const output = join(folder, 'rows.jsonl');
   const { rows: count } = await pool.listRows({ rows, scratch: folder, output });
   const lines = (await readFile(output, 'utf8')).split('\n').filter((line) => line !== '');

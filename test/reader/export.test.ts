@@ -3,10 +3,10 @@ import { copyFile, readFile, readdir, truncate, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EXPORTED_COLUMNS } from '../../src/memory/index.js';
-import { ReaderPool, type ExportResult } from '../../src/reader/index.js';
+import { BATCH_COLUMNS } from '../../src/memory/index.js';
+import { ReaderPool, type DatabaseRead } from '../../src/reader/index.js';
 import { makeDatabase, query, SAMPLES } from '../support/databases.js';
-import { openPool, setEnvironment, setFileVersion, temporaryFolder } from './support.js';
+import { openPool, readOne, setEnvironment, setFileVersion, temporaryFolder, UPLOADED } from './support.js';
 
 let pool: ReaderPool;
 beforeAll(() => {
@@ -17,7 +17,7 @@ afterAll(() => pool.close());
 type Row = Record<string, unknown>;
 
 interface Exported {
-  result: ExportResult;
+  result: DatabaseRead;
   rows: Row[];
   output: string;
 }
@@ -25,7 +25,7 @@ interface Exported {
 async function exportFile(stored: string): Promise<Exported> {
   const scratch = await temporaryFolder();
   const output = join(scratch, 'out.parquet');
-  const result = await pool.exportDatabase({ stored, scratch, output });
+  const result = await readOne(pool, { stored, output });
   expect(await readdir(scratch)).toEqual(['out.parquet']);
   return { result, output, rows: await query(`FROM '${output}'`) };
 }
@@ -40,9 +40,7 @@ async function exportOf(...statements: string[]): Promise<Exported> {
 async function refused(stored: string, reader = pool): Promise<unknown> {
   const scratch = await temporaryFolder();
   const output = join(scratch, 'out.parquet');
-  const error: unknown = await reader
-    .exportDatabase({ stored, scratch, output })
-    .catch((reason: unknown) => reason);
+  const error: unknown = await readOne(reader, { stored, output }).catch((reason: unknown) => reason);
   expect(await readdir(scratch)).toEqual([]);
   return error;
 }
@@ -73,7 +71,7 @@ it('a database of each known schema is read by its columns’ names', async () =
     row['content'],
     row['project'],
     row['tags'],
-    row['source_time'],
+    row['own_time'],
   ]);
   expect(seen).toEqual([
     ['c', 'legacy', 'p', null, '2026-11-01 00:00:00'],
@@ -107,18 +105,18 @@ describe('a sample database', () => {
     expect(rows).toHaveLength(Object.values(counts).reduce((a, b) => a + b));
     expect(rows.filter((row) => row['embedding'] !== null)).toHaveLength(vectors);
     expect(
-      rows.every((row) => row['source_time'] !== null && /^[0-9a-f]{64}$/.test(String(row['hash']))),
+      rows.every((row) => row['own_time'] !== UPLOADED && /^[0-9a-f]{64}$/.test(String(row['hash']))),
     ).toBe(true);
     expect(rows.map(fieldsOf).every((fields) => typeof fields === 'object')).toBe(true);
     const described = await query(
       `SELECT column_name AS name, column_type AS type FROM (DESCRIBE FROM '${output}')`,
     );
     // Parquet knows no fixed length: the array comes back as a list.
-    const expected = Object.entries(EXPORTED_COLUMNS).map(([column, type]) => ({
+    const expected = Object.entries(BATCH_COLUMNS).map(([column, type]) => ({
       name: column,
       type: type.replace('FLOAT[384]', 'FLOAT[]'),
     }));
-    expect(described).toEqual(expected);
+    expect(described).toEqual(expect.arrayContaining(expected));
   });
 
   it('carries texts, times, tags and vectors unchanged', async () => {
@@ -130,9 +128,9 @@ describe('a sample database', () => {
          FROM sample.conversations_v2
          UNION ALL
          SELECT 'reflection', id, content, project, tags, coalesce(created_at, timestamp), embedding::FLOAT[] FROM sample.reflections_v2)
-       (FROM source EXCEPT SELECT kind, memory_id, content, project, tags, source_time, embedding FROM '${output}')
+       (FROM source EXCEPT SELECT kind, memory_id, content, project, tags, own_time, embedding FROM '${output}')
        UNION ALL
-       (SELECT kind, memory_id, content, project, tags, source_time, embedding FROM '${output}' EXCEPT FROM source)`,
+       (SELECT kind, memory_id, content, project, tags, own_time, embedding FROM '${output}' EXCEPT FROM source)`,
       { sample: path },
     );
     expect(different).toEqual([]);
@@ -206,20 +204,19 @@ describe('a row', () => {
       `CREATE TABLE conversations_v2(id VARCHAR, content VARCHAR, ${column} ${type})`,
       `INSERT INTO conversations_v2 VALUES ('1', 'x', ${value})`,
     );
-    expect(rows).toMatchObject([{ memory_id: '1', content: 'x', source_time: null }]);
+    expect(rows).toMatchObject([{ memory_id: '1', content: 'x', own_time: UPLOADED }]);
   });
 
-  it('that two tables hold comes twice, the newer table first', async () => {
+  it('that two tables hold is that of the newer table, and both are counted', async () => {
     const { rows, result } = await exportOf(
       'CREATE TABLE conversations(id VARCHAR, content VARCHAR)',
       'CREATE TABLE conversations_v2(id VARCHAR, content VARCHAR)',
       `INSERT INTO conversations VALUES ('1', 'legacy'), ('2', 'only legacy')`,
       `INSERT INTO conversations_v2 VALUES ('1', 'new')`,
     );
-    expect(rows.map((row) => [row['memory_id'], row['content'], row['source_rank']])).toEqual([
-      ['1', 'new', 0],
-      ['1', 'legacy', 1],
-      ['2', 'only legacy', 1],
+    expect(rows.map((row) => [row['memory_id'], row['content']])).toEqual([
+      ['1', 'new'],
+      ['2', 'only legacy'],
     ]);
     expect(result.rows).toEqual({ conversation: 3 });
   });
@@ -266,12 +263,12 @@ describe('a row', () => {
          ('4', 'x', 'infinity', NULL, NULL),
          ('5', 'x', '20000-01-01', NULL, NULL)`,
     );
-    expect(rows.map((row) => row['source_time'])).toEqual([
+    expect(rows.map((row) => row['own_time'])).toEqual([
       '2026-02-02 00:00:00',
       '2026-01-01 00:00:00',
-      null,
-      null,
-      null,
+      UPLOADED,
+      UPLOADED,
+      UPLOADED,
     ]);
   });
 
@@ -401,7 +398,7 @@ describe('what is refused', () => {
     setEnvironment('PATH', '/nowhere');
     const scratch = await temporaryFolder();
     const output = join(scratch, 'out.parquet');
-    await expect(openPool().exportDatabase({ stored, scratch, output })).rejects.toMatchObject({
+    await expect(readOne(openPool(), { stored, output })).rejects.toMatchObject({
       type: 'DatabaseUnreadable',
       message: expect.stringMatching(/^x\.duckdb has DuckDB file version 999.*AKOSHA_READER_COMMAND/),
       details: { version: 999 },

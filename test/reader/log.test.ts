@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Exclusions } from '../../src/reader/index.js';
 import { makeDatabase, query, SAMPLES, withDuckDB } from '../support/databases.js';
-import { gunzipTo, sharedPool, temporaryFolder } from './support.js';
+import { gunzipTo, sharedPool, temporaryFolder, readOne } from './support.js';
 
 const pool = sharedPool();
 
@@ -112,10 +112,9 @@ describe('a log that cannot be replayed', () => {
 describe('what was uploaded is read by the server', () => {
   async function exported(database: string) {
     const { snapshot } = await take(database);
-    const scratch = await temporaryFolder();
     const logs = snapshot.logs.map(({ path }) => ({ stored: path, suffix: '.wal' as const }));
-    const output = join(scratch, 'out.parquet');
-    return pool().exportDatabase({ stored: snapshot.path, logs, scratch, output });
+    const output = join(await temporaryFolder(), 'out.parquet');
+    return readOne(pool(), { stored: snapshot.path, logs, output });
   }
 
   it('without the log where that cannot be replayed here either', async () => {
@@ -125,11 +124,10 @@ describe('what was uploaded is read by the server', () => {
   });
 
   it('with the log where it can', async () => {
-    const folder = await temporaryFolder();
-    const output = join(folder, 'out.parquet');
+    const output = join(await temporaryFolder(), 'out.parquet');
     const stored = join(SAMPLES, 'wal_fresh/reflection.duckdb');
     const logs = [{ stored: `${stored}.wal`, suffix: '.wal' as const }];
-    const result = await pool().exportDatabase({ stored, logs, scratch: folder, output });
+    const result = await readOne(pool(), { stored, logs, output });
     expect(result).toMatchObject({ rows: { conversation: 208, reflection: 104 }, logsReplayed: true });
   });
 });

@@ -4,18 +4,23 @@ import { gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import type { ReaderPool } from '../../src/reader/index.js';
 import { query } from '../support/databases.js';
-import { openPool, sharedPool, temporaryFolder } from './support.js';
+import { openPool, readOne, sharedPool, temporaryFolder, UPLOADED } from './support.js';
 
 const pool = sharedPool();
 
 const VECTOR = Array.from({ length: 384 }, (_, at) => (at === 0 ? 0.5 : 0.25));
 
-async function exportBytes(bytes: string | Uint8Array, name = 'memories.json', reader = pool()) {
+async function exportBytes(
+  bytes: string | Uint8Array,
+  name = 'memories.json',
+  reader = pool(),
+  timeZone = 'UTC',
+) {
   const scratch = await temporaryFolder();
   const stored = join(scratch, name);
   await writeFile(stored, bytes);
   const output = join(scratch, 'out.parquet');
-  const result = await reader.exportDatabase({ stored, scratch, output });
+  const result = await readOne(reader, { stored, output, timeZone });
   expect((await readdir(scratch)).sort()).toEqual([name, 'out.parquet'].sort());
   return { result, output, rows: await query(`FROM '${output}' ORDER BY memory_id`) };
 }
@@ -48,8 +53,7 @@ it('every field of a conversation is kept', async () => {
       content: 'text "quoted" 日本 \u2028 \u0000 end',
       project: 'p',
       tags: ['x', 'y'],
-      source_time: '2026-11-01 10:00:00.123456',
-      time_is_utc: false,
+      own_time: '2026-11-01 10:00:00.123456',
       embedding: VECTOR,
     },
   ]);
@@ -71,19 +75,21 @@ it('metadata stays the text it is, with numbers that JavaScript cannot hold and 
 });
 
 it('a time with a zone is an instant, one without the writer’s clock, and any other none', async () => {
-  const times: [string, unknown, string | null, boolean | null][] = [
-    ['offset', '2026-11-01T10:00:00+05:30', '2026-11-01 04:30:00', true],
-    ['short offset', '2026-11-01 10:00:00-08', '2026-11-01 18:00:00', true],
-    ['Z', '2026-11-01T10:00:00.5Z', '2026-11-01 10:00:00.5', true],
-    ['day', '2026-11-01', '2026-11-01 00:00:00', false],
-    ['bare', '2026-11-01T10:00:00', '2026-11-01 10:00:00', false],
-    ['word', 'yesterday', null, null],
-    ['number', 1_760_000_000, null, null],
-    ['nothing', undefined, null, null],
+  const times: [string, unknown, string][] = [
+    ['offset', '2026-11-01T10:00:00+05:30', '2026-11-01 04:30:00'],
+    ['short offset', '2026-11-01 10:00:00-08', '2026-11-01 18:00:00'],
+    ['Z', '2026-11-01T10:00:00.5Z', '2026-11-01 10:00:00.5'],
+    ['day', '2026-11-01', '2026-10-31 15:00:00'],
+    ['bare', '2026-11-01T10:00:00', '2026-11-01 01:00:00'],
+    ['word', 'yesterday', UPLOADED],
+    ['number', 1_760_000_000, UPLOADED],
+    ['nothing', undefined, UPLOADED],
   ];
-  const { rows } = await exportItems(...times.map(([id, timestamp]) => ({ id, content: 'x', timestamp })));
-  const found = rows.map((row) => [row['memory_id'], row['source_time'], row['time_is_utc']]);
-  const expected = times.map(([id, , time, isUtc]) => [id, time, isUtc]);
+  const items = times.map(([id, timestamp]) => ({ id, content: 'x', timestamp }));
+  const json = JSON.stringify({ conversations: items });
+  const { rows } = await exportBytes(json, 'memories.json', pool(), 'Asia/Tokyo');
+  const found = rows.map((row) => [row['memory_id'], row['own_time']]);
+  const expected = times.map(([id, , time]) => [id, time]);
   expect(found.sort()).toEqual(expected.sort());
 });
 

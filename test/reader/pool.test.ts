@@ -12,7 +12,7 @@ import type { Job } from '../../src/reader/messages.js';
 import { lacksResources } from '../../src/reader/reader-failed.js';
 import { ReaderProcess, readerEnvironment } from '../../src/reader/reader-process.js';
 import { SAMPLES } from '../support/databases.js';
-import { openPool, setEnvironment, temporaryFolder } from './support.js';
+import { openPool, setEnvironment, temporaryFolder, readOne } from './support.js';
 
 /** A job that never ends: nothing ever opens the other end of the pipe. */
 async function endlessFile(): Promise<string> {
@@ -60,16 +60,15 @@ it("raises a job's own error with its type and details, and replaces the child",
   const folder = await temporaryFolder();
   const job = {
     stored: await smallFile('not a database'),
-    scratch: folder,
     output: join(folder, 'out.parquet'),
   };
-  await expect(pool.exportDatabase(job)).rejects.toMatchObject({
+  await expect(readOne(pool, job)).rejects.toMatchObject({
     name: 'AkoshaError',
     type: 'UploadUnreadable',
     message: expect.stringContaining('is not a DuckDB file'),
     details: { file: 'file', rule: expect.stringContaining('DUCK') },
   });
-  await expect(pool.exportDatabase({ ...job, label: 'laptop.duckdb.gz' })).rejects.toMatchObject({
+  await expect(readOne(pool, { ...job, label: 'laptop.duckdb.gz' })).rejects.toMatchObject({
     message: expect.stringMatching(/^laptop\.duckdb\.gz is not/),
   });
   await pool.hashFile(job.stored);
@@ -89,14 +88,11 @@ it('kills a child that takes too long, and goes on with the next', async () => {
 });
 
 it('kills a child whose caller gave up, and leaves no scratch', async () => {
-  const pool = openPool();
   const folder = await temporaryFolder();
+  const pool = openPool({ folder });
   const caller = new AbortController();
   const output = join(folder, 'out.parquet');
-  const running = pool.exportDatabase(
-    { stored: await endlessFile(), scratch: folder, output },
-    { signal: caller.signal },
-  );
+  const running = readOne(pool, { stored: await endlessFile(), output }, { signal: caller.signal });
   while ((await readdir(folder)).length === 0) await sleep(10);
   caller.abort();
   await expect(running).rejects.toMatchObject({ type: 'Cancelled' });
@@ -159,7 +155,7 @@ it.each([
       const folder = await temporaryFolder();
       const pool = openPool({ memoryLimitMb: 1 });
       const stored = join(SAMPLES, 'reflection.duckdb');
-      return pool.exportDatabase({ stored, scratch: folder, output: join(folder, 'out.parquet') });
+      return readOne(pool, { stored, output: join(folder, 'out.parquet') });
     },
   ],
   [

@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { copyStable } from '../../src/reader/stable-copy.js';
 import { makeDatabase, SAMPLES } from '../support/databases.js';
-import { gunzipTo, openPool, temporaryFolder } from './support.js';
+import { gunzipTo, openPool, temporaryFolder, readOne } from './support.js';
 
 async function sha256(path: string): Promise<string> {
   return createHash('sha256')
@@ -103,7 +103,7 @@ it('copes with quotes, spaces and any script in paths', async () => {
   const snapshot = await pool.snapshotDatabase({ database, folder, name: 'stored' });
   expect(snapshot.rows).toEqual({ entity: 1 });
   const output = join(folder, `o'ut.parquet`);
-  expect((await pool.exportDatabase({ stored: snapshot.path, scratch: folder, output })).rows).toEqual({
+  expect((await readOne(pool, { stored: snapshot.path, output })).rows).toEqual({
     entity: 1,
   });
 });

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
-import { ReaderPool, type ReaderPoolOptions } from '../../src/reader/index.js';
+import {
+  ReaderPool,
+  type DatabaseRead,
+  type JobOptions,
+  type ReaderPoolOptions,
+  type ReadRequest,
+} from '../../src/reader/index.js';
 
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'akosha-test-'));
@@ -15,6 +21,32 @@ export function openPool(options: Partial<ReaderPoolOptions> = {}): ReaderPool {
   const pool = new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 30_000, ...options });
   onTestFinished(() => pool.close());
   return pool;
+}
+
+/** What an own time is of a memory that has none. */
+export const UPLOADED = '2026-12-31 00:00:00';
+
+export const TIMES = {
+  timeZone: 'UTC',
+  uploadedAt: Date.parse(`${UPLOADED}Z`),
+  asOf: Date.parse('2030-01-01T00:00:00Z'),
+};
+
+/** Reads a database as an upload of its own. */
+export async function readOne(
+  pool: ReaderPool,
+  {
+    output,
+    timeZone = 'UTC',
+    ...database
+  }: ReadRequest['databases'][number] & { output: string; timeZone?: string },
+  options?: JobOptions,
+): Promise<DatabaseRead> {
+  const request = { ...TIMES, timeZone, databases: [database], output };
+  const [result] = (await pool.readDatabases(request, options)).databases;
+  if (result === undefined || 'fault' in result)
+    throw new Error('a database that may not fail was answered without its rows');
+  return result;
 }
 
 /** One pool for all tests of a file, whose jobs succeed: its child is used again. */

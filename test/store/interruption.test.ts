@@ -152,6 +152,7 @@ describe('a stop', () => {
     const batch = {
       upload: { systemId: SYSTEM, uploadId: 'u1' },
       rowsFile: await world.rowsFile(ROWS),
+      keys: null,
       covers: [],
       mirrors: [],
       refused: 0,

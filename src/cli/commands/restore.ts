@@ -39,7 +39,7 @@ async function run(options: Options): Promise<void> {
   const settings = settingsOf(options);
   const api = await ApiClient.open(settings);
   // Its jobs come one after the other.
-  const reader = new ReaderPool({ size: 1, ...readerOptions(settings) });
+  const reader = new ReaderPool({ size: 1, folder: options.to, ...readerOptions(settings) });
   const progress = progressLine(options.json === true ? undefined : process.stderr);
   try {
     const systemId = isSystemId(options.system) ? options.system : escapeSystemId(options.system);

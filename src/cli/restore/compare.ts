@@ -25,21 +25,13 @@ export async function compareDatabases(
   expected: ReadonlyMap<string, string>,
   scratch: string,
 ): Promise<Comparison> {
-  const inputs = [];
-  for (const [i, stored] of databases.entries()) {
-    const output = join(scratch, `compare-${i}.parquet`);
-    await reader.exportDatabase({ stored, scratch, output });
-    inputs.push({ path: output, name: `compare-${i}` });
-  }
   const merged = join(scratch, 'compare.parquet');
   // Times and zone enter no hash.
-  await reader.mergeExports({
-    inputs,
-    scratch,
+  const times = { timeZone: 'UTC', uploadedAt: 0, asOf: Date.now() };
+  await reader.readDatabases({
+    databases: databases.map((stored) => ({ stored })),
     output: merged,
-    timeZone: 'UTC',
-    uploadedAt: 0,
-    asOf: Date.now(),
+    ...times,
   });
   const list = join(scratch, 'compare.jsonl');
   await reader.listRows({ rows: merged, scratch, output: list });

@@ -17,7 +17,7 @@ export async function openIngest(
   const { catalog, tiers } = context;
   const stage = `${batch.upload.systemId}/${batch.upload.uploadId}/${context.nextStage()}`;
   try {
-    for await (const rows of readKeys(tiers, batch.rowsFile)) {
+    for await (const rows of batch.keys === null ? readKeys(tiers, batch.rowsFile) : [batch.keys]) {
       throwIfAborted(caller, `ingest of ${batch.upload.uploadId}`);
       await catalog.write.stageRows(stage, rows);
     }

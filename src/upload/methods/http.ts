@@ -146,22 +146,16 @@ async function listRows(
   scratch: string,
   signal: AbortSignal | undefined,
 ): Promise<Listed> {
-  const inputs: { path: string; name: string }[] = [];
   const unread = manifest.files.filter(({ flags }) => flags.length > 0).map(({ name }) => name);
-  for (const [index, { name }] of manifest.files.filter(isReadable).entries()) {
-    const path = join(scratch, `${index}.parquet`);
-    await reader.exportDatabase(
-      { stored: join(folder, name), label: name, scratch, output: path },
-      { signal },
-    );
-    inputs.push({ path, name });
-  }
+  const databases = manifest.files
+    .filter(isReadable)
+    .map(({ name }) => ({ stored: join(folder, name), label: name }));
   const list = join(scratch, 'rows.jsonl');
-  if (inputs.length === 0) return { list, rows: 0, unread };
+  if (databases.length === 0) return { list, rows: 0, unread };
   const rows = join(scratch, 'rows.parquet');
   // Own times are the server's to tell: it has the same columns.
   const times = { timeZone: 'UTC', uploadedAt: manifest.createdAt, asOf: manifest.createdAt };
-  await reader.mergeExports({ inputs, scratch, output: rows, ...times }, { signal });
+  await reader.readDatabases({ databases, output: rows, ...times }, { signal });
   return { list, unread, ...(await reader.listRows({ rows, scratch, output: list }, { signal })) };
 }
 

@@ -79,6 +79,7 @@ export class World {
     return this.store.openIngest({
       upload: { systemId: SYSTEM, uploadId },
       rowsFile: await this.rowsFile(rows),
+      keys: null,
       covers: this.covers,
       mirrors: this.mirrors,
       refused: 0,

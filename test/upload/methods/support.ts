@@ -127,22 +127,10 @@ export async function afterLosingItsDisk(server: IngestWorld): Promise<IngestWor
 
 /** `<kind> <id>` and content hash of every memory in the host's databases. */
 export async function rowsOnHost({ databases, reader, folder }: TestHost): Promise<Map<string, string>> {
-  const inputs = [];
-  for (const [index, stored] of databases.entries()) {
-    const path = join(folder, `expected-${index}.parquet`);
-    await reader.exportDatabase({ stored, scratch: folder, output: path });
-    inputs.push({ path, name: `${index}.duckdb` });
-  }
   const rows = join(folder, 'expected.parquet');
   const output = join(folder, 'expected.jsonl');
-  await reader.mergeExports({
-    inputs,
-    scratch: folder,
-    output: rows,
-    timeZone: 'UTC',
-    uploadedAt: 0,
-    asOf: 0,
-  });
+  const times = { timeZone: 'UTC', uploadedAt: 0, asOf: 0 };
+  await reader.readDatabases({ databases: databases.map((stored) => ({ stored })), output: rows, ...times });
   await reader.listRows({ rows, scratch: folder, output });
   const lines = (await readFile(output, 'utf8')).split('\n').filter((line) => line !== '');
   return new Map(

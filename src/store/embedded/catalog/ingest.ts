@@ -1,6 +1,6 @@
 import { AkoshaError, NO_ROWS, type Kind, type RowCounts, type UploadRef } from '../../../contract/index.js';
 import type { IngestedFile, WrittenObject } from '../../store.js';
-import { DELETED_HASH } from '../../../memory/index.js';
+import { DELETED_HASH, type RowKey } from '../../../memory/index.js';
 import {
   assignRowIds,
   classify,
@@ -13,16 +13,6 @@ import { countAgainSql } from './again.js';
 import type { CatalogDatabase } from './database.js';
 import { closeOperation, openOperation, requireOpen } from './operations.js';
 import { awaitVectors } from './vectors.js';
-
-/** One row of an upload, as the catalog needs it. `n` is its place in the rows file. */
-export interface IncomingRow {
-  n: number;
-  kind: Kind;
-  memoryId: string;
-  hash: string;
-  ownTime: number;
-  project: string | null;
-}
 
 export interface OpenIngest {
   stage: string;
@@ -54,7 +44,7 @@ export interface CommitIngest {
 }
 
 /** Takes in a part of the rows of an upload, before `openIngest`. */
-export function stageRows(db: CatalogDatabase, stage: string, rows: readonly IncomingRow[]): void {
+export function stageRows(db: CatalogDatabase, stage: string, rows: readonly RowKey[]): void {
   db.run(
     `INSERT INTO incoming (stage, n, kind, memory_id, hash, own_time, project)
      SELECT $stage, value ->> 'n', value ->> 'kind', value ->> 'memoryId', value ->> 'hash', value ->> 'ownTime',

@@ -1,6 +1,6 @@
-import { DELETED_HASH, EMBEDDING_DIMENSIONS, EMBEDDING_MODEL } from '../../../memory/index.js';
+import { DELETED_HASH, EMBEDDING_DIMENSIONS, EMBEDDING_MODEL, type RowKey } from '../../../memory/index.js';
 import type { DeletionToWrite, RowToWrite } from '../catalog/classify.js';
-import type { IncomingRow, IncomingText } from '../catalog/ingest.js';
+import type { IncomingText } from '../catalog/ingest.js';
 import { OperationConnection } from './operation-connection.js';
 import {
   COMMON_COLUMNS,
@@ -25,12 +25,12 @@ const TEXT_PART_BYTES = 4_000_000;
 const JOURNAL_ROW_GROUP = 8_192;
 
 /** The keys of a rows file, in parts, in no order within one. `n` is the row's place in the file. */
-export async function* readKeys(tiers: TierDatabase, rowsFile: string): AsyncGenerator<IncomingRow[]> {
+export async function* readKeys(tiers: TierDatabase, rowsFile: string): AsyncGenerator<RowKey[]> {
   for (let offset = 0; ; offset += CHUNK) {
     const rows = await tiers.read((connection) =>
       queryRows<{
         n: bigint;
-        kind: IncomingRow['kind'];
+        kind: RowKey['kind'];
         memory_id: string;
         hash: string;
         own: bigint;

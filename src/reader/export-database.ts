@@ -1,14 +1,36 @@
 import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { isAkoshaError, messageOf } from '../contract/index.js';
-import { isMemoriesFile } from '../memory/index.js';
+import { isMemoriesFile, type RowKey } from '../memory/index.js';
 import { readForeign } from './convert.js';
 import { attachForeign, brokenRule, foreignFault, type ForeignFile } from './database-file.js';
+import type { ReadTimes } from './export-sql.js';
 import { attachFolded, logsBeside, removeLogs } from './logs.js';
 import { readMemories } from './memories-file.js';
-import type { ExportJob, ExportResult } from './messages.js';
-import { withSandbox } from './sandbox.js';
+import type { DatabaseRead, DatabaseToRead, ReadJob } from './messages.js';
 import { decompressFile, type StoredAndRaw } from './streams.js';
 import { tooLarge, writeExport } from './write-export.js';
+
+/** One database of a job that reads several. */
+export interface DatabaseJob
+  extends
+    Omit<DatabaseToRead, 'mayFail'>,
+    Pick<ReadJob, 'maxRawBytes' | 'memoryLimitMb' | 'external' | 'externalTimeoutMs'> {
+  times: ReadTimes;
+  /** The Parquet to write. */
+  output: string;
+  /** A folder of its own, which DuckDB may use. */
+  work: string;
+}
+
+export interface ExportedDatabase {
+  result: DatabaseRead;
+  /** Null where there are many. */
+  keys: RowKey[] | null;
+}
+
+/** Runs statements on a connection that ends with them, and with it what they attached. */
+export type WithConnection = <T>(work: (connection: DuckDBConnection) => Promise<T>) => Promise<T>;
 
 /**
  * Reads a stored DuckDB file, or a `memories.json`, gzip or not, and writes its memories to `output` as Parquet with
@@ -17,25 +39,28 @@ import { tooLarge, writeExport } from './write-export.js';
  * Raises `UploadUnreadable`, naming file and rule, for a file that is not whole, not DuckDB or JSON, too large or of
  * another schema; `DatabaseUnreadable` for a newer file version without a reader for it; `ReaderFailed` where memory or disk ran out.
  */
-export async function exportDatabase(job: ExportJob): Promise<ExportResult> {
+export async function exportDatabase(
+  job: DatabaseJob,
+  withConnection: WithConnection,
+): Promise<ExportedDatabase> {
   const file: ForeignFile = {
     label: job.label,
     path: join(job.work, 'source.duckdb'),
     brokenType: 'UploadUnreadable',
   };
   const { stored, raw } = await unpack(job, file, { from: job.stored, to: file.path });
-  const logs: ExportResult['logs'] = [];
+  const logs: DatabaseRead['logs'] = [];
   for (const log of job.logs) {
     const sums = await unpack(job, file, { from: log.stored, to: file.path + log.suffix });
     logs.push(sumsOf(sums));
   }
-  const rows = isMemoriesFile(job.label)
-    ? { ...(await readMemories(job, file)), logsReplayed: true }
-    : await readRows(job, file);
-  return { ...rows, ...sumsOf({ stored, raw }), logs };
+  const { keys, ...rows } = isMemoriesFile(job.label)
+    ? { ...(await readMemories(job, file, withConnection)), logsReplayed: true }
+    : await readRows(job, file, withConnection);
+  return { result: { ...rows, ...sumsOf({ stored, raw }), logs }, keys };
 }
 
-function sumsOf({ stored, raw }: StoredAndRaw): ExportResult['logs'][number] {
+function sumsOf({ stored, raw }: StoredAndRaw): DatabaseRead['logs'][number] {
   return {
     storedBytes: stored.bytes,
     storedSha256: stored.sha256,
@@ -44,25 +69,35 @@ function sumsOf({ stored, raw }: StoredAndRaw): ExportResult['logs'][number] {
   };
 }
 
-type Rows = Pick<ExportResult, 'rows' | 'skipped' | 'refused' | 'reader'>;
+/** What stands in a file. */
+export type ReadRows = Pick<DatabaseRead, 'rows' | 'skipped' | 'refused' | 'reader'> &
+  Pick<ExportedDatabase, 'keys'>;
 
 /** With the log's rows, or without them where the log cannot be replayed here either. */
-async function readRows(job: ExportJob, file: ForeignFile): Promise<Rows & { logsReplayed: boolean }> {
+async function readRows(
+  job: DatabaseJob,
+  file: ForeignFile,
+  withConnection: WithConnection,
+): Promise<ReadRows & { logsReplayed: boolean }> {
   try {
-    return { ...(await readDatabase(job, file)), logsReplayed: true };
+    return { ...(await readDatabase(job, file, withConnection)), logsReplayed: true };
   } catch (error) {
     const unreadable = isAkoshaError(error, file.brokenType) || isAkoshaError(error, 'DatabaseUnreadable');
     if (!unreadable || (await logsBeside(file.path)).length === 0) throw error;
     await removeLogs(file.path);
-    return { ...(await readDatabase(job, file)), logsReplayed: false };
+    return { ...(await readDatabase(job, file, withConnection)), logsReplayed: false };
   }
 }
 
-async function readDatabase(job: ExportJob, file: ForeignFile): Promise<Rows> {
+async function readDatabase(
+  job: DatabaseJob,
+  file: ForeignFile,
+  withConnection: WithConnection,
+): Promise<ReadRows> {
   const limits = { folder: job.work, memoryLimitMb: job.memoryLimitMb, maxSpillBytes: job.maxRawBytes };
   const options = { sandbox: limits, external: job.external, timeoutMs: job.externalTimeoutMs };
   return readForeign(file, options, (readable, reader) =>
-    withSandbox({ ...limits, files: [job.output] }, async (connection) => {
+    withConnection(async (connection) => {
       if ((await logsBeside(readable.path)).length > 0) await attachFolded(connection, readable);
       else await attachForeign(connection, readable, 'READ_ONLY');
       try {
@@ -75,7 +110,7 @@ async function readDatabase(job: ExportJob, file: ForeignFile): Promise<Rows> {
 }
 
 async function unpack(
-  job: ExportJob,
+  job: DatabaseJob,
   file: ForeignFile,
   { from, to }: { from: string; to: string },
 ): Promise<StoredAndRaw> {
