@@ -11,6 +11,7 @@ import {
   type TierTransitionResult,
   type UploadMemoryResult,
   type Urgency,
+  type UploadRef,
 } from '../contract/index.js';
 import { withSpan } from '../runtime/index.js';
 import type {
@@ -39,6 +40,8 @@ export interface NudgeOptions {
   urgency?: Urgency;
   /** The trace that a system's new upload belongs to, so that its ingest does. By default that of the span around. */
   traceparentOf?: ((systemId: string) => string | undefined) | undefined;
+  /** What is first in a system's queue, so that a run that is started by this need not ask. */
+  nextOf?: ((systemId: string) => Promise<UploadRef | undefined>) | undefined;
 }
 
 /** Every start, signal and question that Akosha sends to Temporal. Errors are `AkoshaError`s; see `translateError`. */
@@ -116,10 +119,10 @@ export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient 
         await workflow.start<typeof uploadMemory>(WORKFLOWS.uploadMemory, uploadMemoryOptions(systemId));
       }),
 
-    nudgeIngest: (systemIds, { onlyIfIdle = false, urgency = 'announced', traceparentOf } = {}) => {
-      const nudge = (systemId: string): Promise<void> =>
-        request(async () => {
-          const start = ingestSystemOptions(systemId, urgency);
+    nudgeIngest: (systemIds, { onlyIfIdle = false, urgency = 'announced', traceparentOf, nextOf } = {}) => {
+      const nudge = async (systemId: string): Promise<void> => {
+        const start = ingestSystemOptions(systemId, urgency, await nextOf?.(systemId));
+        await request(async () => {
           if (onlyIfIdle) await workflow.start<typeof ingestSystem>(WORKFLOWS.ingestSystem, start);
           else {
             await workflow.signalWithStart<typeof ingestSystem>(WORKFLOWS.ingestSystem, {
@@ -128,6 +131,7 @@ export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient 
             });
           }
         });
+      };
       return someAtOnce(systemIds, (systemId) => {
         const continues = traceparentOf?.(systemId);
         if (continues === undefined) return nudge(systemId);

@@ -12,6 +12,7 @@ import {
   type TierTransitionInput,
   type UploadMemoryInput,
   type Urgency,
+  type UploadRef,
 } from '../contract/index.js';
 import { ofSystem } from './search-attributes.js';
 
@@ -54,12 +55,17 @@ export function uploadMemoryOptions(systemId: string): StartOptions<UploadMemory
   };
 }
 
-export function ingestSystemOptions(systemId: string, urgency: Urgency): StartOptions<IngestSystemInput> {
+/** `next` spares the run its first question, which costs Temporal as much as the ingest itself. */
+export function ingestSystemOptions(
+  systemId: string,
+  urgency: Urgency,
+  next?: UploadRef,
+): StartOptions<IngestSystemInput> {
   return {
     ...ONE_AT_A_TIME,
     workflowId: WORKFLOW_IDS.ingestSystem(systemId),
     taskQueue: TASK_QUEUES.server,
-    args: [{ systemId }],
+    args: [{ systemId, ...(next === undefined ? {} : { next }) }],
     typedSearchAttributes: ofSystem(systemId),
     staticSummary: `Ingests the uploads of ${systemId}`,
     staticDetails: `Takes the uploads of \`${systemId}\` from the queue, in their order, until there are none.`,

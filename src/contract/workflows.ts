@@ -1,6 +1,6 @@
 import type { WalkState, WalkSummary } from './activities.js';
 import type { IngestTotals } from './ingest-totals.js';
-import type { Kind, Tier } from './memory.js';
+import type { Kind, Tier, UploadRef } from './memory.js';
 
 /** Arguments and results of the workflows: one object each, references and counts only. */
 export interface UploadMemoryInput {
@@ -32,6 +32,8 @@ export interface TransferProgress {
 
 export interface IngestSystemInput {
   systemId: string;
+  /** What stood first in the queue when the run was started. Absent, it asks. */
+  next?: UploadRef;
   /** Carried over a continue-as-new: what came of the uploads so far, and the last of them. */
   totals?: IngestTotals;
   lastUploadId?: string;

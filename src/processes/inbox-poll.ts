@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Urgency } from '../contract/index.js';
+import type { UploadRef, Urgency } from '../contract/index.js';
 import { pollInbox, type IngestContext } from '../ingest/index.js';
 import type { Backlog } from '../store/index.js';
 import type { Logger } from '../telemetry/index.js';
@@ -13,6 +13,8 @@ export interface InboxPollOptions {
   nudge: (systemIds: string[], urgency: Urgency) => Promise<void>;
   /** Systems with rows in the queue: their ingest is started where none runs. */
   ensureRunning: (systemIds: string[]) => Promise<void>;
+  /** Default 60 s. */
+  recheckMs?: number;
   /** Told with every look, after what the inbox holds has been queued. */
   onBacklog: (backlog: Backlog) => void | Promise<void>;
 }
@@ -28,6 +30,12 @@ const SYSTEMS_PER_POLL = 1_000;
  * at once have come to wait somewhere, and among them nobody is in a hurry.
  */
 const FRESH_AT_ONCE = 100;
+
+/**
+ * How long a system's ingest is taken to run after it was told or checked on. It ends by itself with the queue, so this is for one that
+ * somebody terminated; every check is a request to Temporal, which costs half of what an ingest does.
+ */
+const RECHECK_MS = 60_000;
 
 /** Uploads that one line of the log names: a backlog of thousands has its rows in the queue. */
 const NAMED = 10;
@@ -46,7 +54,7 @@ const SYSTEMS_IN_TURN = 10_000;
  * finds is in the queue then, and the nudge follows with a later look.
  */
 export async function runInboxPoll(options: InboxPollOptions, signal: AbortSignal): Promise<void> {
-  const turns = new Turns();
+  const turns = new Turns(options.recheckMs ?? RECHECK_MS);
   while (!signal.aborted) {
     // With a large backlog a look takes seconds, which are not to come on top of the interval for what is fresh.
     const next = performance.now() + options.intervalMs;
@@ -71,12 +79,31 @@ async function pollOnce(options: InboxPollOptions, turns: Turns, signal: AbortSi
       options.log.info({ uploads: added.length, first }, 'uploads found in the inbox');
     }
     // The rest of many is started with the looks that follow, each of which thus comes in time for what is fresh then.
-    told = systems.slice(0, SYSTEMS_PER_POLL);
+    told = (await firstInQueue(options.ingest, added)).slice(0, SYSTEMS_PER_POLL);
     if (told.length === 0) return;
     await options.nudge(told, systems.length > FRESH_AT_ONCE ? 'backlog' : 'found');
+    turns.told(told);
   });
   if (signal.aborted) return;
   await attempt('checking on the queue', () => checkQueue(options, turns, told));
+}
+
+/** The systems that have nothing before these: who ingests the others looks for more when it is through with what is before. */
+async function firstInQueue({ store }: IngestContext, added: readonly UploadRef[]): Promise<string[]> {
+  const systems: string[] = [];
+  for (const [systemId, uploadIds] of groupBySystem(added)) {
+    const next = await store.nextUpload(systemId);
+    if (next !== undefined && uploadIds.has(next.uploadId)) systems.push(systemId);
+  }
+  return systems;
+}
+
+function groupBySystem(refs: readonly UploadRef[]): Map<string, Set<string>> {
+  const groups = new Map<string, Set<string>>();
+  for (const { systemId, uploadId } of refs) {
+    groups.set(systemId, (groups.get(systemId) ?? new Set()).add(uploadId));
+  }
+  return groups;
 }
 
 async function checkQueue(
@@ -87,15 +114,30 @@ async function checkQueue(
   await onBacklog(await store.backlog());
   const waiting = new Set(await store.unfinishedSystems(SYSTEMS_IN_TURN));
   for (const systemId of told) waiting.delete(systemId);
-  await ensureRunning(turns.next([...waiting], SYSTEMS_PER_POLL));
+  const turn = turns.next([...waiting], SYSTEMS_PER_POLL);
+  await ensureRunning(turn);
+  turns.told(turn);
 }
 
-/** Gives everyone who waits a turn before anyone has a second, whoever comes and goes in between. */
+/** Gives everyone who waits a turn before anyone has a second, whoever comes and goes in between; and nobody a second too soon. */
 class Turns {
+  readonly #recheckMs: number;
   #last = '';
+  /** When each was last told or checked on. */
+  #seen = new Map<string, number>();
+
+  constructor(recheckMs: number) {
+    this.#recheckMs = recheckMs;
+  }
+
+  told(systemIds: readonly string[]): void {
+    for (const systemId of systemIds) this.#seen.set(systemId, performance.now());
+  }
 
   next(waiting: readonly string[], count: number): string[] {
-    const ids = waiting.toSorted();
+    const recently = performance.now() - this.#recheckMs;
+    this.#seen = new Map([...this.#seen].filter(([, at]) => at > recently));
+    const ids = waiting.filter((systemId) => !this.#seen.has(systemId)).toSorted();
     const first = ids.findIndex((id) => id > this.#last);
     const start = Math.max(first, 0);
     const turn = [...ids.slice(start), ...ids.slice(0, start)].slice(0, count);

@@ -3,7 +3,9 @@ import path from 'node:path';
 import { OutageWatch, type AlertSettings } from '../bootstrap/index.js';
 import type { AkoshaClient } from '../client/index.js';
 import type { Settings } from '../config/index.js';
+import type { UploadRef } from '../contract/index.js';
 import type { IngestContext } from '../ingest/index.js';
+import type { MemoryStore, UploadRecord } from '../store/index.js';
 import { sampleMetrics, type Logger, type Metrics } from '../telemetry/index.js';
 import { countWork } from './activity-metrics.js';
 import type { ServerParts } from './server-parts.js';
@@ -44,17 +46,22 @@ export function openOutageWatch(
 export function tellWhoeverIngests(
   client: Pick<AkoshaClient, 'nudgeIngest'>,
   outage: Pick<OutageWatch, 'wake'>,
-  { traces }: Pick<IngestContext, 'traces'> = {},
+  { traces, store }: Pick<IngestContext, 'traces'> & { store: Pick<MemoryStore, 'nextUpload'> },
 ): Pick<AkoshaClient, 'nudgeIngest'> {
   return {
     nudgeIngest: async (systemIds, options) => {
       if (outage.wake()) return;
       await client.nudgeIngest(systemIds, {
         traceparentOf: (systemId) => traces?.takeOfSystem(systemId),
+        nextOf: async (systemId) => refOf(await store.nextUpload(systemId)),
         ...options,
       });
     },
   };
+}
+
+function refOf(record: UploadRecord | undefined): UploadRef | undefined {
+  return record === undefined ? undefined : { systemId: record.systemId, uploadId: record.uploadId };
 }
 
 function alertSettings(settings: Settings): AlertSettings {

@@ -23,6 +23,7 @@ export const uploadReadySignal = defineSignal(SIGNALS.uploadReady);
  */
 export async function ingestSystem({
   systemId,
+  next: first,
   totals = NO_TOTALS,
   lastUploadId,
 }: IngestSystemInput): Promise<IngestTotals> {
@@ -34,7 +35,7 @@ export async function ingestSystem({
   let sum = totals;
   let last = lastUploadId;
   progress.enter('ingest', { done: uploadsOf(sum) });
-  let next: IngestedInTurn['next'];
+  let next: IngestedInTurn['next'] = first;
   for (;;) {
     // The bell is silenced before a look at the queue, and at the end of an ingest there is one.
     nudge.reset();

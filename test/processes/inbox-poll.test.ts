@@ -33,7 +33,7 @@ describe('the inbox poll', () => {
   async function poll(
     looks: number,
     ingest: IngestContext,
-    intervalMs = 1,
+    { intervalMs = 1, recheckMs = 0 }: { intervalMs?: number; recheckMs?: number } = {},
   ): Promise<{ turns: string[][]; told: string[]; urgencies: Urgency[]; backlog: number[] }> {
     const stopping = new AbortController();
     const turns: string[][] = [];
@@ -44,6 +44,7 @@ describe('the inbox poll', () => {
       {
         ingest,
         intervalMs,
+        recheckMs,
         log: createLog({ level: 'silent', format: 'json' }),
         nudge: (systemIds, urgency) => {
           urgencies.push(urgency);
@@ -99,10 +100,28 @@ describe('the inbox poll', () => {
       await sleep(LOOK_MS);
       return world.store.backlog();
     };
-    await poll(3, { ...world.context, store: { ...world.store, backlog } }, LOOK_MS);
+    await poll(3, { ...world.context, store: { ...world.store, backlog } }, { intervalMs: LOOK_MS });
     const [first = 0, , third = 0] = begun;
     // Twice the longer of interval and look; were each look on top of the interval, it would be twice their sum.
     expect(third - first).toBeLessThan(4 * LOOK_MS);
+  });
+
+  it('leaves alone for a while whom it told or checked on', async () => {
+    const { turns } = await poll(6, world.context, { recheckMs: 60_000 });
+    const checked = turns.flat();
+    expect(checked.length).toBeGreaterThanOrEqual(WAITING);
+    expect(new Set(checked).size).toBe(checked.length);
+    expect(turns.at(-1)).toEqual([]);
+  });
+
+  it('tells of a new upload only where nothing stands before it in the queue', async () => {
+    // What is no manifest has order 0, and those of one order go by their ids.
+    const first = { uploadId: 'a', order: 0, previousOrder: null, manifestSha256: '', createdAt: 0 };
+    await world.store.registerUploads([{ systemId: 'busy-system', ...first }]);
+    const fresh = ['busy-system', 'new-system'].map((systemId) => ({ systemId, uploadId: 'z' }));
+    for (const ref of fresh) await world.uploads.put(inboxKey(ref), '');
+    const ingest = world.withFaults({ get: () => Promise.resolve(Buffer.from('{}')) });
+    expect((await poll(1, ingest)).told).toEqual(['new-system']);
   });
 
   it('checks on the queue also while the object store is away', async () => {

@@ -14,7 +14,8 @@ it('tells the runner of systems in an outage and Temporal otherwise, never both'
     if (isAway) told.push('runner');
     return isAway;
   };
-  const ingest = tellWhoeverIngests(client, { wake });
+  const store = { nextUpload: () => Promise.resolve(undefined) };
+  const ingest = tellWhoeverIngests(client, { wake }, { store });
   await ingest.nudgeIngest(['host-1']);
   isAway = true;
   await ingest.nudgeIngest(['host-2']);

@@ -110,6 +110,24 @@ describe('ingestSystem', () => {
     expect(steps).toEqual(['look', 'u1', 'u2', 'u3', 'look', 'u4']);
   });
 
+  it('begins without a look where it was started with what is first in the queue', async () => {
+    const steps: string[] = [];
+    await run({
+      nextUpload: () => {
+        steps.push('look');
+        return Promise.resolve(null);
+      },
+      ingestUpload: ({ uploadId }) => {
+        steps.push(uploadId);
+        return Promise.resolve({ status: 'ingested', rows: NO_ROWS, reason: null, next: null });
+      },
+    });
+    const nextOf = (systemId: string) => Promise.resolve({ systemId, uploadId: 'u1' });
+    await temporal.client.nudgeIngest(['known'], { nextOf });
+    expect(await result('known')).toMatchObject({ ingested: 1 });
+    expect(steps).toEqual(['u1']);
+  });
+
   it('does not miss an upload whose nudge comes during the last look', async () => {
     const queue: UploadRef[] = [];
     const ingested: string[] = [];
