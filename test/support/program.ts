@@ -81,8 +81,14 @@ export class Program {
   }
 
   /** What a command that reads or decides does, in this process: half a second of a core less. Fails where the answer says so. */
-  async api<T>(route: string, method: 'GET' | 'POST' = 'GET'): Promise<T> {
-    const response = await fetch(`${(await findRunning(this.dataDir))?.api_url}${route}`, { method });
+  async api<T>(route: string, method: 'GET' | 'POST' = 'GET', body?: object): Promise<T> {
+    const response = await fetch(`${(await findRunning(this.dataDir))?.api_url}${route}`, {
+      method,
+      ...(body !== undefined && {
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+    });
     if (!response.ok) throw new Error(`${method} ${route}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   }

@@ -1,4 +1,4 @@
-// `node sync-host.mjs <json>`: one sync of a host, as an agent without an orchestrator does it. Prints the result, and what it logged.
+// `node sync-host.mjs <json>`: one sync of a host, as an agent without an orchestrator does it. Prints what it logged.
 import { openObjectStore } from '../../dist/objects/index.js';
 import { ReaderPool } from '../../dist/reader/index.js';
 import { openHost, syncDirectly } from '../../dist/upload/index.js';
@@ -14,7 +14,7 @@ const context = openHost({
   now: () => now,
   log: { warn: (_details, message) => warnings.push(message) },
 });
-const result = await syncDirectly(context, { uploadId });
+await syncDirectly(context, { uploadId });
 context.close();
 await reader.close();
-process.stdout.write(JSON.stringify({ result, warnings }));
+process.stdout.write(JSON.stringify({ warnings }));
