@@ -10,6 +10,21 @@ const PROGRAMS = [
 /** These start programs by the handful: two cores run one such file at a time. */
 const ALONE = ['test/faults/**/*.test.ts'];
 
+/**
+ * These keep nothing outside of what a test makes: the code under test keys what it remembers by folder or store. So the files share three
+ * processes, of which each loads every module once and keeps one reader. A support module runs once for all files of a process: it sets its
+ * hooks within a test (`onTestFinished`), for at its top level only the first file would have them.
+ */
+const SHARED = [
+  'test/{activities,api,config,contract,memory,schedules,search}/**/*.test.ts',
+  // Not those of faults, whose requests are given milliseconds.
+  'test/upload/**/!(faults).test.ts',
+  // Not the hostile ones, which measure the process's memory.
+  'test/ingest/*.test.ts',
+  // Nor one that replaces a module for the whole process, nor those that load programs with changes.
+  'test/store/!(cold-cache).test.ts',
+];
+
 const shared = {
   globalSetup: ['test/support/global-setup.ts'],
   // Native modules (DuckDB, SQLite, ONNX, Temporal's core) are not safe to load in several threads of one process.
@@ -36,13 +51,23 @@ export default defineConfig({
       {
         test: {
           ...shared,
+          name: 'in shared processes',
+          include: SHARED,
+          isolate: false,
+          maxWorkers: 3,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...shared,
           name: 'side by side',
           include: ['test/**/*.test.ts'],
-          exclude: [...PROGRAMS, ...ALONE],
+          exclude: [...SHARED, ...PROGRAMS, ...ALONE],
           // The Temporal and S3 servers are shared; each file keeps to prefixes, queues and folders of its own.
           // They wait for servers and child processes for half of their time, so two cores have time for three.
           maxWorkers: 3,
-          sequence: { groupOrder: 0 },
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -51,7 +76,7 @@ export default defineConfig({
           name: 'programs',
           include: PROGRAMS,
           maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -60,7 +85,9 @@ export default defineConfig({
           name: 'alone',
           include: ALONE,
           maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          // Each waits for its servers for part of its time. With them one takes up to 700 MB, so memory sets the limit.
+          maxConcurrency: 8,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { startApi, type ApiOptions, type ApiServices, type RunningApi } from '../../src/api/index.js';
 import { createLog, createMetrics, type Metrics } from '../../src/telemetry/index.js';
 
@@ -36,11 +36,6 @@ const NO_SERVICES: ApiServices = {
   readiness: notAsked,
 };
 
-const running: RunningApi[] = [];
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((api) => api.close()));
-});
-
 /** A server on a free port, closed after the test. */
 export async function serve(
   services: Partial<ApiServices> = {},
@@ -63,7 +58,7 @@ export async function serve(
     services: { ...NO_SERVICES, ...services },
     ...options,
   });
-  running.push(api);
+  onTestFinished(() => api.close());
   return {
     ...api,
     metrics,

@@ -109,12 +109,13 @@ function replaceCalls(store: ObjectStore, faults: Partial<ObjectStore>): ObjectS
   };
 }
 
-let second = 0;
+let lastTime = Date.parse('2026-11-22T10:00:00Z');
 
-/** An upload id as the original Session-Buddy makes it, later with each call. */
+/** An upload id as the original Session-Buddy makes it, a second later with each call. */
 export function originalId(): string {
-  const time = String(++second).padStart(4, '0');
-  return `20261122_10${time}_0a1b2c3d`;
+  lastTime += 1_000;
+  const time = new Date(lastTime).toISOString().slice(11, 19).replaceAll(':', '');
+  return `20261122_${time}_0a1b2c3d`;
 }
 
 /** Puts an upload as the original Session-Buddy does: gzip, sizes 0, no checksums, no inbox entry. */
