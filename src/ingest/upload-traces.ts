@@ -13,25 +13,30 @@ const REMEMBERED = 10_000;
  */
 export class UploadTraces {
   readonly #ofUpload = new Map<string, string | null>();
-  readonly #ofSystem = new Map<string, string>();
+  readonly #ofSystem = new Map<string, { uploadId: string; traceparent: string }>();
 
   remember(ref: UploadRef, traceparent: string | null): void {
     if (!spansAreRecorded()) return;
     put(this.#ofUpload, keyOf(ref), traceparent);
-    if (traceparent !== null) put(this.#ofSystem, ref.systemId, traceparent);
+    const { systemId, uploadId } = ref;
+    if (traceparent !== null) put(this.#ofSystem, systemId, { uploadId, traceparent });
+    // The latest belongs to none: an ingest that is begun for it is not told of an earlier one's.
+    else this.#ofSystem.delete(systemId);
   }
 
-  /** Of the system's latest new upload, once: whoever asks tells the system's ingest of it. */
+  /** Of the system's latest new upload, once and before it is ingested: whoever asks tells the system's ingest of it. */
   takeOfSystem(systemId: string): string | undefined {
-    const traceparent = this.#ofSystem.get(systemId);
+    const latest = this.#ofSystem.get(systemId);
     this.#ofSystem.delete(systemId);
-    return traceparent;
+    return latest?.traceparent;
   }
 
   /** Once: it is about to be ingested. Undefined where it is not known, null where it belongs to none. */
   take(ref: UploadRef): string | null | undefined {
     const traceparent = this.#ofUpload.get(keyOf(ref));
     this.#ofUpload.delete(keyOf(ref));
+    // In an outage, or beside a run that goes on, nobody asks for the system's: one begun later is not this upload's.
+    if (this.#ofSystem.get(ref.systemId)?.uploadId === ref.uploadId) this.#ofSystem.delete(ref.systemId);
     return traceparent;
   }
 }

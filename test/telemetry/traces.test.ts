@@ -98,6 +98,23 @@ it('stay those of the upload in a server that was restarted, and within a span o
   expect(last?.links.map(({ traceId, spanId }) => `00-${traceId}-${spanId}-01`)).toEqual([other]);
 });
 
+it('of an upload that is ingested already, or has none, are no later ingest’s', () => {
+  const traces = new UploadTraces();
+  const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
+  const of = (uploadId: string) => ({ systemId: 'host', uploadId });
+  traces.remember(of('first'), traceparent);
+  traces.remember(of('second'), traceparent);
+  expect(traces.take(of('first'))).toBe(traceparent);
+  expect(traces.takeOfSystem('host')).toBe(traceparent);
+  expect(traces.takeOfSystem('host')).toBeUndefined();
+  traces.remember(of('third'), traceparent);
+  expect(traces.take(of('third'))).toBe(traceparent);
+  expect(traces.takeOfSystem('host')).toBeUndefined();
+  traces.remember(of('fourth'), traceparent);
+  traces.remember(of('fifth'), null);
+  expect(traces.takeOfSystem('host')).toBeUndefined();
+});
+
 it('say of an error its type alone', async () => {
   const uploadId = 'fails';
   const failing = withSpan('akosha.ingest.read', { fields: { uploadId } }, () =>
