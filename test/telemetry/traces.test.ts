@@ -2,6 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { defaultPayloadConverter, type Headers } from '@temporalio/common';
+import { TRACE_HEADER } from '@temporalio/interceptors-opentelemetry/lib/instrumentation.js';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { recordOutageSpans } from '../../src/bootstrap/trace-record.js';
 import { manifestKey, NO_OUTAGE_WORK, type UploadRef } from '../../src/contract/index.js';
@@ -176,6 +179,18 @@ it('name each part of a file that goes out in parts', async () => {
 });
 
 // The last one, after which none are recorded.
+it('have an activity’s span where its run belongs to a trace, and none of its own elsewhere', async () => {
+  const { activity } = await traces.temporal();
+  const { context: running } = new MockActivityEnvironment({ activityType: 'nextUpload' });
+  const { inbound } = activity(running);
+  const around = (): Promise<string | undefined> => Promise.resolve(currentTraceparent());
+  const run = (headers: Headers): unknown => inbound?.execute?.({ args: [], headers }, around);
+  expect(await run({})).toBeUndefined();
+  const traceId = randomBytes(16).toString('hex');
+  const carrier = { traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01` };
+  expect(await run({ [TRACE_HEADER]: defaultPayloadConverter.toPayload(carrier) })).toContain(traceId);
+});
+
 it('tell of an outage that is over, with the times of its steps', async () => {
   const start = '2026-11-22T12:00:00.000Z';
   recordOutageSpans({
