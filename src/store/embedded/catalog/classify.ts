@@ -1,5 +1,5 @@
 import type { Kind, UploadRef } from '../../../contract/index.js';
-import { DELETED_HASH } from '../../../memory/index.js';
+import { DELETED_HASH } from '../../../memory/content-hash.js';
 import type { CatalogDatabase } from './database.js';
 
 /** An upload whose rows are staged in `incoming`. */

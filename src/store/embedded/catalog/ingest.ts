@@ -1,6 +1,7 @@
 import { AkoshaError, NO_ROWS, type Kind, type RowCounts, type UploadRef } from '../../../contract/index.js';
 import type { IngestedFile, WrittenObject } from '../../store.js';
-import { DELETED_HASH, type RowKey } from '../../../memory/index.js';
+import { DELETED_HASH } from '../../../memory/content-hash.js';
+import type { RowKey } from '../../../memory/index.js';
 import {
   assignRowIds,
   classify,
