@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { failPoint } from '../../faults/index.js';
 import type { IncomingText } from './catalog/ingest.js';
 import { IngestStaging, type StagedIngest } from './tiers/staging.js';
@@ -16,6 +17,12 @@ export interface GroupLimits {
  * two, which is as long as one may have to wait for the rest of its group. 10,000 common rows have 20 MB, but a text may have 16 MiB.
  */
 const LIMITS: GroupLimits = { rows: 10_000, bytes: 32 * 2 ** 20 };
+
+/**
+ * For how long a group gathers where others were written just before it. Each has a statement for every period that its rows are of, twenty
+ * for a year of memories, at 2 ms each: under load a fifth of a second more of company saves a tenth of an ingest's CPU.
+ */
+const GATHER_MS = 200;
 
 const TIERS: readonly TableTier[] = ['hot', 'warm'];
 
@@ -75,7 +82,11 @@ export class InsertQueue {
   /** One group at a time: while it writes, the next one gathers. */
   async #run(): Promise<void> {
     this.#running = true;
-    while (this.#waiting.length > 0) await insertGroup(this.#tiers, this.#next());
+    while (this.#waiting.length > 0) {
+      await insertGroup(this.#tiers, this.#next());
+      // Whoever comes after a pause is alone, and waits for nobody.
+      if (this.#waiting.length > 0) await sleep(GATHER_MS);
+    }
     this.#running = false;
   }
 
