@@ -38,7 +38,7 @@ export async function openBench() {
   return {
     folder,
     store,
-    /** Uploads and ingests a host's databases. */
+    /** Uploads and ingests a host's databases. Returns the seconds that the ingest took. */
     async ingest(systemId, databases) {
       const host = openHost({
         systemId,
@@ -53,10 +53,12 @@ export async function openBench() {
       host.close();
       const context = { store, uploads: objects, reader, scratch, clock };
       const { added } = await walkUploads(context, () => undefined);
+      const started = performance.now();
       for (const ref of added) {
         const { status, reason } = await ingestUpload(context, ref);
         if (status !== 'ingested') throw new Error(`upload ${ref.uploadId} was ${status}: ${reason}`);
       }
+      return (performance.now() - started) / 1000;
     },
     /** Moves everything to its tier, and sweeps up what it left behind. */
     async age() {

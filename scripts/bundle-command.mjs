@@ -40,8 +40,16 @@ const TARGET = `
 const quickTarget = {
   name: 'quick-target',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^@neon-rs\/load$/ }, () => ({ path: 'load', namespace: 'target' }));
-    onLoad({ filter: /.*/, namespace: 'target' }, () => ({ contents: TARGET, resolveDir: ROOT }));
+    // The wrapper's own copy of that helper: there may be another version above it.
+    onResolve({ filter: /^@neon-rs\/load$/ }, ({ resolveDir }) => ({
+      path: 'load',
+      namespace: 'target',
+      pluginData: resolveDir,
+    }));
+    onLoad({ filter: /.*/, namespace: 'target' }, ({ pluginData }) => ({
+      contents: TARGET,
+      resolveDir: pluginData,
+    }));
   },
 };
 

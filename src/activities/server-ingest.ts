@@ -40,6 +40,11 @@ type IngestActivities = Pick<
   'handOver' | 'nextUpload' | 'ingestUpload' | 'walkPortion' | 'walkUploads' | 'countUnfinished'
 >;
 
+/** Whoever has one system walked waits for it. */
+function urgencyOf(systemId: string | undefined): Urgency {
+  return systemId === undefined ? 'backlog' : 'announced';
+}
+
 export function ingestActivities({
   ingest,
   nudge,
@@ -68,7 +73,7 @@ export function ingestActivities({
         report({ step: 'walk', folders: from.folders, uploads: from.seen });
         const tools = { signal, ...(walkSizes === undefined ? {} : { sizes: walkSizes }) };
         const portion = await walkPortion(ingest, from, tools);
-        await tryToNudge(portion.found.systems, 'backlog');
+        await tryToNudge(portion.found.systems, urgencyOf(systemId));
         return { state: portion.state, done: isWalked(portion.state), at: now() };
       }),
 
@@ -80,7 +85,7 @@ export function ingestActivities({
           signal,
           input?.systemId,
         );
-        await tryToNudge(systems, 'backlog');
+        await tryToNudge(systems, urgencyOf(input?.systemId));
         return { seen, added: added.length, at: now() };
       }),
 

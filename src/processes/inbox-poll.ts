@@ -13,7 +13,7 @@ export interface InboxPollOptions {
   nudge: (systemIds: string[], urgency: Urgency) => Promise<void>;
   /** Systems with rows in the queue: their ingest is started where none runs. */
   ensureRunning: (systemIds: string[]) => Promise<void>;
-  /** Default 60 s. */
+  /** Default 55 s. */
   recheckMs?: number;
   /** Told with every look, after what the inbox holds has been queued. */
   onBacklog: (backlog: Backlog) => void | Promise<void>;
@@ -32,10 +32,10 @@ const SYSTEMS_PER_POLL = 1_000;
 const FRESH_AT_ONCE = 100;
 
 /**
- * How long a system's ingest is taken to run after it was told or checked on. It ends by itself with the queue, so this is for one that
+ * How long a system's ingest is taken to run after it was told or checked on: by default until the second look after it. It ends by itself with the queue, so this is for one that
  * somebody terminated; every check is a request to Temporal, which costs half of what an ingest does.
  */
-const RECHECK_MS = 60_000;
+const RECHECK_MS = 55_000;
 
 /** Uploads that one line of the log names: a backlog of thousands has its rows in the queue. */
 const NAMED = 10;
@@ -79,7 +79,7 @@ async function pollOnce(options: InboxPollOptions, turns: Turns, signal: AbortSi
       options.log.info({ uploads: added.length, first }, 'uploads found in the inbox');
     }
     // The rest of many is started with the looks that follow, each of which thus comes in time for what is fresh then.
-    told = (await firstInQueue(options.ingest, added)).slice(0, SYSTEMS_PER_POLL);
+    told = await firstInQueue(options.ingest, added, signal);
     if (told.length === 0) return;
     await options.nudge(told, systems.length > FRESH_AT_ONCE ? 'backlog' : 'found');
     turns.told(told);
@@ -89,9 +89,14 @@ async function pollOnce(options: InboxPollOptions, turns: Turns, signal: AbortSi
 }
 
 /** The systems that have nothing before these: who ingests the others looks for more when it is through with what is before. */
-async function firstInQueue({ store }: IngestContext, added: readonly UploadRef[]): Promise<string[]> {
+async function firstInQueue(
+  { store }: IngestContext,
+  added: readonly UploadRef[],
+  signal: AbortSignal,
+): Promise<string[]> {
   const systems: string[] = [];
   for (const [systemId, uploadIds] of groupBySystem(added)) {
+    if (systems.length === SYSTEMS_PER_POLL || signal.aborted) break;
     const next = await store.nextUpload(systemId);
     if (next !== undefined && uploadIds.has(next.uploadId)) systems.push(systemId);
   }

@@ -7,7 +7,7 @@ interface NudgerLog {
 
 /**
  * Passes nudges on one after the other, without whoever has one waiting for it: while Temporal is away each takes seconds to fail.
- * Systems that are told meanwhile go together with the next. One that is lost costs no more than the wait for the next poll.
+ * Systems that are told meanwhile go together with the next. One that is lost costs no more than the wait until the poll checks on the system, which is a minute.
  */
 export class Nudger {
   readonly #nudge: (systemIds: string[]) => Promise<void>;
@@ -35,7 +35,7 @@ export class Nudger {
       } catch (error) {
         this.#log.info(
           { systems: systemIds.length, reason: messageOf(error) },
-          'ingest could not be told of new uploads; the next poll does it',
+          'ingest could not be told of new uploads; the poll does it within a minute',
         );
       }
     }

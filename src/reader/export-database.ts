@@ -21,6 +21,7 @@ export interface DatabaseJob
   output: string;
   /** A folder of its own, which DuckDB may use. */
   work: string;
+  wantsKeys: boolean;
 }
 
 export interface ExportedDatabase {

@@ -214,7 +214,7 @@ const KnownErrorType = z.custom<ErrorType>(
   (type) => typeof type === 'string' && Object.hasOwn(ERROR_TYPES, type),
 );
 
-/** Sent once, when what the job needs is loaded and before any file is opened. */
+/** Sent when what the job needs is loaded and before any file is opened, and before each further step that may take as long as a job. */
 export const BegunSchema = z.object({ id: z.number().int(), begun: z.literal(true) });
 export type Begun = z.infer<typeof BegunSchema>;
 

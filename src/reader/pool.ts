@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { AkoshaError } from '../contract/index.js';
+import { AkoshaError, messageOf } from '../contract/index.js';
 import {
   BuiltSchema,
   FileSumsSchema,
@@ -40,7 +40,7 @@ export interface ReaderPoolOptions {
   size: number;
   /** For DuckDB in each child. */
   memoryLimitMb: number;
-  /** For one job, from its start in a child, not from its call. */
+  /** For one job, from its start in a child, not from its call; for each database of an upload. */
   jobTimeoutMs: number;
   maxJobsPerChild?: number;
   /** An existing folder in which databases are unpacked and read: up to the files of one upload for each child. Default the system's. */
@@ -137,14 +137,15 @@ export class ReaderPool {
     const ways = { maxRawBytes: this.maxUploadBytes, ...this.#limits() };
     try {
       return await this.#withReader(options, async (reader) => {
-        const root = await reader.folderIn(this.#options.folder);
-        return inScratch(root, async (work) => {
+        const { root, work } = await this.#foldersOf(reader);
+        try {
           const job: Job = { job: 'readDatabases', ...rest, databases: named, output, ...ways, root, work };
-          // Each has as long as one alone.
-          const result = await this.#ask(reader, job, ReadSchema, { ...options, times: named.length });
+          const result = await this.#ask(reader, job, ReadSchema, options);
           if (result.databases.some((database) => 'fault' in database)) reader.spend();
           return result;
-        });
+        } finally {
+          await rm(work, { recursive: true, force: true });
+        }
       });
     } catch (error) {
       await rm(output, { force: true });
@@ -204,18 +205,27 @@ export class ReaderPool {
     }
   }
 
-  async #ask<T>(
-    reader: ReaderProcess,
-    job: Job,
-    schema: z.ZodType<T>,
-    { signal, times = 1 }: JobOptions & { times?: number },
-  ): Promise<T> {
-    const answer = await reader.run(job, { timeoutMs: this.#options.jobTimeoutMs * times, signal });
+  async #ask<T>(reader: ReaderProcess, job: Job, schema: z.ZodType<T>, { signal }: JobOptions): Promise<T> {
+    const answer = await reader.run(job, { timeoutMs: this.#options.jobTimeoutMs, signal });
     const result = schema.safeParse(answer);
     // A reader of another version, as above.
     if (!result.success)
       throw readerFailed(`${job.job}: ${z.prettifyError(result.error)}`, { machine: true });
     return result.data;
+  }
+
+  /** The reader's own folder, and one in it for a job. Raises `ReaderFailed` of the machine; the reader is then not used again. */
+  async #foldersOf(reader: ReaderProcess): Promise<{ root: string; work: string }> {
+    try {
+      const root = await reader.folderIn(this.#options.folder);
+      return { root, work: await mkdtemp(join(root, 'job-')) };
+    } catch (error) {
+      reader.spend();
+      throw readerFailed(`no folder for a reader in ${this.#options.folder}: ${messageOf(error)}`, {
+        machine: true,
+        cause: error,
+      });
+    }
   }
 
   async #acquire(signal: AbortSignal | undefined): Promise<ReaderProcess> {

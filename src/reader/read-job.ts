@@ -1,4 +1,4 @@
-import { copyFile, mkdir, rename } from 'node:fs/promises';
+import { copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { isAkoshaError } from '../contract/index.js';
@@ -16,12 +16,13 @@ let sandbox: Sandbox | undefined;
  * Reads the databases of one upload, and makes one Parquet with `BATCH_COLUMNS` out of them, one row per key, at `job.output`; none
  * where no database could be read. What came of a single one may have its `source_rank` besides.
  *
- * Raises what `exportDatabase` does. A database that its host could not read either is answered with its fault instead.
+ * `onStep` is called before each of them, and before they are made one: each step has the time of a job. Raises what `exportDatabase` does. A database that its host could not read either is answered with its fault instead.
  */
-export async function readDatabases(job: ReadJob): Promise<ReadResult> {
+export async function readDatabases(job: ReadJob, onStep: () => void): Promise<ReadResult> {
   const databases: ReadResult['databases'] = [];
   const exports: (ExportedFile & ExportedDatabase)[] = [];
   for (const [index, database] of job.databases.entries()) {
+    onStep();
     const path = join(job.work, `${index}.parquet`);
     const outcome = await readOne(job, database, { index, path });
     if ('fault' in outcome) {
@@ -32,6 +33,7 @@ export async function readDatabases(job: ReadJob): Promise<ReadResult> {
     exports.push({ ...outcome, path, name: database.label });
   }
   if (exports.length === 0) return { databases, rows: 0, keys: null };
+  onStep();
   const whole = join(job.work, 'rows.parquet');
   const { rows, keys } = await inSandbox(job, (connection) => rowsOf(connection, exports, whole));
   // DuckDB writes nowhere but in the job's folder.
@@ -58,12 +60,17 @@ async function readOne(
     externalTimeoutMs,
     output: path,
     work,
+    // Of several they would have to be merged, as their rows are.
+    wantsKeys: job.databases.length === 1,
   };
   try {
     return await exportDatabase(own, (read) => inSandbox(job, read));
   } catch (error) {
     if (!mayFail || !isAkoshaError(error, 'DatabaseUnreadable')) throw error;
     return { fault: { type: 'DatabaseUnreadable', message: error.message } };
+  } finally {
+    // Unpacked, a database may take a thousand times what was sent, and an upload may hold a thousand.
+    await rm(work, { recursive: true, force: true });
   }
 }
 

@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { AkoshaError } from '../contract/index.js';
@@ -28,6 +28,12 @@ const PASSED_ON = [
   'TEMP',
   'TMP',
 ];
+
+/** How readers' folders are called. */
+const PREFIX = '.reader-';
+
+/** What was not written to for so long is of a process that died: no job takes a day. */
+const LEFTOVER_MS = 24 * 60 * 60 * 1000;
 
 export interface RunOptions {
   timeoutMs: number;
@@ -66,8 +72,14 @@ export class ReaderProcess {
 
   /** A folder for all its jobs, made in `parent` at the first call, and gone with it. */
   async folderIn(parent: string): Promise<string> {
-    this.#folder ??= await mkdtemp(join(resolve(parent), '.reader-'));
-    return this.#folder;
+    if (this.#folder !== undefined) return this.#folder;
+    await removeLeftovers(resolve(parent));
+    const folder = await mkdtemp(join(resolve(parent), PREFIX));
+    if (!this.#usable) {
+      await removeFolder(folder);
+      throw new Error('the reader ended before it began');
+    }
+    return (this.#folder = folder);
   }
 
   /** Not to be used again: a foreign file did something in it that no other is to meet. */
@@ -112,7 +124,8 @@ export class ReaderProcess {
     });
     this.#usable = false;
     if (stderr !== null) await finished(stderr).catch(() => undefined);
-    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+    // What cannot be removed is no reason that the process should fail: the next reader in that folder clears it away.
+    if (this.#folder !== undefined) await removeFolder(this.#folder).catch(() => undefined);
   }
 
   #exchange(request: Request, { timeoutMs, signal }: RunOptions): Promise<unknown> {
@@ -130,6 +143,7 @@ export class ReaderProcess {
       const onMessage = (message: unknown): void => {
         if (BegunSchema.safeParse(message).data?.id === request.id) {
           begun = true;
+          timer.refresh();
           return;
         }
         const response = ResponseSchema.safeParse(message);
@@ -196,9 +210,32 @@ export class ReaderProcess {
   }
 }
 
+/** A process that was killed together with its readers leaves their folders, with memories in them. */
+async function removeLeftovers(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(PREFIX)) continue;
+    const folder = join(parent, name);
+    const found = await stat(folder).catch(() => undefined);
+    if (found !== undefined && found.mtimeMs < Date.now() - LEFTOVER_MS) {
+      await removeFolder(folder).catch(() => undefined);
+    }
+  }
+}
+
+/** Several tries, because a program that was killed a moment ago may end its last write meanwhile. */
+function removeFolder(folder: string): Promise<void> {
+  return rm(folder, { recursive: true, force: true, maxRetries: 3 });
+}
+
 export function readerEnvironment(failPoints: boolean): NodeJS.ProcessEnv {
   const names = failPoints ? [...PASSED_ON, 'AKOSHA_FAIL_POINT', 'AKOSHA_FAIL_RECORD'] : PASSED_ON;
   return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+}
+
+/** An upload may hold a thousand files, and a reason stands in its receipt. */
+function named(labels: readonly string[]): string {
+  const first = labels.slice(0, 3).join(', ');
+  return labels.length <= 3 ? first : `${first} and ${labels.length - 3} more`;
 }
 
 function describe(job: Job): string {
@@ -212,7 +249,7 @@ function describe(job: Job): string {
     case 'snapshotDatabase':
       return `taking a snapshot of ${job.database}`;
     case 'readDatabases':
-      return `reading ${job.databases.map(({ label }) => label).join(', ')}`;
+      return `reading ${named(job.databases.map(({ label }) => label))}`;
     case 'buildDatabase':
       return 'building a database';
     case 'listRows':

@@ -42,7 +42,7 @@ export async function writeExport(
     rows: written,
     textBytes,
     keys,
-  } = await (all > MOST_KEYS ? readBack : readKeys)(connection, job.output);
+  } = await (job.wantsKeys && all <= MOST_KEYS ? readKeys : readBack)(connection, job.output);
   if (textBytes > job.maxRawBytes) throw tooLarge(job, file, 'holds', 'of text');
   const rows: Partial<Record<Kind, number>> = {};
   const skipped: Partial<Record<Kind, number>> = {};
@@ -91,6 +91,9 @@ interface Written {
 /** Of a database that has more, whoever needs the keys reads them from the Parquet: to pass so many on takes as long. */
 const MOST_KEYS = 2_048;
 
+/** Of ids and projects: a project may be of any length. */
+const MOST_KEY_CHARACTERS = 1_000_000;
+
 /** What makes DuckDB look at every text of a row. */
 const LENGTHS = ['memory_id', 'project', `array_to_string(tags, '')`, 'content', 'fields'].map(
   (text) => `length(${text})`,
@@ -123,11 +126,13 @@ async function readKeys(connection: DuckDBConnection, output: string): Promise<W
   );
   const rows = new Map<string, number>();
   let textBytes = 0;
+  let characters = 0;
   const keys = reader.getRows().map((row): RowKey => {
     const [n, kind, memoryId, hash, ownTime, project] = row;
     rows.set(String(kind), (rows.get(String(kind)) ?? 0) + 1);
     textBytes += Number(row.at(-1));
+    characters += Number(row[6]) + Number(row[7] ?? 0);
     return RowKeySchema.parse({ n: Number(n), kind, memoryId, hash, ownTime: Number(ownTime), project });
   });
-  return { rows, textBytes, keys };
+  return { rows, textBytes, keys: characters > MOST_KEY_CHARACTERS ? null : keys };
 }
