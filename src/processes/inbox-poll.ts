@@ -32,8 +32,9 @@ const SYSTEMS_PER_POLL = 1_000;
 const FRESH_AT_ONCE = 100;
 
 /**
- * How long a system's ingest is taken to run after it was told or checked on: by default until the second look after it. It ends by itself with the queue, so this is for one that
- * somebody terminated; every check is a request to Temporal, which costs half of what an ingest does.
+ * How long a system's ingest is taken to run after it was told or checked on: by default until the second look after it. It ends by itself
+ * with the queue, so a check is for a run that somebody terminated and for a word that was lost; each is a request to Temporal, which costs
+ * half of what an ingest does.
  */
 const RECHECK_MS = 55_000;
 

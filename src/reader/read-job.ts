@@ -16,7 +16,9 @@ let sandbox: Sandbox | undefined;
  * Reads the databases of one upload, and makes one Parquet with `BATCH_COLUMNS` out of them, one row per key, at `job.output`; none
  * where no database could be read. What came of a single one may have its `source_rank` besides.
  *
- * `onStep` is called before each of them, and before they are made one: each step has the time of a job. Raises what `exportDatabase` does. A database that its host could not read either is answered with its fault instead.
+ * `onStep` is called before each of them, and before they are made one: each step has the time of a job.
+ *
+ * Raises what `exportDatabase` does. A database that its host could not read either is answered with its fault instead.
  */
 export async function readDatabases(job: ReadJob, onStep: () => void): Promise<ReadResult> {
   const databases: ReadResult['databases'] = [];

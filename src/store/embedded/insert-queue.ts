@@ -20,7 +20,7 @@ const LIMITS: GroupLimits = { rows: 10_000, bytes: 32 * 2 ** 20 };
 
 /**
  * For how long a group gathers where others were written just before it. Each has a statement for every period that its rows are of, twenty
- * for a year of memories, at 2 ms each: under load a fifth of a second more of company saves a tenth of an ingest's CPU.
+ * for a year of memories, at 2 ms each: under load a fifth of a second more of company saves a fifth of an ingest's CPU.
  */
 const GATHER_MS = 200;
 
