@@ -60,7 +60,10 @@ async function bySearch(text, embedder) {
 async function byVector(text) {
   const vector = { model: model.model, values: await model.embedQuery(text) };
   const found = await Promise.all(
-    TIERS.map((tier) => bench.store.searchVectors(tier, vector, { tiers: TIERS }, RANKS)),
+    TIERS.flatMap((tier) => [
+      bench.store.searchVectors(tier, vector, { tiers: TIERS }, RANKS),
+      bench.store.searchMadeVectors(tier, vector, { tiers: TIERS }, RANKS),
+    ]),
   );
   const keys = found.flat().sort((a, b) => b.score - a.score);
   const rows = await bench.store.fetch(keys, TIERS);

@@ -20,7 +20,7 @@ export interface TierCandidates {
   /** Best first. */
   vectors: readonly Candidate[];
   words: readonly Candidate[];
-  /** Of the slower of its two searches. */
+  /** Of the slowest of its searches. */
   ms: number;
   /** Why a search of this tier did not answer. */
   faults: string[];
@@ -34,39 +34,61 @@ export interface CandidateQuery {
   limit: number;
 }
 
-/** Both searches of one tier at once: words need not wait for the query's vector. */
+/**
+ * All searches of one tier at once: words need not wait for the query's vector, and the hosts' own vectors count also where the scan of
+ * those that the server made gets no turn or is late.
+ */
 export async function gatherTier(
   store: MemoryStore,
   tier: Tier,
-  { terms, vector, filters, limit }: CandidateQuery,
+  query: CandidateQuery,
   budget: Budget,
 ): Promise<TierCandidates> {
+  const { terms, filters, limit } = query;
   const byWords = budget.attempt(SHARES.candidates, () =>
     terms.length === 0 ? Promise.resolve([]) : store.searchWords(tier, terms, filters, limit),
   );
-  const byVector = vector.then((found) =>
-    budget.attempt(SHARES.candidates, (signal, leftMs) =>
-      found === undefined
-        ? Promise.resolve([])
-        : store.searchVectors(tier, found, filters, limit, { waitMs: leftMs * WAIT_SHARE, signal }),
-    ),
-  );
-  const [words, vectors] = await Promise.all([byWords, byVector]);
+  const [words, { own, made }] = await Promise.all([byWords, searchByVector(store, tier, query, budget)]);
   return {
     tier,
     words: found(words),
-    vectors: found(vectors),
-    ms: Math.max(words.ms, vectors.ms),
-    faults: [...fault('words', words), ...fault('vectors', vectors)],
+    vectors: [...found(own), ...found(made)].sort((a, b) => b.score - a.score).slice(0, limit),
+    ms: Math.max(words.ms, own?.ms ?? 0, made?.ms ?? 0),
+    faults: [...fault('words', words), ...fault('vectors', own), ...fault('made vectors', made)],
   };
 }
 
-function found(attempt: Attempt<Candidate[]>): Candidate[] {
-  return attempt.ok ? attempt.value : [];
+interface VectorAttempts {
+  /** Of the hosts' own vectors. */
+  own?: Attempt<Candidate[]>;
+  /** Of those that the server made. */
+  made?: Attempt<Candidate[]>;
 }
 
-function fault(what: string, attempt: Attempt<unknown>): string[] {
-  return attempt.ok ? [] : [`${what}: ${attempt.reason}`];
+async function searchByVector(
+  store: MemoryStore,
+  tier: Tier,
+  { vector, filters, limit }: CandidateQuery,
+  budget: Budget,
+): Promise<VectorAttempts> {
+  const found = await vector;
+  if (found === undefined) return {};
+  const [own, made] = await Promise.all([
+    budget.attempt(SHARES.candidates, () => store.searchVectors(tier, found, filters, limit)),
+    budget.attempt(SHARES.candidates, (signal, leftMs) =>
+      store.searchMadeVectors(tier, found, filters, limit, { waitMs: leftMs * WAIT_SHARE, signal }),
+    ),
+  ]);
+  return { own, made };
+}
+
+/** Nothing, where it was not tried. */
+function found(attempt: Attempt<Candidate[]> | undefined): Candidate[] {
+  return attempt?.ok === true ? attempt.value : [];
+}
+
+function fault(what: string, attempt: Attempt<unknown> | undefined): string[] {
+  return attempt === undefined || attempt.ok ? [] : [`${what}: ${attempt.reason}`];
 }
 
 /** A memory's key as one text. No part but the last can hold a slash. */

@@ -161,11 +161,13 @@ export interface MemoryStore extends UploadLedger, VectorStore {
   forgetObjects(names: readonly string[]): Promise<void>;
 
   // Search. Candidates may be outdated or doubled across tiers; `fetch` is what counts.
+  /** Compares with the hosts' own vectors, if they are of the same model. Best first. */
+  searchVectors(tier: Tier, vector: ModelVector, filters: SearchFilters, limit: number): Promise<Candidate[]>;
   /**
-   * Compares with vectors of the same model only, the hosts' own and those that the server made. Raises `StoreBusy` where the scan of the
-   * latter does not get its turn in time.
+   * Compares with the vectors of the same model that the server made. Best first. Raises `StoreBusy` where the scan does not get its turn
+   * in time.
    */
-  searchVectors(
+  searchMadeVectors(
     tier: Tier,
     vector: ModelVector,
     filters: SearchFilters,

@@ -68,7 +68,14 @@ async function waiting(store: MemoryStore): Promise<Record<string, number>> {
 /** By meaning alone, with how alike each is. */
 async function near(store: MemoryStore, values: Float32Array, model = EMBEDDING_MODEL) {
   const found = await Promise.all(
-    TIERS.map((tier) => store.searchVectors(tier, { model, values }, { tiers: [tier] }, 10)),
+    TIERS.map(async (tier) => {
+      const query = [tier, { model, values }, { tiers: [tier] }, 10] as const;
+      const [own, made] = await Promise.all([
+        store.searchVectors(...query),
+        store.searchMadeVectors(...query),
+      ]);
+      return [...own, ...made].sort((a, b) => b.score - a.score);
+    }),
   );
   return found.flatMap((candidates, i) =>
     candidates.map(({ memoryId, score }) => `${TIERS[i]} ${memoryId} ${score.toFixed(1)}`),

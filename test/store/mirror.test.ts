@@ -29,7 +29,7 @@ async function rowsByTier(): Promise<number[]> {
 /** By vectors that the server made, of a model that is not the hosts'. */
 async function nearest(values: Float32Array): Promise<string[]> {
   const query = { model: 'another', values };
-  const found = await world.store.searchVectors('hot', query, { tiers: ['hot'] }, 10);
+  const found = await world.store.searchMadeVectors('hot', query, { tiers: ['hot'] }, 10);
   return found.map(({ memoryId }) => memoryId).sort();
 }
 

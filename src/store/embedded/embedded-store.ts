@@ -12,7 +12,7 @@ import { EngineContext, type HashFile } from './context.js';
 import { openIngest } from './ingest-operation.js';
 import { listMemories } from './list-memories.js';
 import { openCold, openMove } from './move-operations.js';
-import { fetchMemories, searchVectors, searchWords } from './search.js';
+import { fetchMemories, searchMadeVectors, searchVectors, searchWords } from './search.js';
 import { closeExpired, sweepRows } from './sweep.js';
 import { TierDatabase } from './tiers/tier-database.js';
 import { vectorStore } from './vectors.js';
@@ -149,6 +149,7 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     },
 
     searchVectors: (...query) => searchVectors(context, ...query),
+    searchMadeVectors: (...query) => searchMadeVectors(context, ...query),
     searchWords: (...query) => searchWords(context, ...query),
     fetch: (keys, tiers) => fetchMemories(context, keys, tiers),
     listMemories: (systemId, page) => listMemories(context, systemId, page),

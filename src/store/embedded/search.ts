@@ -13,30 +13,15 @@ import {
   type FetchedRow,
 } from './tiers/searching.js';
 
+/** The vectors that stand in the rows: what hosts send is of `EMBEDDING_MODEL`. */
 export async function searchVectors(
   context: EngineContext,
   tier: Tier,
-  { model, values }: ModelVector,
-  filters: SearchFilters,
-  limit: number,
-  turn?: ScanTurn,
-): Promise<Candidate[]> {
-  const scan = { model, vector: values, tier, filters, limit };
-  const [made, own] = await Promise.all([
-    context.scans.take(() => context.catalog.scan.searchMadeVectors(scan), turn),
-    model === EMBEDDING_MODEL ? searchOwnVectors(context, tier, values, filters, limit) : [],
-  ]);
-  return [...made, ...own].sort((a, b) => b.score - a.score).slice(0, limit);
-}
-
-/** The vectors that stand in the rows: what hosts send is of `EMBEDDING_MODEL`. */
-async function searchOwnVectors(
-  context: EngineContext,
-  tier: Tier,
-  vector: Float32Array,
+  { model, values: vector }: ModelVector,
   filters: SearchFilters,
   limit: number,
 ): Promise<Candidate[]> {
+  if (model !== EMBEDDING_MODEL) return [];
   if (tier !== 'cold') {
     return again(() => searchTableVectors(context.tiers, tier, vector, filters, limit));
   }
@@ -44,6 +29,18 @@ async function searchOwnVectors(
   return context.cold.use(objects, (files) =>
     searchColdVectors(context.tiers, files, vector, filters, limit),
   );
+}
+
+export async function searchMadeVectors(
+  context: EngineContext,
+  tier: Tier,
+  { model, values: vector }: ModelVector,
+  filters: SearchFilters,
+  limit: number,
+  turn?: ScanTurn,
+): Promise<Candidate[]> {
+  const scan = { model, vector, tier, filters, limit };
+  return context.scans.take(() => context.catalog.scan.searchMadeVectors(scan), turn);
 }
 
 export async function searchWords(
