@@ -1,5 +1,6 @@
 import {
   addIngested,
+  AkoshaError,
   messageOf,
   NO_TOTALS,
   type IngestedInTurn,
@@ -19,6 +20,8 @@ export interface TurnDeps {
   ingest: IngestContext;
   nextUpload: (systemId: string) => Promise<UploadRef | null>;
   onIngested: (summary: IngestSummary, ms: number) => void;
+  /** Raised as soon as the process is told to stop, some seconds before the activities are. */
+  stopping: AbortSignal;
   log?: { warn(details: Record<string, unknown>, message: string): void };
   /** Default 2,000 ms. */
   turnMs?: number;
@@ -27,19 +30,27 @@ export interface TurnDeps {
 /**
  * Ingests an upload, and then its system's next ones, in order, for as long as the turn lasts. Raises where the first one fails; a later
  * one that fails is the next turn's first.
+ *
+ * None is begun once the process is told to stop: the grace is for what is in hand. A turn that was on its way to the worker then is
+ * handed back whole, as `StoreClosed`, for the next process.
  */
 export async function ingestInTurn(
   deps: TurnDeps,
   ref: UploadRef,
   tools: ActivityTools,
 ): Promise<IngestSummary & IngestedInTurn> {
+  if (deps.stopping.aborted) {
+    throw new AkoshaError('StoreClosed', `upload ${ref.uploadId} was not begun: the server is shutting down`);
+  }
   const began = performance.now();
+  const isOver = (): boolean =>
+    deps.stopping.aborted || tools.signal.aborted || performance.now() - began >= (deps.turnMs ?? TURN_MS);
   const first = await ingestOne(deps, ref, tools);
   let next: UploadRef | null | undefined;
   let further: IngestedInTurn['further'];
   try {
     next = await deps.nextUpload(ref.systemId);
-    while (next !== null && performance.now() - began < (deps.turnMs ?? TURN_MS) && !tools.signal.aborted) {
+    while (next !== null && !isOver()) {
       const totals = addIngested(further?.totals ?? NO_TOTALS, await ingestOne(deps, next, tools));
       further = { lastUploadId: next.uploadId, totals };
       next = undefined;

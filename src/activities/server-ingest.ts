@@ -30,6 +30,8 @@ export interface IngestActivityDeps {
   now: () => number;
   /** Told of each upload, and how long it took. */
   onIngested: (summary: IngestSummary, ms: number) => void;
+  /** Raised when the process is told to stop: no upload is begun any more. */
+  stopping: AbortSignal;
   log: ActivityLog;
   /** Of the walk's portions; by default its own. */
   walkSizes?: WalkSizes;
@@ -50,6 +52,7 @@ export function ingestActivities({
   nudge,
   now,
   onIngested,
+  stopping,
   log,
   walkSizes,
 }: IngestActivityDeps): IngestActivities {
@@ -65,7 +68,7 @@ export function ingestActivities({
     nextUpload: ({ systemId }) => runActivity(() => nextUpload(systemId)),
 
     ingestUpload: (ref) =>
-      runActivity((tools) => ingestInTurn({ ingest, nextUpload, onIngested, log }, ref, tools)),
+      runActivity((tools) => ingestInTurn({ ingest, nextUpload, onIngested, stopping, log }, ref, tools)),
 
     walkPortion: ({ systemId, state }) =>
       runActivity(async ({ signal, report }) => {

@@ -52,7 +52,8 @@ async function takeTurn(options: UploadWork, line: Line, systemId: string, shift
   let uploadId: string | undefined;
   try {
     const upload = await ingest.store.nextUpload(systemId);
-    if (upload === undefined) return line.leave(systemId);
+    // It may have been told to stop during the look.
+    if (upload === undefined || shift.over) return line.leave(systemId);
     ({ uploadId } = upload);
     const outcome = await ingestUpload(ingest, { systemId, uploadId }, { signal: shift.signal });
     const ms = performance.now() - started;

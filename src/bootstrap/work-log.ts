@@ -25,6 +25,8 @@ export class WorkLog {
   }
 
   ingested({ systemId, uploadId }: UploadRef, { status, rows, reason }: IngestSummary, ms: number): void {
+    // A workflow's activity ended it meanwhile: it is none of the outage's.
+    if (status === 'already') return;
     this.#add({
       ingested: status === 'ingested' ? 1 : 0,
       quarantined: status === 'quarantined' ? 1 : 0,

@@ -62,8 +62,11 @@ export interface AgentActivities {
 }
 
 export interface IngestSummary {
-  /** `kept`: it could not be ingested again and stays as it was ingested before, for `reason`; its rows are none. */
-  status: 'ingested' | 'quarantined' | 'kept';
+  /**
+   * `kept`: it could not be ingested again and stays as it was ingested before, for `reason`; its rows are none. `already`: others had ended it,
+   * and nothing was done; whoever adds up leaves it out.
+   */
+  status: 'ingested' | 'quarantined' | 'kept' | 'already';
   rows: RowCounts;
   reason: string | null;
 }

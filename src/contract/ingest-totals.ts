@@ -10,7 +10,7 @@ export interface IngestTotals {
 
 export const NO_TOTALS: IngestTotals = { ingested: 0, quarantined: 0, rows: NO_ROWS };
 
-/** With one upload more. */
+/** With one upload more, unless it was `kept` or `already`: those changed nothing. */
 export function addIngested(totals: IngestTotals, { status, rows }: IngestSummary): IngestTotals {
   return addTotals(totals, {
     ingested: status === 'ingested' ? 1 : 0,

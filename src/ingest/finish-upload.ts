@@ -18,6 +18,8 @@ import { requireUpload } from './ledger.js';
 /** What a receipt tells of an upload's end. */
 interface FinishedUpload extends IngestSummary {
   status: Receipt['status'];
+  /** This call took it out of the queue: of all that come to it, one does. */
+  isEnd: boolean;
 }
 
 const turns = new Turns();
@@ -60,6 +62,7 @@ export async function finish(context: IngestContext, ref: UploadRef): Promise<Fi
     status: givenUp ? 'quarantined' : 'ingested',
     rows: givenUp ? NO_ROWS : record.rows,
     reason: record.reason,
+    isEnd: record.state === 'committed' || record.state === 'receipted',
   };
   if (record.state === 'committed' || givenUp) {
     await context.uploads.put(receiptKey(record.place), receiptOf(record, outcome, context.clock()), {

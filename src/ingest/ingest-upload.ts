@@ -28,6 +28,7 @@ export interface IngestOptions {
 /**
  * Ingests one upload by the protocol, from whatever state it is in: pending, to be ingested again, committed without a receipt, or
  * receipted with its inbox entry still there. Safe to run twice, also at once: the catalog's transaction lets one attempt commit.
+ * One that others have ended is `already`: of all attempts that come to an upload one tells of it as its own, so that they can be added up.
  * What cannot be read is quarantined with its reason, or stays as it was where it is ingested already; every other error is raised and changes nothing.
  */
 export function ingestUpload(
@@ -51,15 +52,19 @@ async function ingestRecord(
   record: UploadRecord,
   options: IngestOptions,
 ): Promise<IngestSummary> {
+  let isQuarantined = false;
   if (isWaitingAgain(record)) {
     const failure = await ingestAgain(context, record, options);
     if (failure !== undefined) return { status: 'kept', rows: NO_ROWS, reason: failure };
   } else if (record.state === 'pending') {
-    await bringIn(context, record, options);
+    isQuarantined = await bringIn(context, record, options);
   }
   options.onStep?.('finish');
   const { systemId, uploadId } = record;
-  return withSpan('akosha.ingest.receipt', {}, () => finishUpload(context, { systemId, uploadId }));
+  const { isEnd, ...summary } = await withSpan('akosha.ingest.receipt', {}, () =>
+    finishUpload(context, { systemId, uploadId }),
+  );
+  return isEnd || isQuarantined ? summary : { status: 'already', rows: NO_ROWS, reason: null };
 }
 
 /** What cannot be read any more stays ingested as it was: returns why. */
@@ -79,12 +84,18 @@ async function ingestAgain(
   return undefined;
 }
 
-async function bringIn(context: IngestContext, record: UploadRecord, options: IngestOptions): Promise<void> {
+/** Returns whether it is in quarantine by this attempt. */
+async function bringIn(
+  context: IngestContext,
+  record: UploadRecord,
+  options: IngestOptions,
+): Promise<boolean> {
   try {
     await readAndCommit(context, record, options);
+    return false;
   } catch (error) {
     if (!isUnreadable(error)) throw error;
-    await quarantine(context, record, error.message);
+    return quarantine(context, record, error.message);
   }
 }
 
@@ -113,16 +124,17 @@ function isUnreadable(error: unknown): error is AkoshaError {
   return isAkoshaError(error, 'UploadUnreadable') || isAkoshaError(error, 'DatabaseUnreadable');
 }
 
-/** The one place from which uploads go to quarantine. */
+/** The one place from which uploads go to quarantine. Returns whether this call brought it there. */
 async function quarantine(
   context: IngestContext,
   { systemId, uploadId }: UploadRecord,
   reason: string,
-): Promise<void> {
+): Promise<boolean> {
   const ref = { systemId, uploadId };
-  if (!(await context.store.quarantine(ref, reason))) return;
+  if (!(await context.store.quarantine(ref, reason))) return false;
   context.events?.quarantined();
   context.log?.warn({ ...ref, reason }, 'upload quarantined: it waits for a person');
+  return true;
 }
 
 /** Steps 1 to 5 of the protocol. */

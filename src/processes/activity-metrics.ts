@@ -39,6 +39,8 @@ const NEXT_TIER = { hot: 'warm', warm: 'cold' } as const;
 export function countWork(metrics: Metrics): WorkCounts {
   return {
     ingested: ({ status, rows }, ms) => {
+      // Whoever ended it counted it.
+      if (status === 'already') return;
       metrics.ingestDuration.observe(ms / 1000);
       // A quarantine is counted where it happens.
       if (status !== 'quarantined') metrics.ingestedUploads.inc({ status });

@@ -146,6 +146,7 @@ function runServerWorkers(
     clock: parts.clock,
     now: Date.now,
     onIngested: (...args) => counts.ingested(...args),
+    stopping: signal,
     outages: outage,
     log,
   });

@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ingestInTurn, type TurnDeps } from '../../src/activities/ingest-turn.js';
-import { AkoshaError, manifestKey, type UploadRef } from '../../src/contract/index.js';
-import { walkUploads } from '../../src/ingest/index.js';
+import {
+  addIngested,
+  AkoshaError,
+  manifestKey,
+  NO_ROWS,
+  NO_TOTALS,
+  receiptKey,
+  type UploadRef,
+} from '../../src/contract/index.js';
+import { ingestUpload, walkUploads } from '../../src/ingest/index.js';
 import {
   openIngestWorld,
   originalId,
@@ -9,6 +17,7 @@ import {
   sampleFiles,
   type IngestWorld,
 } from '../ingest/support.js';
+import { gate } from '../support/gate.js';
 
 let world: IngestWorld;
 let ingested: string[];
@@ -25,6 +34,7 @@ beforeEach(() => {
     ingest: world.context,
     nextUpload: async (systemId) => (await world.store.nextUpload(systemId)) ?? null,
     onIngested: ({ status }) => void ingested.push(status),
+    stopping: new AbortController().signal,
     turnMs: 60_000,
   };
 });
@@ -58,16 +68,63 @@ describe('a turn of ingest', () => {
     expect(await world.store.countUnfinished(Date.now())).toBe(0);
   });
 
-  it('ends after the first where it is told to stop', async () => {
-    const refs = await queueThree('stopped');
-    const stop = new AbortController();
-    deps.nextUpload = async (systemId) => {
+  /** Who tells it: the process at once, the activity when the grace is over. */
+  it.each(['process', 'activity'] as const)(
+    'finishes what is in hand and begins no other upload once the %s is told to stop',
+    async (told) => {
+      const refs = await queueThree(`stopped-${told}`);
+      const stop = new AbortController();
+      const inHand = gate();
+      const stopped = gate();
+      // A double that holds the first upload's receipt, by when all that heeds the activity's signal is over.
+      const held = receiptKey(refs[0] ?? expect.fail());
+      deps.ingest = world.withFaults({
+        put: async (key, ...rest) => {
+          if (key === held) {
+            inHand.open();
+            await stopped.opened;
+          }
+          return world.uploads.put(key, ...rest);
+        },
+      });
+      if (told === 'process') deps.stopping = stop.signal;
+      const tools = told === 'process' ? running : { ...running, signal: stop.signal };
+      const turn = ingestInTurn(deps, await first(`stopped-${told}`), tools);
+      await inHand.opened;
       stop.abort();
-      return (await world.store.nextUpload(systemId)) ?? null;
-    };
-    const turn = await ingestInTurn(deps, await first('stopped'), { ...running, signal: stop.signal });
-    expect(turn).toMatchObject({ status: 'ingested', next: { uploadId: refs[1]?.uploadId } });
-    expect(turn).not.toHaveProperty('further');
+      stopped.open();
+      expect(await turn).toMatchObject({ status: 'ingested', next: { uploadId: refs[1]?.uploadId } });
+      expect(await turn).not.toHaveProperty('further');
+      expect(ingested).toEqual(['ingested']);
+    },
+  );
+
+  it('hands all of it back where the process was told to stop before', async () => {
+    const [ref = expect.fail()] = await queueThree('late');
+    deps.stopping = AbortSignal.abort();
+    await expect(ingestInTurn(deps, ref, running)).rejects.toMatchObject({ type: 'StoreClosed' });
+    expect(await world.store.nextUpload('late')).toMatchObject({ ...ref, state: 'pending' });
+  });
+
+  it('tells of an upload that was ingested meanwhile, and counts what it goes on with alone', async () => {
+    const refs = await queueThree('stale');
+    const hint = await first('stale');
+    await ingestUpload(world.context, hint);
+    const turn = await ingestInTurn(deps, hint, running);
+    expect(ingested).toEqual(['already', 'quarantined', 'ingested']);
+    expect(turn).toMatchObject({
+      ...{ status: 'already', rows: NO_ROWS, next: null },
+      further: { lastUploadId: refs[2]?.uploadId, totals: { ingested: 1, quarantined: 1 } },
+    });
+    expect(addIngested(NO_TOTALS, turn)).toEqual(NO_TOTALS);
+  });
+
+  it('counts an upload once of two turns that come to it at once', async () => {
+    const [ref = expect.fail()] = await queueThree('twice');
+    deps.turnMs = 0;
+    const turns = await Promise.allSettled([1, 2].map(() => ingestInTurn(deps, ref, running)));
+    expect(turns.some(({ status }) => status === 'fulfilled')).toBe(true);
+    expect(ingested.filter((status) => status === 'ingested')).toHaveLength(1);
   });
 
   it('ends after the first where that took all of the turn', async () => {

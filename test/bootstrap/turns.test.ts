@@ -8,6 +8,7 @@ import { RunMarks } from '../../src/bootstrap/run-marks.js';
 import { OutageRunner, type RunnerWork } from '../../src/bootstrap/runner.js';
 import { WorkLog } from '../../src/bootstrap/work-log.js';
 import { NO_ROWS, SCHEDULE_IDS, type UploadRef } from '../../src/contract/index.js';
+import { gate } from '../support/gate.js';
 
 const QUIET = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const LIMITS = { graceMs: 200, forceMs: 5_000 };
@@ -54,11 +55,20 @@ function queue(lengths: Readonly<Record<string, number>>): void {
   );
 }
 
-async function run({ now = 0, paused = false } = {}): Promise<{ runner: OutageRunner; work: WorkLog }> {
+interface Queues {
+  unfinishedSystems: () => Promise<string[]>;
+  nextUpload: (systemId: string) => Promise<UploadRef | undefined>;
+}
+
+async function run({ now = 0, paused = false } = {}): Promise<{
+  runner: OutageRunner;
+  work: WorkLog;
+  store: Queues;
+}> {
   const marks = await RunMarks.open(folder, QUIET);
   if (paused) await marks.setPaused([SCHEDULE_IDS.dailyIngest, SCHEDULE_IDS.tierTransition]);
   else for (const id of Object.values(SCHEDULE_IDS)) await marks.mark(id, Date.now());
-  const store = {
+  const store: Queues = {
     unfinishedSystems: () =>
       Promise.resolve([...queues].filter(([, left]) => left.length > 0).map(([id]) => id)),
     nextUpload: (systemId: string) => {
@@ -79,7 +89,7 @@ async function run({ now = 0, paused = false } = {}): Promise<{ runner: OutageRu
   };
   const runner = new OutageRunner(parts as unknown as RunnerWork);
   onTestFinished(() => runner.stop(LIMITS));
-  return { runner, work };
+  return { runner, work, store };
 }
 
 const through = (): boolean => [...queues.values()].every((left) => left.length === 0);
@@ -124,6 +134,27 @@ it('begins nothing while it is paused, and goes on after it', async () => {
   expect(begun).toEqual(['a 0']);
   runner.resume();
   await expect.poll(through).toBe(true);
+});
+
+it('begins nothing that it was looking for when it was stopped', async () => {
+  queue({ a: 1 });
+  const { runner, store } = await run();
+  await expect.poll(through).toBe(true);
+  const looking = gate();
+  const stopped = gate();
+  // A double that holds the look at the system's queue.
+  store.nextUpload = async (systemId) => {
+    looking.open();
+    await stopped.opened;
+    return { systemId, uploadId: '0' };
+  };
+  queue({ b: 1 });
+  runner.wake();
+  await looking.opened;
+  const stop = runner.stop(LIMITS);
+  stopped.open();
+  await stop;
+  expect(begun).toEqual(['a 0']);
 });
 
 it('finishes what is under way when it is stopped, and begins nothing after it', async () => {

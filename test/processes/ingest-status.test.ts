@@ -22,8 +22,8 @@ async function ingestAll(context: IngestContext, metrics = createMetrics()): Pro
   const { added } = await walkUploads(context, () => undefined);
   const counts = countWork(metrics);
   const nextUpload = (): Promise<null> => Promise.resolve(null);
-  const deps = { ingest: context, nextUpload, onIngested: counts.ingested };
   const tools = { signal: new AbortController().signal, report: () => undefined };
+  const deps = { ingest: context, nextUpload, onIngested: counts.ingested, stopping: tools.signal };
   for (const ref of added) await ingestInTurn(deps, ref, tools);
   return added;
 }
@@ -101,6 +101,14 @@ describe('the metrics of ingest', () => {
     expect(body).not.toContain('status="ingested"');
   });
 
+  it('leave out an upload that others had ended', async () => {
+    const metrics = createMetrics();
+    countWork(metrics).ingested({ status: 'already', rows: NO_ROWS, reason: null }, 1);
+    const { body } = await renderMetrics(metrics);
+    expect(body).not.toContain('status="already"');
+    expect(body).toContain('akosha_ingest_duration_seconds_count 0\n');
+  });
+
   it('count each quarantine once, a bad manifest like a bad file, and names that are skipped', async () => {
     const metrics = createMetrics();
     const context = { ...world.context, events: ingestEvents(metrics) };
@@ -111,7 +119,7 @@ describe('the metrics of ingest', () => {
     const refs = await ingestAll(context, metrics);
     expect(refs).toHaveLength(2);
     // Told again, as an attempt whose answer was lost.
-    expect(await ingestUpload(context, bad)).toMatchObject({ status: 'quarantined', rows: NO_ROWS });
+    expect(await ingestUpload(context, bad)).toMatchObject({ status: 'already', rows: NO_ROWS });
     await pollInbox(context);
     const { body } = await renderMetrics(metrics);
     expect(body).toContain('akosha_ingested_uploads_total{status="quarantined"} 2\n');

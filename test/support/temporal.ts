@@ -19,6 +19,7 @@ import { createAgentWorker } from '../../src/workers/agent.js';
 import { connectWorkers, runWorkers } from '../../src/workers/index.js';
 import { createServerWorkers, type ServerWorkerSettings } from '../../src/workers/server.js';
 import { eventually } from './eventually.js';
+import { gate } from './gate.js';
 
 // Faults that tests inject would fill the report.
 Runtime.install({ logger: new DefaultLogger('ERROR') });
@@ -193,14 +194,7 @@ export const WALK_BEGUN: WalkState = {
   ...{ folders: 0, seen: 0, added: 0, skipped: 0, read: 0, failed: 0, fault: null },
 };
 
-export { eventually };
-
-/** A promise that the test settles. */
-export function gate(): { opened: Promise<void>; open: () => void } {
-  let open = (): void => undefined;
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  return { opened, open };
-}
+export { eventually, gate };
 
 /** An error as an activity of ours raises it. */
 export function failure(

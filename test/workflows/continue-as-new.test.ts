@@ -162,6 +162,7 @@ describe('a workflow whose history grows', () => {
       nudge: (systemIds) => Promise.resolve(void told.push(...systemIds)),
       now: () => NOW,
       onIngested: () => undefined,
+      stopping: new AbortController().signal,
       log: { warn: () => undefined },
       walkSizes: { systems: 1, uploads: 1, pages: 1 },
     });
