@@ -95,6 +95,42 @@ it('an upload of memories.json goes in through S3, and a second reading of it is
   });
 });
 
+it('of two of one millisecond the one of the greater id counts, whichever came first, and the other is ingested first', async () => {
+  const [older, newer] = ['batch-a', 'batch-b'];
+  const come = async (systemId: string, uploadId: string): Promise<UploadRef> => {
+    const ref = { systemId, uploadId };
+    await arrive(ref, [
+      { id: 'both', content: `both, as ${uploadId} has it` },
+      { id: uploadId, content: `only in ${uploadId}` },
+    ]);
+    await walkUploads(context, () => undefined);
+    return ref;
+  };
+  const textsOf = async (systemId: string): Promise<string[]> => {
+    const { memories } = await world.store.listMemories(systemId, { limit: 10 });
+    const rows = await world.store.fetch(memories, ['hot', 'warm', 'cold']);
+    return rows.map(({ content }) => content).sort();
+  };
+  for (const [systemId, ids] of [
+    ['in-order', [older, newer]],
+    ['in-reverse', [newer, older]],
+  ] as const) {
+    for (const uploadId of ids) await ingestUpload(context, await come(systemId, uploadId));
+  }
+  expect(await textsOf('in-order')).toEqual([
+    'both, as batch-b has it',
+    'only in batch-a',
+    'only in batch-b',
+  ]);
+  expect(await textsOf('in-reverse')).toEqual(await textsOf('in-order'));
+
+  const second = await come('queued', newer);
+  const first = await come('queued', older);
+  expect(await world.store.nextUpload('queued')).toMatchObject(first);
+  await ingestUpload(context, first);
+  expect(await world.store.nextUpload('queued')).toMatchObject(second);
+});
+
 it('one that is no JSON goes to quarantine with its reason', async () => {
   const ref = { systemId: 'wrote-text', uploadId: '20261122_090000_x' };
   await arrive(ref, []);

@@ -48,7 +48,13 @@ export const AGAIN_GUARDS: readonly Guard[] = [
     name: 'again-is-a-gap-for-its-own-rows',
     prevents:
       'a rebuild takes a row from the journal of a dead attempt at an upload that was being ingested again, over a newer one',
-    without: [{ file: FILES.classify, from: 'SELECT ord + 1 FROM uploads', to: 'SELECT -1 FROM uploads' }],
+    without: [
+      {
+        file: FILES.classify,
+        from: 'UNION ALL SELECT u.ord, u.upload_id',
+        to: 'UNION ALL SELECT -1, u.upload_id',
+      },
+    ],
     scenario: async (world, broken) => {
       await world.ingest('u1', 1, [{ id: 'a', text: 'A' }]);
       await request(world, 'u1');

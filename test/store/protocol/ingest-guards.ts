@@ -55,7 +55,7 @@ export const INGEST_GUARDS: readonly Guard[] = [
     name: 'older-never-replaces-newer',
     prevents: 'an older upload that arrives late replaces a newer version',
     without: [
-      { file: FILES.classify, from: "WHEN p.ord < $order THEN 'changed'", to: "WHEN 1 THEN 'changed'" },
+      { file: FILES.classify, from: "WHEN ${PLACED_BEFORE} THEN 'changed'", to: "WHEN 1 THEN 'changed'" },
     ],
     scenario: async (world, broken) => {
       await world.ingest('u2', 2, [{ id: 'a', text: 'newer' }]);
@@ -70,8 +70,8 @@ export const INGEST_GUARDS: readonly Guard[] = [
     without: [
       {
         file: FILES.classify,
-        from: 'p.hash = incoming.hash AND p.ord < $gap',
-        to: 'p.hash = incoming.hash AND $gap < -1',
+        from: 'p.hash = incoming.hash AND (p.ord, p.upload_id) <= ($gapOrder, $gapUpload)',
+        to: 'p.hash = incoming.hash AND ($gapOrder, $gapUpload) < (-1, 0)',
       },
     ],
     scenario: async (world, broken) => {
@@ -79,6 +79,38 @@ export const INGEST_GUARDS: readonly Guard[] = [
       const counts = await world.ingest('u3', 3, [{ id: 'a', text: 'A' }], 2);
       assert.equal(counts.unchanged, 1);
       await world.ingest('u2', 2, [{ id: 'a', text: 'B' }], 1);
+      await expectText(world, 'a', 'A', broken);
+    },
+  },
+  {
+    name: 'of-one-order-the-greater-id',
+    prevents: 'of two uploads of one order the one that was ingested first counts',
+    without: [
+      { file: FILES.classify, from: '(p.ord, p.upload_id) < ($order, $upload)', to: 'p.ord < $order' },
+    ],
+    scenario: async (world, broken) => {
+      await world.ingest('u-b', 1, [{ id: 'a', text: 'of b' }]);
+      assert.equal((await world.ingest('u-a', 1, [{ id: 'a', text: 'of a' }])).superseded, 1);
+      await expectText(world, 'a', 'of b');
+      await world.ingest('u-c', 1, [{ id: 'a', text: 'of c' }]);
+      await expectText(world, 'a', 'of c', broken);
+      assert.equal(await world.rebuilt('a'), 'of c');
+    },
+  },
+  {
+    name: 'gap-of-the-same-order',
+    prevents:
+      'A at order 1, A again at 3 (unchanged), and a late B of that order, with a smaller id, replaces it',
+    without: [
+      { file: FILES.classify, from: '(u.ord, u.upload_id) < ($order, $upload)', to: 'u.ord < $order' },
+    ],
+    scenario: async (world, broken) => {
+      await world.ingest('u1', 1, [{ id: 'a', text: 'A' }]);
+      await world.register('u3-a', 3);
+      await world.register('u3-b', 3);
+      assert.equal((await world.commit('u3-b', [{ id: 'a', text: 'A' }])).unchanged, 1);
+      await world.finish('u3-b');
+      await world.commit('u3-a', [{ id: 'a', text: 'B' }]);
       await expectText(world, 'a', 'A', broken);
     },
   },

@@ -65,14 +65,39 @@ export const MIRROR_GUARDS: readonly Guard[] = [
     },
   },
   {
+    name: 'a-deletion-has-the-id-of-what-lacks-it',
+    prevents:
+      'of two uploads of one order a rebuild takes the version of a dead attempt, and not that the other lacks it',
+    without: [
+      {
+        file: FILES.classify,
+        from: "upload_id = CASE class WHEN 'outlived' THEN $outliving -> kind ->> 'uploadId' ELSE $upload END",
+        to: 'upload_id = $upload',
+      },
+    ],
+    scenario: async (world, broken) => {
+      mirror(world);
+      await world.register('u-a', 1);
+      const dead = await world.openIngest('u-a', [{ id: 'a', text: 'one' }]);
+      await dead.insertRows();
+      await world.putJournal(dead, 'u-a');
+      await dead.close();
+      await world.ingest('u-b', 1, [{ id: 'b', text: 'two' }]);
+      await world.commit('u-a', [{ id: 'a', text: 'one' }]);
+      await world.finish('u-a');
+      assert.equal(await world.find('a'), undefined);
+      assert.equal(await world.rebuilt('a'), undefined, broken);
+    },
+  },
+  {
     name: 'only-the-newest-upload-deletes',
     prevents:
       'a late upload deletes what a newer one holds unchanged, whose placement does not tell its order',
     without: [
       {
         file: FILES.classify,
-        from: 'return newer === 0;',
-        to: 'return newer >= 0;',
+        from: 'followed ? [] : staged.mirrors',
+        to: 'staged.mirrors',
       },
     ],
     scenario: async (world, broken) => {

@@ -149,7 +149,8 @@ export class World {
 
   /**
    * The text of a memory as a rebuild from object storage would find it: of all its versions in journals and cold objects, whoever
-   * wrote them, the one of the greatest order. Undefined where that says that it is deleted, or there is none.
+   * wrote them, the one of the greatest order, and of one order of the greatest upload id; where one upload says both, what was deleted stands.
+   * Undefined where that says that it is deleted, or there is none.
    */
   async rebuilt(id: string): Promise<string | undefined> {
     const files = await Promise.all(
@@ -162,7 +163,7 @@ export class World {
     if (files.length === 0) return undefined;
     const [newest] = await queryParquet(
       `SELECT content, hash FROM read_parquet([${files.join(', ')}], union_by_name = true, hive_partitioning = false)
-       WHERE memory_id = '${id}' ORDER BY ord DESC LIMIT 1`,
+       WHERE memory_id = '${id}' ORDER BY ord DESC, upload_id DESC, content = '' LIMIT 1`,
     );
     return newest === undefined || newest[1] === sha256('deleted') ? undefined : String(newest[0]);
   }

@@ -26,7 +26,9 @@ export interface DeletionToWrite extends RowToWrite {
   memoryId: string;
   ownTime: number;
   project: string | null;
+  /** Of the upload that lacks it: its order, and its id. */
   order: number;
+  uploadId: string;
 }
 
 /** Classes whose rows are written and placed. */
@@ -39,6 +41,14 @@ const TOMBSTONED = `EXISTS (SELECT 1 FROM tombstones t WHERE t.system_id = $syst
   t.scope = 'system' OR (t.scope = 'project' AND t.project = incoming.project)
   OR (t.scope = 'memory' AND t.kind = incoming.kind AND t.memory_id = incoming.memory_id)))`;
 
+/**
+ * Several uploads may have one order: original ids tell the second, or the time of the upload. The id, compared by its bytes, then says which
+ * of them is newer, whichever came first. Wherever orders of uploads or placements are compared, the pair is.
+ */
+export const PLACED_BEFORE = `(p.ord, p.upload_id) < ($order, $upload)`;
+const UPLOADED_BEFORE = `(u.ord, u.upload_id) < ($order, $upload)`;
+const UPLOADED_AFTER = `(u.ord, u.upload_id) > ($order, $upload)`;
+
 /** Placed by this upload when it was ingested before. */
 const OWN = `($again = 1 AND p.ord = $order AND p.upload_id = $upload)`;
 
@@ -48,7 +58,7 @@ const OWN = `($again = 1 AND p.ord = $order AND p.upload_id = $upload)`;
  * - `rewritten`: unchanged above a gap. An order that has no ledger row yet lies between its placement and this upload, so
  *   its late arrival must find the newer order.
  * - `outlived`: new, or deleted, and a newer upload that is a mirror lacks it. What is written is that it is deleted, with that one's
- *   order: nothing else would tell a rebuild, where this upload's own version stands in the journal of a dead attempt.
+ *   order and id: nothing else would tell a rebuild, where this upload's own version stands in the journal of a dead attempt.
  * - `deleted`: a memory that this upload lacks. Only of the newest upload: what a newer one says of it counts, and where that has
  *   it unchanged its placement does not tell.
  * - `moot`: it was to be deleted, and need not be any more.
@@ -58,8 +68,9 @@ const OWN = `($again = 1 AND p.ord = $order AND p.upload_id = $upload)`;
  */
 export function classify(db: CatalogDatabase, staged: StagedUpload): void {
   const { stage, order } = staged;
-  const system = staged.upload.systemId;
-  const deletable = JSON.stringify(isNewest(db, staged) ? staged.mirrors : []);
+  const { systemId: system, uploadId: upload } = staged.upload;
+  const followed = isFollowed(db, staged);
+  const deletable = JSON.stringify(followed ? [] : staged.mirrors);
   stageAbsent(db, staged, deletable);
   db.run(
     `UPDATE incoming SET pid = (SELECT pid FROM placements p
@@ -67,20 +78,21 @@ export function classify(db: CatalogDatabase, staged: StagedUpload): void {
      WHERE stage = $stage`,
     { stage, system },
   );
-  const outliving = outlivingOrders(db, staged);
+  const outliving = outlivingUploads(db, staged);
+  const gap = greatestGap(db, staged);
   db.run(
     `UPDATE incoming SET class = CASE
        WHEN absent = 1 THEN coalesce((SELECT 'deleted' FROM placements p WHERE p.pid = incoming.pid AND p.deleted = 0
-         AND p.ord < $order AND p.kind IN (SELECT value FROM json_each($deletable)) AND NOT ${TOMBSTONED}), 'moot')
+         AND ${PLACED_BEFORE} AND p.kind IN (SELECT value FROM json_each($deletable)) AND NOT ${TOMBSTONED}), 'moot')
        WHEN ${TOMBSTONED} THEN 'refused'
        WHEN pid IS NULL THEN CASE WHEN $outliving ->> kind IS NULL THEN 'new' ELSE 'outlived' END
        ELSE (SELECT CASE
-         WHEN p.hash = incoming.hash AND p.ord < $gap THEN 'rewritten'
+         WHEN p.hash = incoming.hash AND (p.ord, p.upload_id) <= ($gapOrder, $gapUpload) THEN 'rewritten'
          WHEN p.hash = incoming.hash AND ${OWN} THEN 'rewritten'
          WHEN p.hash = incoming.hash THEN 'unchanged'
-         WHEN p.deleted = 1 AND (p.ord < $order OR ${OWN}) AND $outliving ->> incoming.kind IS NOT NULL THEN 'outlived'
+         WHEN p.deleted = 1 AND (${PLACED_BEFORE} OR ${OWN}) AND $outliving ->> incoming.kind IS NOT NULL THEN 'outlived'
          WHEN p.deleted = 0 AND $followed THEN 'superseded'
-         WHEN p.ord < $order THEN 'changed'
+         WHEN ${PLACED_BEFORE} THEN 'changed'
          WHEN ${OWN} THEN 'changed'
          ELSE 'superseded' END FROM placements p WHERE p.pid = incoming.pid) END
      WHERE stage = $stage`,
@@ -90,59 +102,62 @@ export function classify(db: CatalogDatabase, staged: StagedUpload): void {
       order,
       deletable,
       outliving,
-      gap: greatestGap(db, staged),
-      upload: staged.upload.uploadId,
+      gapOrder: gap.order,
+      gapUpload: gap.uploadId,
+      upload,
       again: Number(staged.again),
-      followed: Number(staged.again && isFollowed(db, staged)),
+      followed: Number(staged.again && followed),
     },
   );
   db.run(
     `UPDATE incoming SET deletion = class IN ('deleted', 'outlived'),
-       ord = CASE class WHEN 'outlived' THEN $outliving ->> kind ELSE $order END WHERE stage = $stage`,
-    { stage, order, outliving },
+       ord = CASE class WHEN 'outlived' THEN $outliving -> kind ->> 'order' ELSE $order END,
+       upload_id = CASE class WHEN 'outlived' THEN $outliving -> kind ->> 'uploadId' ELSE $upload END WHERE stage = $stage`,
+    { stage, order, upload, outliving },
   );
+}
+
+/** The place of an upload among those of its system. */
+interface Place {
+  order: number;
+  uploadId: string;
 }
 
 /**
  * An unchanged row has to be written again where a gap lies between its order and this one: where it is below the greatest one. An upload
- * that is being ingested again may say something else of its own rows, so it is one for these too.
+ * that is being ingested again may say something else of its own rows, so it is one for these too. Of an order that is missing no upload is
+ * known, and parts of one say the same of a memory: an empty id, below all of them.
  */
-function greatestGap(db: CatalogDatabase, { upload, order }: StagedUpload): number {
-  return db.number(
-    `SELECT coalesce(max(ord), -1) FROM (
-       SELECT ord FROM uploads WHERE system_id = $system AND state IN ('pending', 'quarantined', 'dropped') AND upload_id <> $upload AND ord < $order
-       UNION ALL SELECT ord FROM gaps WHERE system_id = $system AND ord < $order
-       UNION ALL SELECT ord + 1 FROM uploads WHERE system_id = $system AND again_requested_at IS NOT NULL AND ord < $order)`,
+function greatestGap(db: CatalogDatabase, { upload, order }: StagedUpload): Place {
+  const gap = db.get<Place>(
+    `SELECT ord AS "order", upload_id AS uploadId FROM (
+       SELECT u.ord, u.upload_id FROM uploads u WHERE u.system_id = $system AND u.state IN ('pending', 'quarantined', 'dropped') AND ${UPLOADED_BEFORE}
+       UNION ALL SELECT g.ord, '' FROM gaps g WHERE g.system_id = $system AND g.ord < $order
+       UNION ALL SELECT u.ord, u.upload_id FROM uploads u WHERE u.system_id = $system AND u.again_requested_at IS NOT NULL AND ${UPLOADED_BEFORE})
+     ORDER BY ord DESC, upload_id DESC LIMIT 1`,
     { system: upload.systemId, upload: upload.uploadId, order },
   );
+  return gap ?? { order: -1, uploadId: '' };
 }
 
-/** Of each kind the greatest order of a newer upload of which what it lacks is deleted, as a JSON object. */
-function outlivingOrders(db: CatalogDatabase, { upload, order }: StagedUpload): string {
-  const rows = db.all<{ kind: Kind; ord: number }>(
-    `SELECT m.value AS kind, max(u.ord) AS ord FROM uploads u, json_each(u.mirrors) m
-     WHERE u.system_id = $system AND u.ord > $order AND ${COMMITTED} GROUP BY m.value`,
-    { system: upload.systemId, order },
+/** Of each kind the newest of the newer uploads of which what it lacks is deleted, as a JSON object of places. */
+function outlivingUploads(db: CatalogDatabase, { upload, order }: StagedUpload): string {
+  const rows = db.all<Place & { kind: Kind }>(
+    `SELECT kind, ord AS "order", upload_id AS uploadId FROM (
+       SELECT m.value AS kind, u.ord, u.upload_id, row_number() OVER (PARTITION BY m.value ORDER BY u.ord DESC, u.upload_id DESC) AS rank
+       FROM uploads u, json_each(u.mirrors) m WHERE u.system_id = $system AND ${UPLOADED_AFTER} AND ${COMMITTED}) WHERE rank = 1`,
+    { system: upload.systemId, upload: upload.uploadId, order },
   );
-  return JSON.stringify(Object.fromEntries(rows.map(({ kind, ord }) => [kind, ord])));
+  return JSON.stringify(Object.fromEntries(rows.map(({ kind, ...place }) => [kind, place])));
 }
 
-function isNewest(db: CatalogDatabase, { upload, order }: StagedUpload): boolean {
-  const newer = db.number(
-    `SELECT EXISTS (SELECT 1 FROM uploads u WHERE u.system_id = $system AND u.ord > $order AND ${COMMITTED})`,
-    { system: upload.systemId, order },
-  );
-  return newer === 0;
-}
-
-/** Another upload of this order or a greater one has rows in the ledger: an order may have several, as parts of one sync. */
+/** A newer upload has rows in the ledger. */
 function isFollowed(db: CatalogDatabase, { upload, order }: StagedUpload): boolean {
-  const others = db.number(
-    `SELECT EXISTS (SELECT 1 FROM uploads u
-       WHERE u.system_id = $system AND u.ord >= $order AND u.upload_id <> $upload AND ${COMMITTED})`,
+  const newer = db.number(
+    `SELECT EXISTS (SELECT 1 FROM uploads u WHERE u.system_id = $system AND ${UPLOADED_AFTER} AND ${COMMITTED})`,
     { system: upload.systemId, upload: upload.uploadId, order },
   );
-  return others === 1;
+  return newer > 0;
 }
 
 /** Adds the memories that the upload lacks and has to delete, behind its own rows. A second time only those that came meanwhile. */
@@ -152,9 +167,16 @@ function stageAbsent(db: CatalogDatabase, { stage, upload, order }: StagedUpload
      SELECT $stage, (SELECT coalesce(max(n), -1) FROM incoming WHERE stage = $stage) + row_number() OVER (ORDER BY p.pid),
        p.kind, p.memory_id, $hash, p.own_time, p.project, 1
      FROM placements p WHERE p.system_id = $system AND p.kind IN (SELECT value FROM json_each($deletable))
-       AND p.deleted = 0 AND p.ord < $order AND NOT EXISTS
+       AND p.deleted = 0 AND ${PLACED_BEFORE} AND NOT EXISTS
        (SELECT 1 FROM incoming i WHERE i.stage = $stage AND i.kind = p.kind AND i.memory_id = p.memory_id)`,
-    { stage, system: upload.systemId, order, deletable, hash: DELETED_HASH },
+    {
+      stage,
+      system: upload.systemId,
+      upload: upload.uploadId,
+      order,
+      deletable,
+      hash: DELETED_HASH,
+    },
   );
 }
 
@@ -168,7 +190,7 @@ export function assignRowIds(
   const first = db.takeIds(count);
   db.run(
     `UPDATE incoming SET row_id = $first + r.rank, tier = CASE WHEN own_time > $hotCutoff THEN 'hot' ELSE 'warm' END,
-       written_ord = ord, written_deletion = deletion
+       written_ord = ord, written_upload_id = upload_id, written_deletion = deletion
      FROM (SELECT n AS row_n, row_number() OVER (ORDER BY n) - 1 AS rank FROM incoming WHERE stage = $stage AND ${NEEDED}) r
      WHERE stage = $stage AND n = r.row_n`,
     { stage, first, hotCutoff },
@@ -177,7 +199,7 @@ export function assignRowIds(
   return {
     rows: db.all<RowToWrite>(`SELECT n, row_id AS rowId, tier ${written} = 0 ORDER BY n`, { stage }),
     deletions: db.all<DeletionToWrite>(
-      `SELECT n, row_id AS rowId, tier, kind, memory_id AS memoryId, own_time AS ownTime, project, ord AS "order"
+      `SELECT n, row_id AS rowId, tier, kind, memory_id AS memoryId, own_time AS ownTime, project, ord AS "order", upload_id AS uploadId
        ${written} = 1 ORDER BY n`,
       { stage },
     ),
@@ -188,7 +210,7 @@ export function assignRowIds(
 export function countUnwritten(db: CatalogDatabase, stage: string): number {
   return db.number(
     `SELECT count(*) FROM incoming WHERE stage = $stage AND ${NEEDED}
-       AND (row_id IS NULL OR written_ord <> ord OR written_deletion <> deletion)`,
+       AND (row_id IS NULL OR written_ord <> ord OR written_upload_id <> upload_id OR written_deletion <> deletion)`,
     { stage },
   );
 }

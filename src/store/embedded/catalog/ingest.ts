@@ -7,6 +7,7 @@ import {
   classify,
   countUnwritten,
   NEEDED,
+  PLACED_BEFORE,
   type DeletionToWrite,
   type RowToWrite,
 } from './classify.js';
@@ -149,18 +150,18 @@ function placeRows(db: CatalogDatabase, input: CommitIngest, journal: WrittenObj
   const keeper = registerObject(db, 'journal', opId, upload.systemId, journal, stage);
   db.run(
     `UPDATE placements SET row_id = i.row_id, hash = CASE i.deletion WHEN 1 THEN $deleted ELSE i.hash END, ord = i.ord,
-       upload_id = $upload, deleted = i.deletion, tier = i.tier, object_id = NULL, keeper_id = $keeper,
+       upload_id = i.upload_id, deleted = i.deletion, tier = i.tier, object_id = NULL, keeper_id = $keeper,
        own_time = i.own_time, project = i.project
      FROM incoming i WHERE i.stage = $stage AND ${NEEDED} AND placements.pid = i.pid`,
-    { stage, upload: upload.uploadId, keeper, deleted: DELETED_HASH },
+    { stage, keeper, deleted: DELETED_HASH },
   );
   db.run(
     `INSERT INTO placements (system_id, kind, memory_id, row_id, hash, ord, upload_id, deleted, tier, keeper_id, own_time,
        project)
-     SELECT $system, kind, memory_id, row_id, CASE deletion WHEN 1 THEN $deleted ELSE hash END, ord, $upload, deletion,
+     SELECT $system, kind, memory_id, row_id, CASE deletion WHEN 1 THEN $deleted ELSE hash END, ord, upload_id, deletion,
        tier, $keeper, own_time, project
      FROM incoming WHERE stage = $stage AND ${NEEDED} AND pid IS NULL`,
-    { stage, system: upload.systemId, upload: upload.uploadId, keeper, deleted: DELETED_HASH },
+    { stage, system: upload.systemId, keeper, deleted: DELETED_HASH },
   );
   indexTexts(db, stage, upload.systemId);
   awaitVectors(db, stage, NEEDED);
@@ -231,10 +232,10 @@ function countRows(
   );
   for (const row of classes) counts[COUNTED_AS[row.class]] += row.n;
   counts.absent = db.number(
-    `SELECT count(*) FROM placements p WHERE p.system_id = $system AND p.deleted = 0 AND p.ord < $order
+    `SELECT count(*) FROM placements p WHERE p.system_id = $system AND p.deleted = 0 AND ${PLACED_BEFORE}
        AND p.kind IN (SELECT value FROM json_each($covers)) AND NOT EXISTS
        (SELECT 1 FROM incoming i WHERE i.stage = $stage AND i.kind = p.kind AND i.memory_id = p.memory_id AND i.absent = 0)`,
-    { stage, system: upload.systemId, order, covers: JSON.stringify(covers) },
+    { stage, system: upload.systemId, upload: upload.uploadId, order, covers: JSON.stringify(covers) },
   );
   return counts;
 }

@@ -199,15 +199,17 @@ CREATE TEMP TABLE incoming (
   project TEXT,
   -- Not in the upload: stands for the memory that the upload deletes.
   absent INTEGER NOT NULL DEFAULT 0,
-  -- What it is, and the order and content that it would be placed with now.
+  -- What it is, and the order, upload and content that it would be placed with now.
   pid INTEGER,
   class TEXT,
   ord INTEGER,
+  upload_id TEXT,
   deletion INTEGER,
   -- What is written for it.
   row_id INTEGER,
   tier TEXT,
   written_ord INTEGER,
+  written_upload_id TEXT,
   written_deletion INTEGER,
   PRIMARY KEY (stage, kind, memory_id)
 ) WITHOUT ROWID;

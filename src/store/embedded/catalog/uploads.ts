@@ -110,14 +110,14 @@ const UNFINISHED = `SELECT system_id, upload_id, registered_at FROM uploads WHER
 
 /**
  * The upload of a system to work on next. One whose receipt is due comes first, because no later one may commit before
- * it; then by order those that are pending and those to be ingested again.
+ * it; then by order, and of one order by id, those that are pending and those to be ingested again.
  */
 export function nextUpload(db: CatalogDatabase, systemId: string): UploadRecord | undefined {
   const row = db.get<UploadRow>(
     `SELECT u.* FROM (SELECT system_id, upload_id, state IN ('committed', 'receipted') AS due, ord FROM uploads
          WHERE system_id = $system AND state IN ('pending', 'committed', 'receipted')
        UNION ALL SELECT system_id, upload_id, 0, ord FROM uploads WHERE system_id = $system AND again_requested_at IS NOT NULL
-       ORDER BY due DESC, ord LIMIT 1) next
+       ORDER BY due DESC, ord, upload_id LIMIT 1) next
      JOIN uploads u ON u.system_id = next.system_id AND u.upload_id = next.upload_id`,
     { system: systemId },
   );

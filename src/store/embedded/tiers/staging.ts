@@ -233,7 +233,7 @@ async function appendDeletions(
 ): Promise<void> {
   await connection.run(
     `CREATE TEMP TABLE deletions (op_id BIGINT, n BIGINT, row_id BIGINT, tier VARCHAR, kind VARCHAR, memory_id VARCHAR,
-       own BIGINT, project VARCHAR, ord BIGINT)`,
+       own BIGINT, project VARCHAR, ord BIGINT, upload_id VARCHAR)`,
   );
   const appender = await connection.appendTo('deletions');
   for (const { opId, deletions } of ingests) {
@@ -244,6 +244,7 @@ async function appendDeletions(
       if (row.project === null) appender.appendNull();
       else appender.appendVarchar(row.project);
       appender.appendBigInt(BigInt(row.order));
+      appender.appendVarchar(row.uploadId);
       appender.endRow();
     }
   }
@@ -264,7 +265,7 @@ function stagedSql(ingests: readonly StagedIngest[]): string {
       JOIN assigned a ON a.op_id = i.op_id AND a.n = r.file_row_number)
     UNION ALL
     SELECT n, tier, ${columns} FROM (
-      SELECT d.n, d.tier, d.row_id, i.op_id, i.system_id, i.upload_id, d.ord, d.kind, d.memory_id, '${DELETED_HASH}' AS hash,
+      SELECT d.n, d.tier, d.row_id, i.op_id, i.system_id, d.upload_id, d.ord, d.kind, d.memory_id, '${DELETED_HASH}' AS hash,
         make_timestamp(d.own * 1000) AS own_time, '' AS content, d.project, NULL::VARCHAR[] AS tags, '{}' AS fields,
         NULL::FLOAT[${EMBEDDING_DIMENSIONS}] AS embedding
       FROM deletions d JOIN ingests i ON i.op_id = d.op_id)`;
