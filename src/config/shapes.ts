@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { messageOf } from '../contract/index.js';
+import { isTimeZone, messageOf } from '../contract/index.js';
 import { MODEL_NAME } from '../memory/index.js';
 import { parseObjectStoreUrl } from '../objects/index.js';
 
@@ -143,14 +143,4 @@ export function clockTime() {
 
 export function timeZone() {
   return z.stringFormat('time zone', isTimeZone);
-}
-
-/** Asked of the runtime's own table: no list of ours could keep up with the time zone database. */
-export function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { SystemId } from '../contract/index.js';
+import { isTimeZone, type SystemId } from '../contract/index.js';
 import { escapeSystemId, isSystemId } from '../memory/index.js';
-import { isTimeZone, nameList } from './shapes.js';
+import { nameList } from './shapes.js';
 
 /**
  * Zones of systems, each entry `<system>=<zone>`. A YAML file may give a mapping instead. The first entry that is wrong is named.

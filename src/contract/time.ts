@@ -2,3 +2,21 @@
 export function secondsSince(then: number, now: number): number {
   return Math.max(0, Math.floor((now - then) / 1000));
 }
+
+/** More than there are zones; names may come in any case, and what strangers send must not fill the memory. */
+const MAX_KNOWN_ZONES = 1_000;
+
+/** To ask the runtime takes up to a millisecond, and every manifest names its zone, most of them the same. */
+const knownZones = new Set<string>();
+
+/** Whether it is an IANA time zone, as the runtime's own table has it: no list of ours could keep up with the database of time zones. */
+export function isTimeZone(name: string): boolean {
+  if (knownZones.has(name)) return true;
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+  } catch {
+    return false;
+  }
+  if (knownZones.size < MAX_KNOWN_ZONES) knownZones.add(name);
+  return true;
+}

@@ -2,6 +2,7 @@ import type { SystemId } from '../contract/index.js';
 import type { ObjectStore } from '../objects/index.js';
 import type { ReaderPool } from '../reader/index.js';
 import type { MemoryStore } from '../store/index.js';
+import type { KnownManifests } from './known-manifests.js';
 import type { UploadTraces } from './upload-traces.js';
 
 /** A pino logger fits. */
@@ -35,6 +36,7 @@ export interface IngestContext {
   log?: IngestLog;
   events?: IngestEvents;
   traces?: UploadTraces;
+  manifests?: KnownManifests;
 }
 
 /** The zone of a system's local times, where nobody says it with them. */

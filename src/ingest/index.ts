@@ -9,6 +9,7 @@ export { ingestUpload, type IngestOptions } from './ingest-upload.js';
 export { dropUpload, retryUpload } from './quarantine.js';
 export { listUploads, requireUpload } from './ledger.js';
 export type { Discovered, FailedUpload } from './look.js';
+export { KnownManifests } from './known-manifests.js';
 export { UploadTraces } from './upload-traces.js';
 export {
   beginWalk,

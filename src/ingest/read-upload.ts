@@ -155,6 +155,16 @@ async function readManifest(
   record: UploadRecord,
   signal: AbortSignal | undefined,
 ): Promise<Manifest> {
+  const known = context.manifests?.take(record.place, record.manifestSha256);
+  return parseManifest(record.place, known ?? (await fetchManifest(context, record, signal)));
+}
+
+/** As it was queued. */
+async function fetchManifest(
+  context: IngestContext,
+  record: UploadRecord,
+  signal: AbortSignal | undefined,
+): Promise<Buffer> {
   const bytes = await context.uploads
     .get(manifestKey(record.place), { maxBytes: MAX_MANIFEST_BYTES, ...signalOption(signal) })
     .catch((error: unknown) => {
@@ -164,7 +174,7 @@ async function readManifest(
   if (createHash('sha256').update(bytes).digest('hex') !== record.manifestSha256) {
     throw unreadable(record, 'its manifest is not the one that was queued: an upload id is never used twice');
   }
-  return parseManifest(record.place, bytes);
+  return bytes;
 }
 
 /** Returns its bytes. */

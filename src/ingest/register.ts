@@ -104,6 +104,10 @@ async function readFound(
       manifestSha256,
       createdAt: manifest.createdAt,
     };
+    // Where the files' hashes are not in it, that it still stands is all that tells of an upload replaced meanwhile.
+    if (manifest.files.every(({ storedSha256 }) => storedSha256 !== null)) {
+      context.manifests?.remember(place, { bytes, sha256: manifestSha256 });
+    }
     return { upload, traceparent: manifest.traceparent };
   } catch (error) {
     if (isAkoshaError(error, 'UploadUnreadable')) return unreadable(place, manifestSha256);

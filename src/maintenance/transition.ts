@@ -107,6 +107,7 @@ async function writeColdObject(
   const object = await operation.putObject({
     file,
     back,
+    keepsBack: true,
     name: (sha256) => coldKey(partition, operation.batchId, operation.opId, sha256),
     failPoint: 'cold.after-put',
   });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { KINDS } from '../contract/index.js';
+import { isTimeZone, KINDS } from '../contract/index.js';
 
 export const MANIFEST_FORMAT_VERSION = 1;
 
@@ -109,13 +109,4 @@ export type AkoshaManifestJson = z.infer<typeof AkoshaManifest>;
 /** Where case does not count either: on some machines such names are one file. */
 function areDistinct(files: readonly { name: string }[]): boolean {
   return new Set(files.map(({ name }) => name.toLowerCase())).size === files.length;
-}
-
-function isTimeZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone });
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { clockFrom, zonesBySystem, type Settings } from '../config/index.js';
-import { UploadTraces, type IngestContext } from '../ingest/index.js';
+import { KnownManifests, UploadTraces, type IngestContext } from '../ingest/index.js';
 import type { MaintenanceContext } from '../maintenance/index.js';
 import { openObjectStore, type ListPurpose, type ObjectStore } from '../objects/index.js';
 import { hashStored, ReaderPool } from '../reader/index.js';
@@ -97,6 +97,7 @@ export async function openServerParts(
         log,
         events: ingestEvents(metrics),
         traces: new UploadTraces(),
+        manifests: new KnownManifests(),
       },
       maintenance: {
         store,

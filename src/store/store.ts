@@ -36,8 +36,10 @@ export interface WrittenObject {
 
 export interface ObjectPut {
   file: string;
-  /** Where the object is read back to. */
+  /** Where the object is read back to, unless it is small enough to be compared in memory. */
   back: string;
+  /** Have it there whatever its size, for who reads on. */
+  keepsBack?: boolean;
   name: (sha256: string) => string;
   /** Reached between the put and the read. */
   failPoint: FailPoint;

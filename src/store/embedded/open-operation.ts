@@ -1,7 +1,7 @@
-import { AkoshaError, isAkoshaError } from '../../contract/index.js';
-import { failPoint } from '../../faults/index.js';
+import { isAkoshaError } from '../../contract/index.js';
 import type { ObjectPut, Operation, WrittenObject } from '../store.js';
 import type { EngineContext } from './context.js';
+import { putVerified } from './put-object.js';
 
 /** What every operation of the engine has in common. */
 export abstract class OpenOperation implements Operation {
@@ -18,26 +18,9 @@ export abstract class OpenOperation implements Operation {
     return this.context.latch.write(this.opId, work);
   }
 
-  async putObject(put: ObjectPut): Promise<WrittenObject> {
+  putObject(put: ObjectPut): Promise<WrittenObject> {
     const { archive, hashFile } = this.context;
-    const { signal } = this;
-    const { bytes, sha256 } = await hashFile(put.file, { signal });
-    const name = put.name(sha256);
-    await this.write(() => archive.putFile(name, put.file, { createOnly: true, signal }).catch(ignoreOwnPut));
-    failPoint(put.failPoint);
-    await archive.getFile(name, put.back, { signal }).catch((error: unknown) => {
-      // Missing is like different: the attempt is over, and the next one writes anew.
-      if (!isAkoshaError(error, 'ObjectNotFound')) throw error;
-      throw new AkoshaError('ObjectCorrupt', `${name} was put and is not there`, { cause: error });
-    });
-    const found = await hashFile(put.back, { signal });
-    if (found.sha256 !== sha256) {
-      throw new AkoshaError(
-        'ObjectCorrupt',
-        `${name} read back has SHA-256 ${found.sha256}, written was ${sha256}`,
-      );
-    }
-    return { name, bytes, sha256 };
+    return putVerified({ archive, hashFile, signal: this.signal, write: (work) => this.write(work) }, put);
   }
 
   async close(): Promise<void> {
@@ -51,11 +34,6 @@ export abstract class OpenOperation implements Operation {
 
   /** Frees what the operation holds outside the catalog. */
   protected abstract release(): Promise<void>;
-}
-
-/** The name holds the operation's id: a taken key is this operation's own put whose answer was lost, and the read back tells. */
-function ignoreOwnPut(error: unknown): void {
-  if (!isAkoshaError(error, 'ObjectExists')) throw error;
 }
 
 /** First its writes end, then the catalog calls it aborted: in the other order a late write could outlive the sweep. */

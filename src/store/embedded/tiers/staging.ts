@@ -175,7 +175,7 @@ export class IngestStaging {
   async exportJournal(opId: number, path: string): Promise<void> {
     await this.#connection.run(
       `COPY (SELECT ${COMMON_COLUMNS.join(', ')}, embedding FROM staged WHERE op_id = ${opId})
-       TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${JOURNAL_ROW_GROUP})`,
+       TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE ${JOURNAL_ROW_GROUP})`,
     );
   }
 
