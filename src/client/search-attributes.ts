@@ -4,10 +4,22 @@ import { SEARCH_ATTRIBUTES } from '../contract/index.js';
 import type { TemporalConnection } from './connection.js';
 
 const SYSTEM_ID = defineSearchAttributeKey(SEARCH_ATTRIBUTES.systemId, SearchAttributeType.KEYWORD);
+const PHASE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.phase, SearchAttributeType.KEYWORD);
+const UPLOAD_ID = defineSearchAttributeKey(SEARCH_ATTRIBUTES.uploadId, SearchAttributeType.KEYWORD);
 
 /** By which a system's workflows are found in lists. */
 export function ofSystem(systemId: string): SearchAttributePair[] {
   return [{ key: SYSTEM_ID, value: systemId }];
+}
+
+/** The same, of a run that is in this phase from its start on, and of the upload that it begins with. */
+export function ofIngest(
+  systemId: string,
+  phase: string,
+  uploadId: string | undefined,
+): SearchAttributePair[] {
+  const upload = uploadId === undefined ? [] : [{ key: UPLOAD_ID, value: uploadId }];
+  return [...ofSystem(systemId), { key: PHASE, value: phase }, ...upload];
 }
 
 const { INDEXED_VALUE_TYPE_KEYWORD } = proto.temporal.api.enums.v1.IndexedValueType;

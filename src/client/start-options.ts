@@ -14,7 +14,7 @@ import {
   type Urgency,
   type UploadRef,
 } from '../contract/index.js';
-import { ofSystem } from './search-attributes.js';
+import { ofIngest, ofSystem } from './search-attributes.js';
 
 /** How a workflow is started with one argument. */
 type StartOptions<Input> = WorkflowOptions & { args: [Input] };
@@ -55,6 +55,9 @@ export function uploadMemoryOptions(systemId: string): StartOptions<UploadMemory
   };
 }
 
+/** It has no other. */
+const INGEST_PHASE = 'ingest';
+
 /** `next` spares the run its first question, which costs Temporal as much as the ingest itself. */
 export function ingestSystemOptions(
   systemId: string,
@@ -65,8 +68,8 @@ export function ingestSystemOptions(
     ...ONE_AT_A_TIME,
     workflowId: WORKFLOW_IDS.ingestSystem(systemId),
     taskQueue: TASK_QUEUES.server,
-    args: [{ systemId, ...(next === undefined ? {} : { next }) }],
-    typedSearchAttributes: ofSystem(systemId),
+    args: [{ systemId, phase: INGEST_PHASE, ...(next === undefined ? {} : { next }) }],
+    typedSearchAttributes: ofIngest(systemId, INGEST_PHASE, next?.uploadId),
     staticSummary: `Ingests the uploads of ${systemId}`,
     staticDetails: `Takes the uploads of \`${systemId}\` from the queue, in their order, until there are none.`,
     priority: ingestPriority(systemId, urgency),

@@ -34,6 +34,11 @@ export interface IngestSystemInput {
   systemId: string;
   /** What stood first in the queue when the run was started. Absent, it asks. */
   next?: UploadRef;
+  /**
+   * What its search attributes say from its start on, beside `next`: to change them at its beginning and its end costs Temporal as much as the
+   * rest of a short run. Absent in runs that an earlier version began.
+   */
+  phase?: string;
   /** Carried over a continue-as-new: what came of the uploads so far, and the last of them. */
   totals?: IngestTotals;
   lastUploadId?: string;

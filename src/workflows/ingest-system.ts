@@ -24,11 +24,13 @@ export const uploadReadySignal = defineSignal(SIGNALS.uploadReady);
 export async function ingestSystem({
   systemId,
   next: first,
+  phase,
   totals = NO_TOTALS,
   lastUploadId,
 }: IngestSystemInput): Promise<IngestTotals> {
   const nudge = listenFor(uploadReadySignal, 'Says that the system has something new in the queue.');
-  const progress = trackProgress('uploads', { systemId, uploadId: lastUploadId ?? null });
+  const named = phase === undefined ? {} : { phase, uploadId: lastUploadId ?? first?.uploadId ?? null };
+  const progress = trackProgress('uploads', { systemId, uploadId: lastUploadId ?? null, ...named });
   const { nextUpload } = proxyActivities<StoreActivities>(storeQueryOptions(systemId));
   const { ingestUpload } = proxyActivities<StoreActivities>(ingestOptions(systemId));
 
@@ -52,7 +54,8 @@ export async function ingestSystem({
     }
     if (next === null && !nudge.rang()) {
       // Nothing was awaited since the look at the queue, so a nudge that came meanwhile has been seen.
-      progress.finish(describe(sum));
+      if (phase === undefined) progress.finish(describe(sum));
+      else progress.close(describe(sum));
       return sum;
     }
     if (next === null) next = undefined;
@@ -62,6 +65,7 @@ export async function ingestSystem({
       await continueAsNew<typeof ingestSystem>({
         systemId,
         totals: sum,
+        ...(phase === undefined ? {} : { phase }),
         ...(last === undefined ? {} : { lastUploadId: last }),
       });
     }

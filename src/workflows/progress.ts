@@ -9,6 +9,7 @@ const TIER = defineSearchAttributeKey(SEARCH_ATTRIBUTES.tier, SearchAttributeTyp
 const UPLOAD_ID = defineSearchAttributeKey(SEARCH_ATTRIBUTES.uploadId, SearchAttributeType.KEYWORD);
 
 type Subject = Partial<Omit<Progress, 'phase' | 'updatedAt'>>;
+type Named = Subject & { phase?: string };
 
 export interface ProgressTracker {
   /** Begins a phase. Fields that are not named stay; `done` starts at 0 unless named. */
@@ -19,17 +20,19 @@ export interface ProgressTracker {
   transferred(transfer: Pick<TransferProgress, 'uploadId' | 'files' | 'bytes' | 'totalBytes'>): void;
   /** Enters the phase `done`, with a line that says what came of it. */
   finish(result: string): void;
+  /** The same for a run whose search attributes need not say so, because its status does: they change only where it went on to another subject. */
+  close(result: string): void;
   /** Brings the search attributes up to date: what a run leaves in them, the one that it continues as has from its start. */
   publish(): void;
 }
 
 /**
  * Says where a workflow is, in the three places where people look: the `progress` query, the details on its page, and search
- * attributes. Search attributes only change with the phase, because each change is an event in the history. `subject` is what
- * they name already: the system, and what the run before this one worked on. Call it before the first `await`, or a query
+ * attributes. Search attributes only change with the phase, because each change is an event in the history and a write to Temporal's index.
+ * `named` is what they say already: since the start, or of the run before this one. Call it before the first `await`, or a query
  * may find no handler.
  */
-export function trackProgress(unit: Progress['unit'], subject: Subject = {}): ProgressTracker {
+export function trackProgress(unit: Progress['unit'], named: Named = {}): ProgressTracker {
   const initial: Progress = {
     phase: 'start',
     done: 0,
@@ -41,7 +44,7 @@ export function trackProgress(unit: Progress['unit'], subject: Subject = {}): Pr
     bytes: null,
     totalBytes: null,
     updatedAt: now(),
-    ...subject,
+    ...named,
   };
   let progress = initial;
   let published = initial;
@@ -55,19 +58,19 @@ export function trackProgress(unit: Progress['unit'], subject: Subject = {}): Pr
   };
   show(initial);
 
-  const publish = (): void => {
-    const { phase, tier, uploadId } = progress;
+  const publish = (next: Progress): void => {
+    const { phase, tier, uploadId } = next;
     const changes = [
       ...(phase === published.phase ? [] : [{ key: PHASE, value: phase }]),
       ...(tier === published.tier ? [] : [{ key: TIER, value: tier }]),
       ...(uploadId === published.uploadId ? [] : [{ key: UPLOAD_ID, value: uploadId }]),
     ];
     if (changes.length > 0) upsertSearchAttributes(changes);
-    published = progress;
+    published = next;
   };
   const begin = (phase: string, change: Subject, result?: string): void => {
     show({ ...progress, done: 0, bytes: null, totalBytes: null, ...change, phase, updatedAt: now() }, result);
-    publish();
+    publish(progress);
   };
 
   return {
@@ -81,7 +84,11 @@ export function trackProgress(unit: Progress['unit'], subject: Subject = {}): Pr
       const { done, total } = progress;
       begin('done', { done, total }, result);
     },
-    publish,
+    close: (result) => {
+      show({ ...progress, phase: 'done', updatedAt: now() }, result);
+      publish({ ...progress, phase: published.phase });
+    },
+    publish: () => publish(progress),
   };
 }
 

@@ -88,7 +88,7 @@ describe('a workflow whose history grows', () => {
       AkoshaUploadId: expect.stringMatching(/^u\d\d$/),
     });
     expect(await temporal.searchAttributes('ingest/long')).toEqual({
-      AkoshaPhase: 'done',
+      AkoshaPhase: 'ingest',
       AkoshaSystemId: 'long',
       AkoshaUploadId: 'u19',
     });
