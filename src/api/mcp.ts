@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { App } from './app.js';
 import { errorBody } from './errors.js';
 import { answerBatch, answerMessage, PROTOCOL_VERSIONS, toolResult, type RpcOptions } from './mcp-rpc.js';
+import { Traceparent } from '../memory/index.js';
 import { storeTools, type AcceptRows } from './mcp-tools.js';
 
 /** A thousand memories with vectors and texts of 20 kB: the original's largest batch, as large as it comes. */
@@ -17,7 +18,7 @@ export function mcpRoutes(app: App, acceptRows: AcceptRows, version: string): vo
     version,
     flat,
     tools: storeTools({
-      acceptRows,
+      acceptRows: withTrace(acceptRows, request),
       onFault: (error) => request.log.error({ err: error, requestId: request.id }, 'a tool failed'),
     }),
   });
@@ -32,6 +33,14 @@ export function mcpRoutes(app: App, acceptRows: AcceptRows, version: string): vo
     return answerBody(request.body, optionsFor(request, false), reply);
   });
   originalRoutes(app, { bodyLimit, version, optionsFor });
+}
+
+/** What a client's request stores belongs to the client's trace. A header in another form is no reason to refuse it. */
+function withTrace(acceptRows: AcceptRows, { headers }: FastifyRequest): AcceptRows {
+  const traceparent = Traceparent.safeParse(headers['traceparent']).data;
+  return traceparent === undefined
+    ? acceptRows
+    : (source, rows) => acceptRows({ ...source, traceparent }, rows);
 }
 
 async function answerBody(body: unknown, options: RpcOptions, reply: FastifyReply): Promise<unknown> {

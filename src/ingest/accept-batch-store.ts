@@ -29,6 +29,8 @@ export interface RowGroup {
   upload: ClientUpload | undefined;
   /** IANA zone of the rows' timestamps. */
   timeZone: string;
+  /** Of the trace that the upload belongs to, where there is one. */
+  traceparent: string | undefined;
   kinds: ReadonlySet<Kind>;
   lines: readonly string[];
 }
@@ -137,7 +139,7 @@ async function storeManifest(
 
 function manifestOf(
   ref: UploadRef,
-  { upload, timeZone }: RowGroup,
+  { upload, timeZone, traceparent }: RowGroup,
   { allotted, file, receivedAt, version }: ManifestInput,
 ): AkoshaManifestJson {
   return {
@@ -162,6 +164,7 @@ function manifestOf(
       },
     ],
     omitted: [],
+    ...(traceparent === undefined ? {} : { traceparent }),
     metadata: { uploader: 'akosha-server', version, received_at: receivedAt },
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AkoshaError, isAkoshaError, type Kind, type SystemId, type UploadRef } from '../contract/index.js';
+import { currentTraceparent, withSpan } from '../runtime/index.js';
 import { OrderBook, type ClientUpload } from './accept-batch-order.js';
 import { storeGroup, type RowGroup, type StoredGroup, type StoreOptions } from './accept-batch-store.js';
 import { zoneOfSystem, type IngestContext } from './context.js';
@@ -22,6 +23,8 @@ export interface RowSource {
   timeZone: string | null;
   /** Absent for a client that has no uploads, such as Session-Buddy itself. */
   upload?: ClientUpload | undefined;
+  /** Of the trace that the client sends them in (W3C Trace Context). Of rows that go into one upload, the first's counts. */
+  traceparent?: string | undefined;
 }
 
 /** With the zone that goes into the manifest. */
@@ -168,18 +171,25 @@ export class BatchAcceptor {
   }
 
   async #store(group: Group): Promise<StoredGroup> {
-    const allotted = await this.#orders.allot(group.systemId, group.upload);
-    const stored = await storeGroup(this.#context, group, allotted, this.#options);
-    this.#options.onStored(stored.ref);
-    return stored;
+    const { systemId, traceparent: continues } = group;
+    return withSpan('akosha.accept', { continues, fields: { systemId } }, async (span) => {
+      const allotted = await this.#orders.allot(systemId, group.upload);
+      // Where this server records none, the ingest may be another's that does.
+      const traced = { ...group, traceparent: currentTraceparent() ?? continues };
+      const stored = await storeGroup(this.#context, traced, allotted, this.#options);
+      span.set({ uploadId: stored.ref.uploadId, rows: group.lines.length, bytes: group.bytes });
+      this.#options.onStored(stored.ref);
+      return stored;
+    });
   }
 }
 
-function newGroup({ systemId, timeZone, upload }: ZonedSource): Group {
+function newGroup({ systemId, timeZone, upload, traceparent }: ZonedSource): Group {
   return {
     systemId,
     timeZone,
     upload,
+    traceparent,
     kinds: new Set(),
     lines: [],
     byKey: new Map(),

@@ -1,5 +1,10 @@
 export * from './content-hash.js';
-export { MANIFEST_FORMAT_VERSION, TimeZone, type AkoshaManifestJson } from './manifest-shapes.js';
+export {
+  MANIFEST_FORMAT_VERSION,
+  TimeZone,
+  Traceparent,
+  type AkoshaManifestJson,
+} from './manifest-shapes.js';
 export * from './manifest.js';
 export * from './memories-file.js';
 export * from './order.js';

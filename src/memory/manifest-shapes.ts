@@ -17,7 +17,7 @@ const RowsByKind = z.partialRecord(z.enum(KINDS), Bytes);
 const Order = z.number().int().positive();
 
 /** W3C Trace Context, version 00: https://www.w3.org/TR/trace-context/#traceparent-header. */
-const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+export const Traceparent = z.string().regex(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/);
 
 export const TimeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin');
 
@@ -63,7 +63,7 @@ export const AkoshaManifest = z.looseObject({
     .array(z.object({ name: z.string(), reason: z.string(), kinds: z.array(z.enum(KINDS)).optional() }))
     .max(MAX_FILES),
   // Of the trace in which the host made it. One in another form is no reason to refuse an upload.
-  traceparent: z.string().regex(TRACEPARENT).optional().catch(undefined),
+  traceparent: Traceparent.optional().catch(undefined),
   metadata: z.looseObject({ uploader: z.string(), version: z.string() }),
 });
 

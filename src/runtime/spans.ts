@@ -8,6 +8,7 @@ export type SpanName =
   | 'akosha.deliver.file'
   | 'akosha.deliver.manifest'
   | 'akosha.object.part'
+  | 'akosha.accept'
   | 'akosha.discover'
   | 'akosha.nudge'
   | 'akosha.ingest'

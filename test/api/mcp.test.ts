@@ -57,6 +57,18 @@ describe('a client of MCP', () => {
     expect(accepted).toHaveLength(1);
   });
 
+  it('has what it stores belong to its trace, where it names one as W3C does', async () => {
+    const { api, accepted } = await serveMemories();
+    const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
+    for (const header of [traceparent, `${traceparent}; DROP`, undefined]) {
+      const message = { jsonrpc: '2.0', id: 1, method: 'tools/call' };
+      const params = { name: 'store_memory', arguments: CONVERSATION };
+      const headers = header === undefined ? {} : { traceparent: header };
+      await api.post('/mcp', { ...message, params }, { ...AUTHORIZED, ...headers });
+    }
+    expect(accepted.map(({ source }) => source.traceparent)).toEqual([traceparent, undefined, undefined]);
+  });
+
   it('learns of a wrong argument from the result, and of a tool that is not there from an error', async () => {
     const { api } = await serveMemories();
     const client = await connect(api);

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { defaultPayloadConverter, type Headers } from '@temporalio/common';
 import { TRACE_HEADER } from '@temporalio/interceptors-opentelemetry/lib/instrumentation.js';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
 import { recordOutageSpans } from '../../src/bootstrap/trace-record.js';
 import { manifestKey, NO_OUTAGE_WORK, type UploadRef } from '../../src/contract/index.js';
 import { ingestUpload, pollInbox, UploadTraces, type IngestContext } from '../../src/ingest/index.js';
@@ -16,6 +16,8 @@ import { flushDirectly, writeRequest } from '../../src/upload/index.js';
 import { openIngestWorld, type IngestWorld } from '../ingest/support.js';
 import { pathOf, startCollector, type CollectedSpan, type Collector } from '../support/collector.js';
 import { eventually } from '../support/eventually.js';
+import { Program } from '../support/program.js';
+import { httpHost, openServer } from '../upload/methods/support.js';
 import { jsonOf, makeSmallHost, withUploads } from '../upload/support.js';
 
 const TEXT = 'what a memory says';
@@ -81,6 +83,44 @@ it('go from the host to the server by the manifest, without an orchestrator', as
   const snapshotSpan = spans.find(({ name }) => name === 'akosha.snapshot');
   const { traceparent } = await jsonOf(world.uploads, manifestKey(ref));
   expect(traceparent).toBe(`00-${snapshotSpan?.traceId}-${snapshotSpan?.spanId}-01`);
+});
+
+it('go from a sync that uploads from its own process, without an agent, to the server', async () => {
+  const program = await Program.create({
+    AKOSHA_OBJECT_STORE: world.uploads.url,
+    AKOSHA_TRACES_ENDPOINT: collector.url,
+  });
+  onTestFinished(() => program.destroy());
+  const { upload_id: uploadId } = await program.json<{ upload_id: string }>('sync', '--direct');
+  await pollInbox(context);
+  const ref = { systemId: 'laptop-1', uploadId };
+  await ingestUpload(context, ref);
+  const spans = await spansOf(ref, 'akosha.ingest.receipt');
+  expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(1);
+  const paths = spans.map((span) => pathOf(span, spans));
+  expect(paths).toContainEqual(['akosha.sync', 'akosha.deliver', 'akosha.deliver.manifest']);
+  expect(paths).toContainEqual(['akosha.sync', 'akosha.snapshot', 'akosha.ingest', 'akosha.ingest.commit']);
+  const services = spans.map(({ name, resource }) => `${resource['service.name']} ${name}`);
+  expect(services).toEqual(expect.arrayContaining(['akosha-agent akosha.sync', 'test akosha.ingest']));
+});
+
+it('go from a host without a bucket to the server that takes its memories over HTTP', async () => {
+  const server = await openServer();
+  const host = await httpHost(server.api.url, { a: TEXT });
+  writeRequest(host.dataDir, { trigger: 'sync' });
+  await flushDirectly(host, {});
+  await pollInbox(server.context);
+  const ref = await server.store.nextUpload('host-1');
+  if (ref === undefined) throw new Error('nothing came');
+  await ingestUpload(server.context, ref);
+  const spans = await spansOf(ref, 'akosha.ingest.receipt');
+  expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(1);
+  const paths = spans.map((span) => pathOf(span, spans));
+  const accepted = ['akosha.sync', 'akosha.deliver', 'akosha.accept'];
+  expect(paths).toContainEqual([...accepted, 'akosha.discover']);
+  expect(paths).toContainEqual([...accepted, 'akosha.ingest', 'akosha.ingest.commit']);
+  expect(spans.find(({ name }) => name === 'akosha.accept')?.attributes).toMatchObject({ 'akosha.rows': 1 });
+  expect(collector.bodies.join('')).not.toContain(TEXT);
 });
 
 it('stay those of the upload in a server that was restarted, and within a span of another trace', async () => {

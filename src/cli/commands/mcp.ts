@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { withTraces } from '../command-traces.js';
 import { serveStdio } from '../mcp/stdio.js';
 import { hostTools } from '../mcp/tools.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
@@ -20,12 +21,14 @@ Example:
 
 async function run(options: SettingOptions): Promise<void> {
   const settings = settingsOf(options);
-  await serveStdio(
-    {
-      input: process.stdin,
-      output: process.stdout,
-      log: (line) => console.error(`akosha mcp: ${line}`),
-    },
-    { version: VERSION, flat: false, tools: hostTools(settings) },
+  await withTraces(settings, () =>
+    serveStdio(
+      {
+        input: process.stdin,
+        output: process.stdout,
+        log: (line) => console.error(`akosha mcp: ${line}`),
+      },
+      { version: VERSION, flat: false, tools: hostTools(settings) },
+    ),
   );
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { withTraces } from '../command-traces.js';
 import { EXIT } from '../errors.js';
 import { bytes, count, positiveNumber, print, withJson } from '../output.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
@@ -30,15 +31,18 @@ Examples:
 }
 
 async function run(options: Options): Promise<void> {
-  const answer = await requestSync(
-    settingsOf(options),
-    { trigger: 'sync' },
-    {
-      wait: options.wait === true ? 'receipt' : 'no',
-      direct: options.direct === true,
-      timeoutSeconds: options.timeout,
-      progress: options.json === true ? undefined : process.stderr,
-    },
+  const settings = settingsOf(options);
+  const answer = await withTraces(settings, () =>
+    requestSync(
+      settings,
+      { trigger: 'sync' },
+      {
+        wait: options.wait === true ? 'receipt' : 'no',
+        direct: options.direct === true,
+        timeoutSeconds: options.timeout,
+        progress: options.json === true ? undefined : process.stderr,
+      },
+    ),
   );
   if (!answer.success) process.exitCode = EXIT.failed;
   print(answer, options.json, render);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AkoshaError, isAkoshaError } from '../../contract/index.js';
-import { CALL_MS, type CircuitBreaker } from '../../runtime/index.js';
+import { CALL_MS, currentTraceparent, type CircuitBreaker } from '../../runtime/index.js';
 import { readText, reasonOf } from './http-answer.js';
 
 export interface McpClientOptions {
@@ -174,8 +174,10 @@ export class McpClient {
 
   #headers(): Record<string, string> {
     const { token } = this.#options;
+    const traceparent = currentTraceparent();
     return {
       accept: 'application/json, text/event-stream',
+      ...(traceparent === undefined ? {} : { traceparent }),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...this.#session,
     };
