@@ -11,6 +11,7 @@ import {
   type TierTransitionResult,
   type UploadMemoryResult,
   type Urgency,
+  type UploadReady,
   type UploadRef,
 } from '../contract/index.js';
 import { withSpan } from '../runtime/index.js';
@@ -36,7 +37,7 @@ import {
 
 export interface NudgeOptions {
   onlyIfIdle?: boolean;
-  /** Of an ingest that this starts; one that runs keeps its own. By default `announced`. */
+  /** Of an ingest that this starts, and with what one that runs goes on if its own is less. By default `announced`. */
   urgency?: Urgency;
   /** The trace that a system's new upload belongs to, so that its ingest does. By default that of the span around. */
   traceparentOf?: ((systemId: string) => string | undefined) | undefined;
@@ -125,9 +126,10 @@ export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient 
         await request(async () => {
           if (onlyIfIdle) await workflow.start<typeof ingestSystem>(WORKFLOWS.ingestSystem, start);
           else {
-            await workflow.signalWithStart<typeof ingestSystem>(WORKFLOWS.ingestSystem, {
+            await workflow.signalWithStart<typeof ingestSystem, [UploadReady]>(WORKFLOWS.ingestSystem, {
               ...start,
               signal: SIGNALS.uploadReady,
+              signalArgs: [{ urgency }],
             });
           }
         });

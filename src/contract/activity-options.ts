@@ -93,6 +93,27 @@ export function ingestPriority(systemId: string, urgency: Urgency): PriorityRule
   return { ...fairnessOf(systemId), priorityKey: URGENCY_KEYS[urgency] };
 }
 
+/** What Temporal takes for a workflow without a key. */
+const DEFAULT_KEY = 3;
+
+/**
+ * Of an ingest that was started with the key `startedWith` and has since been told of something this urgent: the one that goes first. Where that
+ * is its own it has no key, and thereby that of its workflow.
+ */
+export function raisedPriority(
+  systemId: string,
+  startedWith: number = DEFAULT_KEY,
+  told?: Urgency,
+): PriorityRules {
+  if (told === undefined || URGENCY_KEYS[told] >= startedWith) return fairnessOf(systemId);
+  return ingestPriority(systemId, told);
+}
+
+export function moreUrgent(one: Urgency | undefined, other: Urgency | undefined): Urgency | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return URGENCY_KEYS[one] <= URGENCY_KEYS[other] ? one : other;
+}
+
 /** Short steps in the agent: a few requests to object storage, and the outbox. */
 export function agentOptions(systemId: string): ActivityRules {
   return {
@@ -176,7 +197,7 @@ export function ingestOptions(systemId: string): ActivityRules {
     // Two databases, each with the default limits for a request (10 min) and the reader (10 min), and the operation's
     // lease (15 min) make 55 minutes; settings may raise each. It only ends an attempt that hangs and yet is alive.
     startToCloseTimeout: 4 * HOUR,
-    // Without a key it has that of its workflow, which was started as urgent as the upload was; see `ingestPriority`.
+    // Without a key it has that of its workflow, which was started as urgent as the upload was; see `raisedPriority` for what came later.
     priority: fairnessOf(systemId),
   };
 }

@@ -46,8 +46,8 @@ export const SCHEDULE_IDS = {
 } as const;
 
 /**
- * Wire names of messages. `uploadReady` and `syncRequested` are empty nudges: lost or doubled ones do not matter. Nor does a
- * `transferProgress` that is lost: the next one says more.
+ * Wire names of messages. `uploadReady` and `syncRequested` are nudges: lost or doubled ones do not matter. The first says how urgent the upload
+ * is, of which servers of before sent nothing. Nor does a `transferProgress` that is lost matter: the next one says more.
  */
 export const SIGNALS = {
   uploadReady: 'uploadReady',

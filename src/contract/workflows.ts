@@ -1,4 +1,5 @@
 import type { WalkState, WalkSummary } from './activities.js';
+import type { Urgency } from './activity-options.js';
 import type { IngestTotals } from './ingest-totals.js';
 import type { Kind, Tier, UploadRef } from './memory.js';
 
@@ -42,6 +43,13 @@ export interface IngestSystemInput {
   /** Carried over a continue-as-new: what came of the uploads so far, and the last of them. */
   totals?: IngestTotals;
   lastUploadId?: string;
+  /** Carried over as well: the most urgent that it was told of. */
+  told?: Urgency;
+}
+
+/** What the signal `uploadReady` carries. */
+export interface UploadReady {
+  urgency: Urgency;
 }
 
 export interface DailyIngestInput {

@@ -1,25 +1,31 @@
-import { continueAsNew, defineSignal, proxyActivities } from '@temporalio/workflow';
+import { continueAsNew, defineSignal, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import {
   addIngested,
   addTotals,
   ingestOptions,
+  moreUrgent,
   NO_TOTALS,
+  raisedPriority,
   SIGNALS,
   storeQueryOptions,
   type IngestedInTurn,
   type IngestSystemInput,
   type IngestTotals,
   type StoreActivities,
+  type UploadReady,
 } from '../contract/index.js';
 import { listenFor } from './doorbell.js';
 import { isTimeForNewRun } from './next-run.js';
 import { trackProgress } from './progress.js';
 
-export const uploadReadySignal = defineSignal(SIGNALS.uploadReady);
+export const uploadReadySignal = defineSignal<[UploadReady?]>(SIGNALS.uploadReady);
 
 /**
  * Ingests a system's uploads in their order, one after the other, until its queue is empty. The queue is the catalog's; the
  * signal only says that it is worth another look, so a lost or doubled one does no harm.
+ *
+ * It also says how urgent the upload is. What is ingested from then on has that priority, if it is the higher one: an announced upload comes behind
+ * its own system's older ones, and is not to wait behind the backlog of all the others as well. What waits in Temporal's queue by then keeps its place.
  */
 export async function ingestSystem({
   systemId,
@@ -27,8 +33,14 @@ export async function ingestSystem({
   phase,
   totals = NO_TOTALS,
   lastUploadId,
+  told,
 }: IngestSystemInput): Promise<IngestTotals> {
-  const nudge = listenFor(uploadReadySignal, 'Says that the system has something new in the queue.');
+  let urgency = told;
+  const nudge = listenFor(
+    uploadReadySignal,
+    'Says that the system has something new in the queue, and how urgent that is.',
+    (ready?: UploadReady) => void (urgency = moreUrgent(urgency, ready?.urgency)),
+  );
   const named = phase === undefined ? {} : { phase, uploadId: lastUploadId ?? first?.uploadId ?? null };
   const progress = trackProgress('uploads', { systemId, uploadId: lastUploadId ?? null, ...named });
   const { nextUpload } = proxyActivities<StoreActivities>(storeQueryOptions(systemId));
@@ -46,7 +58,10 @@ export async function ingestSystem({
       const { uploadId } = next;
       last = uploadId;
       progress.advance(uploadsOf(sum), { uploadId });
-      const summary = await ingestUpload.executeWithOptions({ summary: `upload ${uploadId}` }, [next]);
+      const priority = raisedPriority(systemId, workflowInfo().priority?.priorityKey, urgency);
+      const summary = await ingestUpload.executeWithOptions({ summary: `upload ${uploadId}`, priority }, [
+        next,
+      ]);
       ({ next } = summary);
       sum = addTotals(addIngested(sum, summary), summary.further?.totals ?? NO_TOTALS);
       last = summary.further?.lastUploadId ?? uploadId;
@@ -67,6 +82,7 @@ export async function ingestSystem({
         totals: sum,
         ...(phase === undefined ? {} : { phase }),
         ...(last === undefined ? {} : { lastUploadId: last }),
+        ...(urgency === undefined ? {} : { told: urgency }),
       });
     }
   }

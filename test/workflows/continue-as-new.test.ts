@@ -97,6 +97,47 @@ describe('a workflow whose history grows', () => {
     );
   });
 
+  it('ingestSystem keeps its priority, and the one that an announcement raised it to', async () => {
+    const queues = new Map(['patient', 'raised'].map((systemId) => [systemId, 14]));
+    const { workflow } = temporal.client.connection.temporal;
+    workers = await temporal.runWorkers({
+      store: {
+        nextUpload: ({ systemId }) => {
+          const left = queues.get(systemId) ?? 0;
+          return Promise.resolve(left === 0 ? null : { systemId, uploadId: `u${left}` });
+        },
+        ingestUpload: async ({ systemId }) => {
+          const left = queues.get(systemId) ?? 0;
+          if (systemId === 'raised' && left === 14) await temporal.client.nudgeIngest([systemId]);
+          queues.set(systemId, left - 1);
+          return { status: 'ingested', rows: NO_ROWS, reason: null };
+        },
+      },
+    });
+    await temporal.client.nudgeIngest(['patient', 'raised'], { urgency: 'backlog' });
+    for (const [systemId, ingestsHave] of [
+      ['patient', undefined],
+      ['raised', 3],
+    ] as const) {
+      const id = `ingest/${systemId}`;
+      const { runId } = await firstRun(id);
+      const first = workflow.getHandle(id, runId);
+      await first.result();
+      const continued = (await first.fetchHistory()).events?.at(-1);
+      const second = workflow.getHandle(
+        id,
+        continued?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? expect.fail(),
+      );
+      // What has none has its workflow's.
+      expect((await second.describe()).priority).toMatchObject({ priorityKey: 5 });
+      const { events } = await second.fetchHistory();
+      const ingests = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: its }) =>
+        its?.activityType?.name === 'ingestUpload' ? [its.priority?.priorityKey || undefined] : [],
+      );
+      expect(new Set(ingests)).toEqual(new Set([ingestsHave]));
+    }
+  });
+
   it('ingestSystem names the last upload also where the last run had none to ingest', async () => {
     let looks = 0;
     const uploads: string[] = [];
