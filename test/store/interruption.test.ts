@@ -5,6 +5,7 @@ import { AkoshaError } from '../../src/contract/index.js';
 import { moveToCold, moveToWarm, sweep } from '../../src/maintenance/index.js';
 import { OperationLatch } from '../../src/store/embedded/latch.js';
 import { OperationConnection } from '../../src/store/embedded/tiers/operation-connection.js';
+import { tableFor } from '../../src/store/embedded/tiers/tables.js';
 import { TierDatabase } from '../../src/store/embedded/tiers/tier-database.js';
 import { temporaryFolder } from '../reader/support.js';
 import { NOW, SYSTEM } from './protocol/world.js';
@@ -17,6 +18,8 @@ const ROWS = [
   { id: 'b', text: 'two' },
 ];
 const CANCELLED = { type: 'Cancelled' };
+
+const JANUARY = tableFor('warm', Date.UTC(2026, 0, 1));
 
 /** Longer than any test: only an interruption ends it. */
 const ENDLESS = 'SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range * b.range = 7';
@@ -67,8 +70,8 @@ describe('an operation whose caller gives up', () => {
     const connection = await openConnection(tiers, controller.signal);
     const reason = new AkoshaError('Cancelled', 'enough');
     const written = connection.write('warm', async () => {
-      await connection.run('CREATE TABLE warm.main.month_202601 (n BIGINT)');
-      const counting = connection.number(ENDLESS);
+      await connection.createTables('warm', [JANUARY]);
+      const counting = connection.run(ENDLESS);
       // Most likely while the statement runs; before it, the statement must not begin, and after it there is no after.
       setTimeout(() => controller.abort(reason), 50);
       await counting;
@@ -78,8 +81,23 @@ describe('an operation whose caller gives up', () => {
     await expect(OperationConnection.open(tiers, controller.signal)).rejects.toBe(reason);
     expect(await tiers.tables('warm')).toEqual([]);
     const other = await openConnection(tiers, new AbortController().signal);
-    await other.write('warm', () => other.run('CREATE TABLE warm.main.month_202601 (n BIGINT)'));
-    expect(await tiers.tables('warm')).toHaveLength(1);
+    await other.write('warm', () => other.createTables('warm', [JANUARY, JANUARY]));
+    expect(await tiers.tables('warm')).toEqual([JANUARY]);
+  });
+
+  it('leaves nobody with the tables from before a transaction, whenever they were asked for', async () => {
+    const tiers = await openTiers();
+    const connection = await openConnection(tiers, new AbortController().signal);
+    let during: readonly unknown[] = [];
+    let late: Promise<readonly unknown[]> = Promise.resolve([]);
+    await connection.write('warm', async () => {
+      await connection.createTables('warm', [JANUARY]);
+      during = await tiers.tables('warm');
+      late = tiers.tables('warm');
+    });
+    expect([during, await tiers.tables('warm')]).toEqual([[], [JANUARY]]);
+    await late;
+    expect(await tiers.tables('warm')).toEqual([JANUARY]);
   });
 });
 

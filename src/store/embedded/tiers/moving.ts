@@ -3,7 +3,6 @@ import type { MovingRow } from '../catalog/moves.js';
 import { OperationConnection } from './operation-connection.js';
 import {
   COMMON_COLUMNS,
-  createTableSql,
   literal,
   qualified,
   quantisedSql,
@@ -101,8 +100,9 @@ export class MoveStaging {
   async insertWarm(): Promise<void> {
     if (this.found === 0) return;
     await this.#connection.write('warm', async () => {
-      for (const table of periods('warm', this.#rows)) {
-        await this.#connection.run(createTableSql(table));
+      const tables = periods('warm', this.#rows);
+      await this.#connection.createTables('warm', tables);
+      for (const table of tables) {
         await this.#connection.run(
           `INSERT INTO ${qualified(table)} ${quantisedSql(within('moving', table))}`,
         );

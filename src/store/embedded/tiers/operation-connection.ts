@@ -1,6 +1,6 @@
 import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api';
-import type { TableTier } from './tables.js';
-import { queryNumber, queryRows, type TierDatabase } from './tier-database.js';
+import type { PeriodTable, TableTier } from './tables.js';
+import { queryRows, type TierDatabase } from './tier-database.js';
 
 /**
  * A connection of one operation, for its temporary tables. Once the operation's signal is raised no statement of it begins, one
@@ -34,12 +34,13 @@ export class OperationConnection {
     return this.#untilAborted(() => queryRows<Row>(this.#connection, sql));
   }
 
-  number(sql: string): Promise<number> {
-    return this.#untilAborted(() => queryNumber(this.#connection, sql));
-  }
-
   appendTo(temporaryTable: string): Promise<DuckDBAppender> {
     return this.#connection.createAppender(temporaryTable, 'main', 'temp');
+  }
+
+  /** Within `write`: makes the tables of these periods where they do not stand. */
+  createTables(tier: TableTier, tables: PeriodTable[]): Promise<void> {
+    return this.#untilAborted(() => this.#tiers.createTables(this.#connection, tier, tables));
   }
 
   /** Runs `work` in one transaction that writes to a tier, in turn with other writers of it. */

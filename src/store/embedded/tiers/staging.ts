@@ -4,7 +4,6 @@ import type { IncomingText } from '../catalog/ingest.js';
 import { OperationConnection } from './operation-connection.js';
 import {
   COMMON_COLUMNS,
-  createTableSql,
   literal,
   qualified,
   quantisedSql,
@@ -72,12 +71,12 @@ export interface StagedIngest {
  * one takes DuckDB longer than to run it over a hundred rows, and a commit waits for the disk however little it holds.
  */
 export class IngestStaging {
-  readonly #tiers: TierDatabase;
   readonly #connection: OperationConnection;
+  readonly #days: readonly StagedDay[];
 
-  private constructor(tiers: TierDatabase, connection: OperationConnection) {
-    this.#tiers = tiers;
+  private constructor(connection: OperationConnection, days: readonly StagedDay[]) {
     this.#connection = connection;
+    this.#days = days;
   }
 
   /** The caller closes it. */
@@ -90,21 +89,18 @@ export class IngestStaging {
     try {
       await appendIngests(connection, ingests);
       await appendRows(connection, ingests);
-      await appendDeletions(connection, ingests);
+      if (haveDeletions(ingests)) await appendDeletions(connection, ingests);
       await connection.run(stagedSql(ingests));
+      return new IngestStaging(connection, await stagedDays(connection));
     } catch (error) {
       connection.close();
       throw error;
     }
-    return new IngestStaging(tiers, connection);
   }
 
   /** The texts of all ingests' rows by their operation, or undefined where they are more than a part. */
   async textsTogether(): Promise<Map<number, IncomingText[]> | undefined> {
-    const bytes = await this.#connection.number(
-      'SELECT coalesce(sum(strlen(content)), 0)::BIGINT FROM staged',
-    );
-    if (bytes > TEXT_PART_BYTES) return undefined;
+    if (sumOf(this.#days, 'bytes') > TEXT_PART_BYTES) return undefined;
     const rows = await this.#connection.rows<StagedText & { op_id: bigint }>(
       `SELECT op_id, ${TEXT_COLUMNS} FROM staged WHERE hash <> '${DELETED_HASH}'`,
     );
@@ -136,28 +132,21 @@ export class IngestStaging {
 
   /** Step 2 of ingest in one tier, as one transaction: two attached files cannot share one. */
   async insert(tier: TableTier): Promise<void> {
-    const periods = await this.#connection.rows<{ own: bigint }>(
-      `SELECT DISTINCT epoch_ms(date_trunc('day', own_time)) AS own FROM staged WHERE tier = '${tier}'`,
-    );
-    const tables = new Map(
-      periods.map(({ own }) => tableFor(tier, Number(own))).map((table) => [table.name, table]),
-    );
+    const days = this.#days.filter((day) => day.tier === tier);
+    const tables = new Map(days.map(({ own }) => tableFor(tier, own)).map((table) => [table.name, table]));
     if (tables.size === 0) return;
-    const staged = await this.#connection.number(`SELECT count(*) FROM staged WHERE tier = '${tier}'`);
     const source = tier === 'hot' ? `(SELECT * FROM staged WHERE tier = 'hot')` : 'quantised';
     if (tier === 'warm') await this.#quantise();
     await this.#connection.write(tier, async () => {
-      // Nobody else creates or drops a table during this turn.
-      const standing = new Set((await this.#tiers.tables(tier)).map(({ name }) => name));
+      await this.#connection.createTables(tier, [...tables.values()]);
       let inserted = 0;
       for (const table of tables.values()) {
-        if (!standing.has(table.name)) await this.#connection.run(createTableSql(table));
         inserted += await this.#connection.run(
           `INSERT INTO ${qualified(table)} SELECT ${[...COMMON_COLUMNS, ...VECTOR_COLUMNS[tier]].join(', ')} FROM ${source}
            WHERE own_time >= ${timestampSql(table.from)} AND own_time < ${timestampSql(table.until)}`,
         );
       }
-      requireRows(staged, inserted, `rows inserted into ${tier}`);
+      requireRows(sumOf(days, 'rows'), inserted, `rows inserted into ${tier}`);
     });
   }
 
@@ -182,6 +171,33 @@ export class IngestStaging {
   close(): void {
     this.#connection.close();
   }
+}
+
+/** What is staged of one day and tier: one statement for all that is to be known of it, because each costs its planning. */
+interface StagedDay {
+  tier: TableTier;
+  /** Milliseconds since 1970. */
+  own: number;
+  rows: number;
+  /** Of texts. */
+  bytes: number;
+}
+
+async function stagedDays(connection: OperationConnection): Promise<StagedDay[]> {
+  const days = await connection.rows<Record<Exclude<keyof StagedDay, 'tier'>, bigint> & { tier: TableTier }>(
+    `SELECT tier, epoch_ms(date_trunc('day', own_time)) AS own, count(*) AS rows, sum(strlen(content))::BIGINT AS bytes
+     FROM staged GROUP BY ALL`,
+  );
+  return days.map(({ tier, own, rows, bytes }) => ({
+    tier,
+    own: Number(own),
+    rows: Number(rows),
+    bytes: Number(bytes),
+  }));
+}
+
+function sumOf(days: readonly StagedDay[], what: 'rows' | 'bytes'): number {
+  return days.reduce((sum, day) => sum + day[what], 0);
 }
 
 interface StagedText {
@@ -251,7 +267,18 @@ async function appendDeletions(
   appender.closeSync();
 }
 
+/** Few uploads delete, and the table and the join are to be planned. */
+function haveDeletions(ingests: readonly StagedIngest[]): boolean {
+  return ingests.some(({ deletions }) => deletions.length > 0);
+}
+
 /** A deletion has the columns of any row, an empty text and no vector, so that no search finds it; its hash says what it is. */
+const DELETIONS = `
+  SELECT d.n, d.tier, d.row_id, i.op_id, i.system_id, d.upload_id, d.ord, d.kind, d.memory_id, '${DELETED_HASH}' AS hash,
+    make_timestamp(d.own * 1000) AS own_time, '' AS content, d.project, NULL::VARCHAR[] AS tags, '{}' AS fields,
+    NULL::FLOAT[${EMBEDDING_DIMENSIONS}] AS embedding
+  FROM deletions d JOIN ingests i ON i.op_id = d.op_id`;
+
 function stagedSql(ingests: readonly StagedIngest[]): string {
   const columns = [...COMMON_COLUMNS, 'embedding'].join(', ');
   const files = [...new Set(ingests.map(({ rowsFile }) => rowsFile))].map(literal).join(', ');
@@ -263,10 +290,5 @@ function stagedSql(ingests: readonly StagedIngest[]): string {
       FROM read_parquet([${files}], file_row_number = true, filename = true) r
       JOIN ingests i ON i.file = r.filename
       JOIN assigned a ON a.op_id = i.op_id AND a.n = r.file_row_number)
-    UNION ALL
-    SELECT n, tier, ${columns} FROM (
-      SELECT d.n, d.tier, d.row_id, i.op_id, i.system_id, d.upload_id, d.ord, d.kind, d.memory_id, '${DELETED_HASH}' AS hash,
-        make_timestamp(d.own * 1000) AS own_time, '' AS content, d.project, NULL::VARCHAR[] AS tags, '{}' AS fields,
-        NULL::FLOAT[${EMBEDDING_DIMENSIONS}] AS embedding
-      FROM deletions d JOIN ingests i ON i.op_id = d.op_id)`;
+    ${haveDeletions(ingests) ? `UNION ALL SELECT n, tier, ${columns} FROM (${DELETIONS})` : ''}`;
 }

@@ -54,7 +54,7 @@ export async function dropIfEmpty(tiers: TierDatabase, table: PeriodTable): Prom
     return await tiers.write(table.tier, connection, async () => {
       const rows = await queryNumber(connection, `SELECT count(*) FROM ${qualified(table)}`);
       if (rows > 0) return false;
-      await connection.run(`DROP TABLE ${qualified(table)}`);
+      await tiers.dropTable(connection, table);
       return true;
     });
   } finally {

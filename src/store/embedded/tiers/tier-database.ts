@@ -2,7 +2,14 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { DuckDBInstance, type DuckDBConnection, type DuckDBType, type DuckDBValue } from '@duckdb/node-api';
 import { AkoshaError, messageOf } from '../../../contract/index.js';
-import { literal, parseTable, type PeriodTable, type TableTier } from './tables.js';
+import {
+  createTableSql,
+  literal,
+  parseTable,
+  qualified,
+  type PeriodTable,
+  type TableTier,
+} from './tables.js';
 
 export interface TierDatabaseOptions {
   folder: string;
@@ -34,6 +41,7 @@ export class TierDatabase {
   readonly #folder: string;
   readonly #locks: Record<TableTier, Promise<unknown>> = { hot: Promise.resolve(), warm: Promise.resolve() };
   readonly #idle: DuckDBConnection[] = [];
+  readonly #periods = { hot: new PeriodList(), warm: new PeriodList() };
 
   private constructor(instance: DuckDBInstance, folder: string) {
     this.#instance = instance;
@@ -112,20 +120,41 @@ export class TierDatabase {
       } catch (error) {
         await connection.run('ROLLBACK').catch(() => undefined);
         throw error;
+      } finally {
+        this.#periods[tier].settle();
       }
     });
     this.#locks[tier] = turn.catch(() => undefined);
     return turn;
   }
 
-  async tables(tier: TableTier): Promise<PeriodTable[]> {
-    const rows = await this.read((connection) =>
-      queryRows<{ table_name: string }>(
-        connection,
-        `SELECT table_name FROM duckdb_tables() WHERE database_name = ${literal(tier)} ORDER BY table_name`,
-      ),
-    );
-    return rows.map((row) => parseTable(tier, row.table_name)).filter((table) => table !== undefined);
+  /** Within `write`: makes the tables of these periods where they do not stand. */
+  async createTables(connection: DuckDBConnection, tier: TableTier, tables: PeriodTable[]): Promise<void> {
+    const standing = new Set((await this.tables(tier)).map(({ name }) => name));
+    for (const table of tables) {
+      if (standing.has(table.name)) continue;
+      this.#periods[tier].change();
+      await connection.run(createTableSql(table));
+    }
+  }
+
+  /** Within `write`. */
+  async dropTable(connection: DuckDBConnection, table: PeriodTable): Promise<void> {
+    this.#periods[table.tier].change();
+    await connection.run(`DROP TABLE ${qualified(table)}`);
+  }
+
+  /** Those that stand; what a transaction under way makes or drops counts once it is through. */
+  tables(tier: TableTier): Promise<readonly PeriodTable[]> {
+    return this.#periods[tier].get(async () => {
+      const rows = await this.read((connection) =>
+        queryRows<{ table_name: string }>(
+          connection,
+          `SELECT table_name FROM duckdb_tables() WHERE database_name = ${literal(tier)} ORDER BY table_name`,
+        ),
+      );
+      return rows.map((row) => parseTable(tier, row.table_name)).filter((table) => table !== undefined);
+    });
   }
 
   async checkpoint(): Promise<void> {
@@ -136,6 +165,34 @@ export class TierDatabase {
   close(): void {
     for (const connection of this.#idle.splice(0)) connection.closeSync();
     this.#instance.closeSync();
+  }
+}
+
+/** A tier's tables as they were read last. They change once a day, and every search and every ingest asks for them. */
+class PeriodList {
+  #known: readonly PeriodTable[] | undefined;
+  #generation = 0;
+  #isChanging = false;
+
+  change(): void {
+    this.#isChanging = true;
+  }
+
+  /** The transaction that may have changed them is through, one way or the other. */
+  settle(): void {
+    if (!this.#isChanging) return;
+    this.#isChanging = false;
+    this.#generation += 1;
+    this.#known = undefined;
+  }
+
+  async get(read: () => Promise<PeriodTable[]>): Promise<readonly PeriodTable[]> {
+    if (this.#known !== undefined) return this.#known;
+    const generation = this.#generation;
+    const tables = await read();
+    // What was read before a change is no answer after it.
+    if (generation === this.#generation) this.#known = tables;
+    return tables;
   }
 }
 
