@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AkoshaError, inboxKey, type Urgency } from '../../src/contract/index.js';
 import type { IngestContext } from '../../src/ingest/index.js';
 import { runInboxPoll } from '../../src/processes/inbox-poll.js';
+import type { MemoryStore } from '../../src/store/index.js';
 import { createLog } from '../../src/telemetry/index.js';
 import { openIngestWorld, type IngestWorld } from '../ingest/support.js';
 
@@ -33,7 +34,7 @@ describe('the inbox poll', () => {
   async function poll(
     looks: number,
     ingest: IngestContext,
-    { intervalMs = 1, recheckMs = 0 }: { intervalMs?: number; recheckMs?: number } = {},
+    options: { intervalMs?: number; recheckMs?: number } = { recheckMs: 0 },
   ): Promise<{ turns: string[][]; told: string[]; urgencies: Urgency[]; backlog: number[] }> {
     const stopping = new AbortController();
     const turns: string[][] = [];
@@ -43,8 +44,8 @@ describe('the inbox poll', () => {
     await runInboxPoll(
       {
         ingest,
-        intervalMs,
-        recheckMs,
+        intervalMs: 1,
+        ...options,
         log: createLog({ level: 'silent', format: 'json' }),
         nudge: (systemIds, urgency) => {
           urgencies.push(urgency);
@@ -112,6 +113,20 @@ describe('the inbox poll', () => {
     expect(checked.length).toBeGreaterThanOrEqual(WAITING);
     expect(new Set(checked).size).toBe(checked.length);
     expect(turns.at(-1)).toEqual([]);
+  });
+
+  it('checks on the same again with every second look, half a minute apart', async () => {
+    let looks = 0;
+    const { now } = performance;
+    vi.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + looks * 30_000);
+    onTestFinished(() => void vi.restoreAllMocks());
+    const store: MemoryStore = {
+      ...world.store,
+      backlog: () => world.store.backlog().finally(() => looks++),
+      unfinishedSystems: () => Promise.resolve(['one', 'two']),
+    };
+    const { turns } = await poll(5, { ...world.context, store }, {});
+    expect(turns).toEqual([['one', 'two'], [], ['one', 'two'], [], ['one', 'two']]);
   });
 
   it('tells of a new upload only where nothing stands before it in the queue', async () => {

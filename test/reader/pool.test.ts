@@ -1,7 +1,7 @@
 import { execFileSync, fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -97,6 +97,24 @@ it('kills a child whose caller gave up, and leaves no scratch', async () => {
   caller.abort();
   await expect(running).rejects.toMatchObject({ type: 'Cancelled' });
   expect(await readdir(folder)).toEqual([]);
+});
+
+it('clears away what readers of a dead process left, and nobody else’s', async () => {
+  const folder = await temporaryFolder();
+  const put = async (name: string, hoursAgo: number): Promise<void> => {
+    await mkdir(join(folder, name, 'job-0'), { recursive: true });
+    await writeFile(join(folder, name, 'job-0', 'unpacked.duckdb'), 'memories');
+    const time = Date.now() / 1000 - hoursAgo * 3600;
+    await utimes(join(folder, name), time, time);
+  };
+  await put('.reader-dead', 25);
+  await put('.reader-alive', 23);
+  await put('of-others', 25);
+  const pool = openPool({ folder });
+  const output = join(await temporaryFolder(), 'out.parquet');
+  await readOne(pool, { stored: join(SAMPLES, 'knowledge_graph.duckdb'), output });
+  await pool.close();
+  expect((await readdir(folder)).sort()).toEqual(['.reader-alive', 'of-others']);
 });
 
 it('forgets a waiting job whose caller gave up, and no other', async () => {

@@ -1,9 +1,12 @@
-import { copyFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { copyFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { isMachineFault, type ReaderPool, type ReadRequest } from '../../src/reader/index.js';
 import { makeDatabase, query } from '../support/databases.js';
+import { eventually } from '../support/eventually.js';
+import { writeProgram } from '../support/programs.js';
 import { openPool, setFileVersion, sharedPool, temporaryFolder, TIMES } from './support.js';
-import type { ReaderPool, ReadRequest } from '../../src/reader/index.js';
 
 type DatabaseRequest = ReadRequest['databases'][number];
 
@@ -105,6 +108,76 @@ describe('a small database', () => {
     expect(rows).toBe(1);
     await read([{ stored }]);
     expect(pool().forked).toBe(before + 1);
+  });
+});
+
+describe('an upload of several databases', () => {
+  const JOB_MS = 1_500;
+
+  async function pipe(): Promise<string> {
+    const path = join(await temporaryFolder(), 'pipe');
+    execFileSync('mkfifo', [path]);
+    return path;
+  }
+
+  const small = (): Promise<string> =>
+    database(
+      'CREATE TABLE conversations_v2(id VARCHAR, content VARCHAR)',
+      `INSERT INTO conversations_v2 VALUES ('a', 'x')`,
+    );
+
+  it('has one of them unpacked at a time', async () => {
+    const folder = await temporaryFolder();
+    const stored = await small();
+    const caller = new AbortController();
+    const databases = [{ stored }, { stored }, { stored: await pipe() }];
+    const output = join(folder, 'rows.parquet');
+    const reading = openPool({ folder }).readDatabases({ ...TIMES, databases, output }, caller);
+    const failed = expect(reading).rejects.toMatchObject({ type: 'Cancelled' });
+    // The last of them hangs, in the middle of being unpacked.
+    const last = await eventually(async () => {
+      const names = await readdir(folder, { recursive: true });
+      expect(names).toContainEqual(expect.stringMatching(/job-\w+\/2$/));
+      return new Set(names.flatMap((name) => name.split('/').slice(2, 3)));
+    }, 10_000);
+    expect([...last].sort()).toEqual(['0.parquet', '1.parquet', '2']);
+    caller.abort();
+    await failed;
+  });
+
+  it('has the time of a job for each of them', async () => {
+    // A double of DuckDB's command line that takes less than that, and fails.
+    const slow = await writeProgram(
+      await temporaryFolder(),
+      'duckdb',
+      `if [ "$1" = --version ]; then echo 'v2.0.0 (Double) 0123456789'; exit; fi
+sleep 0.6; exit 1`,
+    );
+    const pool = openPool({ jobTimeoutMs: JOB_MS, external: { command: [slow] } });
+    const newer = await small();
+    await setFileVersion(newer, 999n);
+    const databases = Array.from({ length: 3 }, () => ({ stored: newer, mayFail: true }));
+    const output = join(await temporaryFolder(), 'rows.parquet');
+    const begun = performance.now();
+    const { databases: read } = await pool.readDatabases({ ...TIMES, databases, output });
+    expect(read).toEqual(
+      databases.map(() => ({ fault: expect.objectContaining({ type: 'DatabaseUnreadable' }) })),
+    );
+    expect(performance.now() - begun).toBeGreaterThan(JOB_MS);
+  });
+
+  it('hangs where one of them does, and that is that file’s fault', async () => {
+    const pool = openPool({ jobTimeoutMs: JOB_MS });
+    const databases = [{ stored: await small() }, { stored: await pipe() }];
+    const output = join(await temporaryFolder(), 'rows.parquet');
+    const error: unknown = await pool
+      .readDatabases({ ...TIMES, databases, output })
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      type: 'ReaderFailed',
+      message: expect.stringContaining(`not done after ${JOB_MS} ms`),
+    });
+    expect(isMachineFault(error)).toBe(false);
   });
 });
 

@@ -104,6 +104,22 @@ describe('ingests that insert at the same time', () => {
     for (const rows of inserted) rows.close();
   });
 
+  it('wait a moment for company where others were written just before them', async () => {
+    const { world, tiers, queue } = await openQueue();
+    const [first, second, third] = await Promise.all(
+      [1, 2, 3].map((op) => ingest(world, op, [{ id: 'a', text: `of ${op}` }])),
+    );
+    if (!first || !second || !third) expect.fail();
+    const write = vi.spyOn(tiers, 'write');
+    const waiting = [queue.insert(first, open()), queue.insert(second, open())];
+    await Promise.race(waiting);
+    // It comes when the next group could have begun.
+    const inserted = await Promise.all([...waiting, queue.insert(third, open())]);
+    expect(write).toHaveBeenCalledTimes(2);
+    for (const rows of inserted) rows.close();
+    expect((await standing(tiers)).map(({ op }) => op)).toEqual([1, 2, 3]);
+  });
+
   it('are not held up by one of many bytes, which takes turns with them alone', async () => {
     const { world, tiers, queue } = await openQueue({ rows: 100, bytes: 100_000 });
     const write = vi.spyOn(tiers, 'write');
