@@ -14,7 +14,7 @@ import { freePort } from '../dist/servers/index.js';
 import { startBucket, withServer } from './server.mjs';
 import { NOW, printTable } from './support.mjs';
 import { withDuckDB, writeDatabase } from './synthetic.mjs';
-import { makeUploads, putUpload, someAtOnce } from './uploads.mjs';
+import { makeUploads, postEvent, putUpload, someAtOnce } from './uploads.mjs';
 
 /** Objects put at once. */
 const PUTS = 16;
@@ -108,13 +108,7 @@ async function announced(api, client, made, i) {
   const ref = { systemId: `event-${i}`, uploadId: `event-${i}` };
   const at = Date.now();
   const key = await putUpload(objects, made, ref, { inbox: false });
-  const object = { eventName: 'ObjectCreated:Put', s3: { bucket: { name: 'bench' }, object: { key } } };
-  const response = await fetch(`${api}/api/v1/events/objects`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ Records: [{ eventVersion: '2.1', eventSource: 'aws:s3', ...object }] }),
-  });
-  if (!response.ok) throw new Error(`the event was answered ${response.status}: ${await response.text()}`);
+  await postEvent(api, key);
   return timesOf(api, client, ref, at);
 }
 
@@ -147,9 +141,13 @@ async function timesOf(api, client, ref, at) {
   // That an activity began stands in the history once it has ended.
   await run.result();
   const { events } = await run.fetchHistory();
-  const started = events.filter(({ activityTaskStartedEventAttributes: its }) => its);
-  // The first is the look at the queue, the second the ingest.
-  const { seconds: whole, nanos } = started[1].eventTime;
+  const ingest = events.find(
+    ({ activityTaskScheduledEventAttributes: its }) => its?.activityType.name === 'ingestUpload',
+  );
+  const started = events.find(
+    ({ activityTaskStartedEventAttributes: its }) => its && its.scheduledEventId.equals(ingest.eventId),
+  );
+  const { seconds: whole, nanos } = started.eventTime;
   return { searchable: (searchableAt - at) / 1000, began: (Number(whole) * 1000 + nanos / 1e6 - at) / 1000 };
 }
 

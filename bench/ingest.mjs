@@ -3,26 +3,29 @@
 // upload takes to be searchable while others come, at a steady rate.
 //   node bench/ingest.mjs --systems 500 --each 4 --rows 100
 //   node bench/ingest.mjs --systems 500 --each 4 --rows 100 --rate 10
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import Libsql from 'libsql';
 import { openObjectStore } from '../dist/objects/index.js';
-import { ReaderPool } from '../dist/reader/index.js';
-import { openHost, syncDirectly } from '../dist/upload/index.js';
 import { cpuSeconds } from './cpu.mjs';
-import { startBucket, withServer as runServer } from './server.mjs';
-import { NOW, printTable } from './support.mjs';
-import { withDuckDB, writeDatabase } from './synthetic.mjs';
+import { startBucket, withServer } from './server.mjs';
+import { printTable } from './support.mjs';
+import { withDuckDB } from './synthetic.mjs';
+import { makeUploads, postEvent, putFiles, putManifest, someAtOnce } from './uploads.mjs';
 
 /** Objects put at once: enough that the uploads are there before the server has worked them off. */
 const PUTS = 8;
+/** Between two looks at the ledger for what has become searchable. */
+const LOOK_MS = 50;
+/** A run that shows a fault is to end as well. */
+const LONGEST_MS = 900_000;
 
 const { values } = parseArgs({
   options: {
@@ -43,51 +46,32 @@ const bucket = await startBucket(folder);
 const objects = await openObjectStore(bucket.url);
 try {
   console.log(`${uploads} uploads of ${rows} conversations each, from ${systems} systems`);
-  const made = await makeUploads();
-  if (values.rate === undefined) await printBacklog(made);
-  else await printSteady(made, Number(values.rate));
+  const made = await makeUploads({ rows, each });
+  if (values.rate === undefined) await printBacklog(refsOf(made));
+  else await printSteady(refsOf(made), Number(values.rate));
 } finally {
   await objects.close();
   await bucket.stop();
   await rm(folder, { recursive: true, force: true });
 }
 
-/**
- * The uploads, in a folder: each brings new memories. The same databases for every system, because what differs is whose they are. In the
- * order in which they are to come: the systems in turns.
- */
-async function makeUploads() {
-  const store = await openObjectStore(pathToFileURL(join(folder, 'made')).href);
-  const reader = new ReaderPool({ size: 2, memoryLimitMb: 512, jobTimeoutMs: 600_000 });
-  const made = [];
-  for (let turn = 0; turn < each; turn++) {
-    const database = join(folder, `reflection-${turn}.duckdb`);
-    await writeDatabase(database, rows, (turn + 1) / 1000);
-    for (let i = 0; i < systems; i++) {
+/** The same uploads for every system, in the order in which they are to come: the systems in turns, each one's in their order. */
+function refsOf(made) {
+  return made.flatMap((upload, turn) =>
+    Array.from({ length: systems }, (_, i) => {
       const systemId = `system-${String(i).padStart(5, '0')}`;
-      const host = openHost({
-        systemId,
-        dataDir: join(folder, 'hosts', systemId),
-        databases: [database],
-        uploads: store,
-        reader,
-        timeZone: 'UTC',
-        now: () => NOW + turn * 1000,
-      });
-      const uploadId = `bench-${i}-${turn}`;
-      await syncDirectly(host, { uploadId });
-      host.close();
-      made.push({ systemId, uploadId });
-    }
-  }
-  await reader.close();
-  await store.close();
-  return made;
+      return { upload, ref: { systemId, uploadId: `bench-${i}-${turn}` } };
+    }),
+  );
 }
 
-async function printBacklog(made) {
-  const loop = await timeLoop(made);
-  const { seconds, quarters, cpu } = await withServer(() => timeBacklog(made));
+async function printBacklog(all) {
+  const loop = await timeLoop(all);
+  const settings = {
+    AKOSHA_POLL_INTERVAL_SECONDS: '1',
+    ...(values.concurrency === undefined ? {} : { AKOSHA_INGEST_CONCURRENCY: values.concurrency }),
+  };
+  const { seconds, quarters, cpu } = await withServer(folder, bucket.url, settings, () => timeBacklog(all));
   printTable([
     ['', 'seconds', 'uploads a minute'],
     ['akosha', seconds.toFixed(1), perMinute(uploads, seconds)],
@@ -100,34 +84,45 @@ async function printBacklog(made) {
   console.log(`CPU ms an upload: ${used.join(', ')}`);
 }
 
-async function printSteady(made, rate) {
-  const waits = await withServer((api) => timeSteady(made, rate, api));
-  waits.sort((a, b) => a - b);
-  const at = (share) => (waits[Math.floor((waits.length - 1) * share)] / 1000).toFixed(2);
-  printTable([
-    ['from manifest to searchable', 'p50 s', 'p99 s', 'most s'],
-    [`${rate} uploads a second`, at(0.5), at(0.99), at(1)],
-  ]);
+/** One half told by events, then the other found by polls at their usual interval. */
+async function printSteady(all, rate) {
+  const half = all.length / 2;
+  const table = [[`${rate} uploads a second, from manifest to searchable`, 'p50 s', 'p99 s', 'most s']];
+  await withServer(folder, bucket.url, {}, async (api) => {
+    const told = await timeSteady(all.slice(0, half), rate, async ({ upload, ref }) =>
+      postEvent(api, await putManifest(objects, upload, ref, { inbox: true })),
+    );
+    table.push(['told by events', ...spread(told)]);
+    const found = await timeSteady(all.slice(half), rate, ({ upload, ref }) =>
+      putManifest(objects, upload, ref, { inbox: true }),
+    );
+    table.push(['found by the poll each 30 s', ...spread(found)]);
+  });
+  printTable(table);
+}
+
+function spread(waits) {
+  const sorted = waits.toSorted((a, b) => a - b);
+  return [0.5, 0.99, 1].map((share) => (sorted[Math.floor((sorted.length - 1) * share)] / 1000).toFixed(2));
 }
 
 function perMinute(count, seconds) {
   return Math.round((count / seconds) * 60);
 }
 
-async function timeLoop(made) {
+async function timeLoop(all) {
   const started = performance.now();
   await withDuckDB(join(folder, 'loop.duckdb'), async (connection) => {
     await connection.run(
       `CREATE TABLE memories (system_id VARCHAR, id VARCHAR, content VARCHAR, embedding FLOAT[384], project VARCHAR,
          timestamp TIMESTAMP, PRIMARY KEY (system_id, id))`,
     );
-    for (const { systemId, uploadId } of made) {
+    for (const { upload, ref } of all) {
       const raw = join(folder, 'loop-input.duckdb');
-      const [stored] = (await filesOf({ systemId, uploadId })).filter((name) => name.includes('.duckdb'));
-      await pipeline(createReadStream(stored), createGunzip(), createWriteStream(raw));
+      await pipeline(Readable.from([upload.data[0].bytes]), createGunzip(), createWriteStream(raw));
       await connection.run(`ATTACH '${raw}' AS input (READ_ONLY)`);
       await connection.run(
-        `INSERT OR REPLACE INTO memories SELECT '${systemId}', * FROM input.conversations_v2`,
+        `INSERT OR REPLACE INTO memories SELECT '${ref.systemId}', * FROM input.conversations_v2`,
       );
       await connection.run('DETACH input');
     }
@@ -135,42 +130,15 @@ async function timeLoop(made) {
   return (performance.now() - started) / 1000;
 }
 
-async function filesOf({ systemId, uploadId }) {
-  const place = join(folder, 'made', 'systems', systemId, 'uploads', uploadId);
-  return (await readdir(place)).map((name) => join(place, name));
-}
-
-/** As a host does: files, manifest, inbox entry. */
-async function putUpload(ref) {
-  const files = await filesOf(ref);
-  const isManifest = (name) => name.endsWith('manifest.json');
-  for (const file of [...files.filter((name) => !isManifest(name)), ...files.filter(isManifest)]) {
-    const key = file.slice(join(folder, 'made').length + 1);
-    await objects.put(key, await readFile(file), { contentType: 'application/octet-stream' });
-  }
-  await objects.put(`inbox/${ref.uploadId}@${ref.systemId}`, '', { contentType: 'text/plain' });
-}
-
-function withServer(work) {
-  const settings = {
-    AKOSHA_POLL_INTERVAL_SECONDS: '1',
-    ...(values.concurrency === undefined ? {} : { AKOSHA_INGEST_CONCURRENCY: values.concurrency }),
-  };
-  return runServer(folder, bucket.url, settings, work);
-}
-
 /** From the first manifest to the last receipt, whole and by quarters. */
-async function timeBacklog(made) {
+async function timeBacklog(all) {
+  await someAtOnce(PUTS, all, ({ upload, ref }) => putFiles(objects, upload, ref));
   const before = cpuSeconds();
   const started = performance.now();
-  const rest = made.values();
-  const put = async () => {
-    for (const ref of rest) await putUpload(ref);
-  };
-  const puts = Promise.all(Array.from({ length: PUTS }, put));
+  const puts = someAtOnce(PUTS, all, ({ upload, ref }) => putManifest(objects, upload, ref, { inbox: true }));
   const quarters = [];
   for (let last = started; quarters.length < 4;) {
-    const done = countReceipts();
+    const done = uploadsWhere(`state = 'done'`).size;
     if (done >= ((quarters.length + 1) * uploads) / 4) {
       quarters.push((performance.now() - last) / 1000);
       last = performance.now();
@@ -182,35 +150,41 @@ async function timeBacklog(made) {
   return { seconds, quarters, cpu };
 }
 
-/** The server's own ledger says so at no cost to the object store: an upload is done once its receipt stands. */
-function countReceipts() {
+/** The ids of uploads in a state. The server's own ledger says so at no cost to it or to the object store. */
+function uploadsWhere(where) {
   ledger ??= new Libsql(join(folder, 'data', 'store', 'catalog.db'), { readonly: true });
-  return ledger.prepare(`SELECT count(*) AS n FROM uploads WHERE state = 'done'`).get().n;
+  return new Set(
+    ledger
+      .prepare(`SELECT upload_id FROM uploads WHERE ${where}`)
+      .all()
+      .map((row) => row.upload_id),
+  );
 }
 
-/** One upload after another at the rate; for each the time from its manifest to a search of its system that finds it. */
-async function timeSteady(made, rate, api) {
+/** One upload after another at the rate; for each the milliseconds from its manifest until a search would find it. */
+async function timeSteady(all, rate, announce) {
+  for (const { upload, ref } of all) await putFiles(objects, upload, ref);
+  const putAt = new Map();
   const waits = [];
-  const running = [];
   const started = performance.now();
-  for (const [i, ref] of made.entries()) {
-    await sleep(Math.max(0, started + (i * 1000) / rate - performance.now()));
-    running.push(
-      putUpload(ref).then(async () => {
-        const put = performance.now();
-        while (!(await isDone(api, ref))) await sleep(50);
-        waits.push(performance.now() - put);
-      }),
-    );
+  const announcing = Promise.all(
+    all.map(async (one, i) => {
+      await sleep((i * 1000) / rate);
+      putAt.set(one.ref.uploadId, performance.now());
+      await announce(one);
+    }),
+  );
+  while (waits.length < all.length) {
+    await sleep(LOOK_MS);
+    // What is committed is searchable: one transaction places and indexes.
+    const found = uploadsWhere(`state <> 'pending'`);
+    for (const [uploadId, at] of putAt) {
+      if (!found.has(uploadId)) continue;
+      waits.push(performance.now() - at);
+      putAt.delete(uploadId);
+    }
+    if (performance.now() - started > LONGEST_MS) throw new Error(`${putAt.size} uploads are not searchable`);
   }
-  await Promise.all(running);
+  await announcing;
   return waits;
-}
-
-/** What is committed is searchable: one transaction places and indexes. */
-async function isDone(api, { systemId, uploadId }) {
-  const response = await fetch(`${api}/api/v1/systems/${systemId}/uploads/${uploadId}`);
-  if (!response.ok) return false;
-  const { state } = await response.json();
-  return state !== 'pending';
 }

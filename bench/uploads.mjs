@@ -61,16 +61,42 @@ async function filesOf(place, turn) {
   };
 }
 
-/** Puts a made upload as a system's own: as a host does, and with an inbox entry where it is to be found by the poll. Returns the manifest's key. */
-export async function putUpload(objects, { turn, data, manifest }, { systemId, uploadId }, { inbox }) {
-  const prefix = `systems/${systemId}/uploads/${uploadId}/`;
-  for (const { name, bytes } of data) await objects.put(prefix + name, bytes);
+/** Puts the files of a made upload as a system's own, but for its manifest: it is none yet. */
+export async function putFiles(objects, { data }, ref) {
+  for (const { name, bytes } of data) await objects.put(prefixOf(ref) + name, bytes);
+}
+
+/** Puts the manifest, with which the upload is there, and an inbox entry where it is to be found by the poll. Returns the manifest's key. */
+export async function putManifest(objects, { turn, manifest }, ref, { inbox }) {
+  const { systemId, uploadId } = ref;
   const own = manifest
     .replaceAll(`"${madeId(turn)}"`, `"${uploadId}"`)
     .replaceAll(`"${SYSTEM}"`, `"${systemId}"`);
-  await objects.put(`${prefix}manifest.json`, own);
+  const key = `${prefixOf(ref)}manifest.json`;
+  await objects.put(key, own);
   if (inbox) await objects.put(`inbox/${uploadId}@${systemId}`, '');
-  return `${prefix}manifest.json`;
+  return key;
+}
+
+/** Both, as a host does. */
+export async function putUpload(objects, made, ref, { inbox }) {
+  await putFiles(objects, made, ref);
+  return putManifest(objects, made, ref, { inbox });
+}
+
+/** Tells the server of an upload as an object store does that posts its events. */
+export async function postEvent(api, key) {
+  const object = { eventName: 'ObjectCreated:Put', s3: { bucket: { name: 'bench' }, object: { key } } };
+  const response = await fetch(`${api}/api/v1/events/objects`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ Records: [{ eventVersion: '2.1', eventSource: 'aws:s3', ...object }] }),
+  });
+  if (!response.ok) throw new Error(`the event was answered ${response.status}: ${await response.text()}`);
+}
+
+function prefixOf({ systemId, uploadId }) {
+  return `systems/${systemId}/uploads/${uploadId}/`;
 }
 
 /** Runs `work` for each of them, so many at once. */
