@@ -1,7 +1,7 @@
 import { uploadPrefix, type UploadRef, type UploadState } from '../contract/index.js';
 import type { IngestContext } from './context.js';
 import { Look, type FailedUpload } from './look.js';
-import { register, type TakenPlace } from './register.js';
+import { register, tellTaken, type TakenPlace } from './register.js';
 import { tellReplaced } from './replaced.js';
 
 /** What became of uploads that somebody announced. */
@@ -39,6 +39,7 @@ export async function queueAnnounced(
     places.filter((place) => !prefixes.has(uploadPrefix(place))),
     signal,
   );
+  tellTaken(look, refused);
   await tellReplaced(context, look, before, signal);
   const known = await context.store.knownUploads(places);
   const onRecord = new Set(known.map(({ place }) => uploadPrefix(place)));

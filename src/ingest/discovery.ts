@@ -10,7 +10,7 @@ import type { IngestContext } from './context.js';
 import { finishUpload } from './finish-upload.js';
 import { knownAt, without } from './known-places.js';
 import { Look, type Discovered } from './look.js';
-import { register } from './register.js';
+import { register, tellTaken, type TakenPlace } from './register.js';
 import { tellReplaced } from './replaced.js';
 import { signalOption } from './signal-option.js';
 
@@ -30,7 +30,8 @@ export async function pollInbox(context: IngestContext, signal?: AbortSignal): P
     const known = await knownAt(context, places);
     await tellReplaced(context, look, [...known.values()], signal);
     await finishStale(context, look, [...known.values()]);
-    await register(context, look, without(places, known), signal);
+    const taken = await register(context, look, without(places, known), signal);
+    await dropTaken(context, look, taken);
   }
   return look.result();
 }
@@ -57,9 +58,29 @@ async function finishStale(context: IngestContext, look: Look, known: readonly K
   look.throwIfEnded();
 }
 
+/** Of the entries dropped in one look, those that a line of the log names. */
+const NAMED = 10;
+
+/**
+ * Tells once of entries whose uploads are never queued, because other places have their ids, and removes them. What lies at their places
+ * stays, and every walk tells of it.
+ */
+async function dropTaken(context: IngestContext, look: Look, taken: readonly TakenPlace[]): Promise<void> {
+  if (taken.length === 0) return;
+  context.log?.warn(
+    { entries: taken.length, first: taken.slice(0, NAMED) },
+    'inbox entries are removed whose uploads are left out for good: their ids belong to uploads elsewhere',
+  );
+  await look.each(
+    taken.map(({ place }) => place),
+    (place) => context.uploads.delete([inboxKey(place)]),
+  );
+  look.throwIfEnded();
+}
+
 /** Queues one upload that somebody names by its folders, if it is complete. Returns whether it is in the queue since now. */
 export async function registerUpload(context: IngestContext, place: UploadRef): Promise<boolean> {
   const look = new Look(context);
-  await register(context, look, [place]);
+  tellTaken(look, await register(context, look, [place]));
   return look.result().added.length > 0;
 }

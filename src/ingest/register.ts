@@ -21,7 +21,10 @@ export interface TakenPlace {
   reason: string;
 }
 
-/** Queues what is complete of the uploads that lie at these places, none of which is on record. Returns those whose id is taken. */
+/**
+ * Queues what is complete of the uploads that lie at these places, none of which is on record. Returns those whose id is taken, of which
+ * the caller tells.
+ */
 export async function register(
   context: IngestContext,
   look: Look,
@@ -41,19 +44,20 @@ export async function register(
     for (const ref of added) {
       recordDiscovery(context, ref, { traceparent: traceparents.get(inboxKey(ref)) ?? null, startedAt });
     }
-    taken = await tellTaken(context, look, found, added);
+    taken = await findTaken(context, found, added);
   }
   look.throwIfEnded();
   return taken;
 }
 
-/**
- * Two places may stand for one id: a folder that was copied from a host's name to its id. The first one found has it, and the other
- * must not go unnoticed.
- */
-async function tellTaken(
+/** Notes them as failed, so that they do not go unnoticed. */
+export function tellTaken(look: Look, taken: readonly TakenPlace[]): void {
+  for (const { place, reason } of taken) look.fail(place, new AkoshaError('UploadReplaced', reason));
+}
+
+/** Two places may stand for one id: a folder that was copied from a host's name to its id. The first one found has it. */
+async function findTaken(
   context: IngestContext,
-  look: Look,
   found: readonly FoundUpload[],
   added: readonly UploadRef[],
 ): Promise<TakenPlace[]> {
@@ -67,7 +71,6 @@ async function tellTaken(
     // Where it is the same, another look was quicker.
     if (owner === undefined || uploadPrefix(owner) === uploadPrefix(place)) continue;
     const reason = `upload ${upload.uploadId} of system ${upload.systemId} is at ${uploadPrefix(owner)} already`;
-    look.fail(place, new AkoshaError('UploadReplaced', reason));
     taken.push({ place, reason });
   }
   return taken;

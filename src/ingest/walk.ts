@@ -17,7 +17,7 @@ import { finishUpload } from './finish-upload.js';
 import { knownAt, without } from './known-places.js';
 import { pageAt, type ListedPage } from './listing.js';
 import { Look, type Discovered } from './look.js';
-import { register } from './register.js';
+import { register, tellTaken } from './register.js';
 import { foldersOf } from './system-folders.js';
 
 /** How much one portion of a walk does at most. */
@@ -191,7 +191,7 @@ async function lookAt(walk: Walk, systems: Rest): Promise<Rest> {
     look.seen += some.length;
     const known = await knownAt(context, some);
     await giveReceipts(context, look, [...known.values()]);
-    await register(context, look, without(some, known), signal);
+    tellTaken(look, await register(context, look, without(some, known), signal));
   }
   return more;
 }

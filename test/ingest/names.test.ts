@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { manifestKey, receiptKey, type UploadRef } from '../../src/contract/index.js';
-import { ingestUpload, registerUpload, walkUploads } from '../../src/ingest/index.js';
+import { inboxKey, manifestKey, receiptKey, type UploadRef } from '../../src/contract/index.js';
+import { ingestUpload, pollInbox, registerUpload, walkUploads } from '../../src/ingest/index.js';
 import { parseReceipt } from '../../src/memory/index.js';
 import { SAMPLES } from '../support/databases.js';
 import { openIngestWorld, originalId, putOriginal, type IngestWorld } from './support.js';
@@ -100,7 +100,7 @@ describe('a host whose name is no id', () => {
 });
 
 describe('an id that is taken by an upload elsewhere', () => {
-  it('is told, each time, and the first one keeps it', async () => {
+  it('is told by each walk, and once by an entry in the inbox, and the first one keeps it', async () => {
     const place = { systemId: 'moved.local', uploadId: originalId() };
     await putOriginal(world.uploads, place, {});
     await walk();
@@ -116,5 +116,17 @@ describe('an id that is taken by an upload elsewhere', () => {
       });
     }
     expect(await world.store.getUpload(copy)).toMatchObject({ place });
+
+    // Nor for ever by an entry in the inbox: that is told of once, and goes.
+    await world.uploads.put(inboxKey(copy), '');
+    const before = world.warnings.length;
+    expect(await pollInbox(world.context)).toMatchObject({ seen: 1, added: [], failed: [] });
+    expect(world.warnings.slice(before)).toEqual([
+      { entries: 1, first: [{ place: copy, reason: expect.stringContaining('is at systems/moved.local/') }] },
+    ]);
+    expect(await pollInbox(world.context)).toMatchObject({ seen: 0 });
+    expect(world.warnings).toHaveLength(before + 1);
+    expect(await world.uploads.head(manifestKey(copy))).toBeDefined();
+    expect(await walk()).toMatchObject({ failed: [{ ref: copy }] });
   });
 });
