@@ -132,6 +132,20 @@ it('ids are made of what a conversation says: the same in every reading, and two
   expect(again.rows).toEqual(first.rows);
 });
 
+it('of an id that stands twice the one of the smaller content hash is kept, whichever comes first', async () => {
+  const items = ['one', 'two', 'three'].map((content) => ({ id: 'a', content }));
+  const readings = await Promise.all([exportItems(...items), exportItems(...items.toReversed())]);
+  const all = await exportItems(...items.map(({ content }) => ({ id: content, content })));
+  const [smallest] = all.rows.toSorted((a, b) => (String(a['hash']) < String(b['hash']) ? -1 : 1));
+  for (const { result, rows } of readings) {
+    // All were read, and none was refused.
+    expect(result).toMatchObject({ rows: { conversation: 3 }, skipped: { conversation: 0 }, refused: {} });
+    expect(rows).toMatchObject([
+      { memory_id: 'a', content: smallest?.['content'], hash: smallest?.['hash'] },
+    ]);
+  }
+});
+
 it('what cannot be a conversation is refused with its reason, and the rest kept', async () => {
   const { result, rows } = await exportBytes(
     Buffer.concat([
