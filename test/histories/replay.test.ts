@@ -30,6 +30,24 @@ async function replay(workflowBundle: Bundle, files: readonly string[]): Promise
   return results;
 }
 
+interface RecordedEvent {
+  eventType: string;
+  activityTaskScheduledEventAttributes?: {
+    activityType?: { name?: string };
+    priority?: { priorityKey?: number };
+  };
+}
+
+async function eventsOf(file: string): Promise<RecordedEvent[]> {
+  return (JSON.parse(await readFile(FOLDER + file, 'utf8')) as { events: RecordedEvent[] }).events;
+}
+
+/** All that a history's payloads say. */
+async function payloadsOf(file: string): Promise<string> {
+  const encoded = [...(await readFile(FOLDER + file, 'utf8')).matchAll(/"data": "([^"]*)"/g)];
+  return encoded.map(([, data = '']) => Buffer.from(data, 'base64').toString()).join('\n');
+}
+
 /**
  * Guards runs that are under way while the program is updated: new code must take the old path up to where they are. It says
  * nothing about arguments, results or times, which are not compared. Record new paths with scripts/record-histories.mjs.
@@ -64,6 +82,33 @@ describe('the recorded histories', () => {
       expect(first).toContain('EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW');
       expect(files).toContain(`${name}-continued-2.json`);
     }
+  });
+
+  it.each([
+    ['ingest-system-further', 'an activity that ingested further uploads', '"further":{'],
+    ['ingest-system-begun', 'a run that was begun with the first upload', '"phase":"ingest","next":{'],
+    ['ingest-system-again', 'an upload that was asked for again, and kept as it was', '"status":"kept"'],
+    ['ingest-system-raised', 'a backlog of which an upload was announced', '{"urgency":"announced"}'],
+    ['ingest-system-bounded-1', 'a run that ends by our own bound', '{"id":"own-history-bound"'],
+    ['outage-record-second', 'a second outage, with a record that is cut', '"omitted":5'],
+  ])('have %s: %s', async (name, _what, said) => {
+    expect(files).toContain(`${name}.json`);
+    expect(await payloadsOf(`${name}.json`)).toContain(said);
+  });
+
+  it('of our own bound have a thousand events, and go on in a new run', async () => {
+    const events = (await eventsOf('ingest-system-bounded-1.json')).map(({ eventType }) => eventType);
+    expect(events.length).toBeGreaterThan(1_000);
+    expect(events.at(-1)).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW');
+    expect(files).toContain('ingest-system-bounded-2.json');
+  });
+
+  it('have the priority of an announcement from the activity after it on', async () => {
+    const scheduled = (await eventsOf('ingest-system-raised.json')).flatMap(
+      ({ activityTaskScheduledEventAttributes: its }) =>
+        its?.activityType?.name === 'ingestUpload' ? [its.priority?.priorityKey] : [],
+    );
+    expect(scheduled).toEqual([undefined, 3, 3]);
   });
 
   it('hold the header of a trace where they were begun within one, and nowhere else', async () => {
@@ -119,6 +164,12 @@ describe('the recorded histories', () => {
         to: '',
         what: 'search attributes not carried on',
         file: 'ingest-system-continued-1.json',
+      },
+      {
+        from: 'const MOST_EVENTS = 1_000;',
+        to: 'const MOST_EVENTS = 5_000;',
+        what: 'another bound of a history',
+        file: 'ingest-system-bounded-1.json',
       },
     ])('fail for $what', async ({ from, to, file }) => {
       const [result] = await replay(changed(from, to), [file]);
