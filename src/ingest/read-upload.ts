@@ -18,7 +18,7 @@ import {
   type UploadedFile,
 } from '../memory/index.js';
 import type { DatabaseRead, ReadResult } from '../reader/index.js';
-import type { IngestBatch, UploadRecord } from '../store/index.js';
+import type { IngestBatch, KnownUnchanged, UploadRecord } from '../store/index.js';
 import { checkSums } from './check-sums.js';
 import { zoneOfSystem, type IngestContext } from './context.js';
 import {
@@ -30,6 +30,7 @@ import {
   type FetchedDatabase,
   type FetchedFile,
 } from './databases.js';
+import { listKnown, type KnownFile } from './list-known.js';
 import { signalOption } from './signal-option.js';
 import { unreadable } from './unreadable.js';
 
@@ -39,6 +40,7 @@ export interface FetchedUpload {
   manifest: Manifest;
   scratch: string;
   files: readonly FetchedFile[];
+  storedBytes: number;
 }
 
 interface ReadDatabase {
@@ -64,13 +66,14 @@ export async function fetchUpload(
   const manifest = await readManifest(context, record, signal);
   if (manifest.files.length === 0) throw unreadable(record, 'lists no files');
   const files: FetchedFile[] = [];
-  let room = context.reader.maxUploadBytes;
+  const limit = context.reader.maxUploadBytes;
+  let storedBytes = 0;
   for (const [index, file] of manifest.files.entries()) {
     const stored = path.join(scratch, `${index}.stored`);
-    room -= await fetchFile(context, record, file, { stored, room, signal });
+    storedBytes += await fetchFile(context, record, file, { stored, room: limit - storedBytes, signal });
     files.push({ stored, file });
   }
-  return { record, manifest, scratch, files };
+  return { record, manifest, scratch, files, storedBytes };
 }
 
 /**
@@ -79,13 +82,15 @@ export async function fetchUpload(
  */
 export async function readFiles(
   context: IngestContext,
-  { record, manifest, scratch, files }: FetchedUpload,
+  fetched: FetchedUpload,
   signal?: AbortSignal,
 ): Promise<IngestBatch> {
+  const { record, manifest, scratch, files } = fetched;
   const asOf = context.clock();
   const databases = databasesOf(files);
   if (databases.length === 0) throw unreadable(record, 'lists no databases');
   const rowsFile = path.join(scratch, 'rows.parquet');
+  const known = await listKnown(context, record, fetched, signal);
   const result = await context.reader.readDatabases(
     {
       databases: databases.map(({ stored, file, logs }) => ({
@@ -96,6 +101,7 @@ export async function readFiles(
         mayFail: hasFlag(file, 'unread'),
       })),
       output: rowsFile,
+      known: known?.path,
       timeZone: manifest.timeZone ?? zoneOfSystem(context, record.systemId),
       uploadedAt: manifest.createdAt,
       asOf,
@@ -109,6 +115,7 @@ export async function readFiles(
     upload: { systemId: record.systemId, uploadId: record.uploadId },
     rowsFile,
     keys: result.keys,
+    known: knownUnchanged(known, result),
     covers,
     mirrors: isMirrored(context, record) ? covers : [],
     files: [
@@ -119,6 +126,10 @@ export async function readFiles(
     reader: [...new Set(read.flatMap((one) => readersOf(one.database, one.result)))].join(', '),
     asOf,
   };
+}
+
+function knownUnchanged(known: KnownFile | undefined, { missing }: ReadResult): KnownUnchanged | null {
+  return known === undefined || missing === null ? null : { list: known.list, missing };
 }
 
 function sumOf(counts: Partial<Record<Kind, number>>): number {

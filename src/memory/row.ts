@@ -28,6 +28,17 @@ export interface RowKey {
   project: string | null;
 }
 
+/** The columns of a list of memories that the store has: CSV without a header and without quotes. */
+export const KNOWN_COLUMNS = {
+  /** The store's own number of the memory. */
+  pid: 'BIGINT',
+  kind: 'VARCHAR',
+  /** `contentHash` of what the store has. */
+  hash: 'VARCHAR',
+  /** Its UTF-8 in hex, because an id may hold any character. */
+  memory_id_hex: 'VARCHAR',
+} as const;
+
 /** The columns of the one Parquet that a reader makes of an upload: one row per key, before any of the server's own columns are added. */
 export const BATCH_COLUMNS = {
   kind: 'VARCHAR',

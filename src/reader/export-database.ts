@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { isAkoshaError, messageOf } from '../contract/index.js';
-import { isMemoriesFile, type RowKey } from '../memory/index.js';
+import { isMemoriesFile } from '../memory/index.js';
 import { readForeign } from './convert.js';
 import { attachForeign, brokenRule, foreignFault, type ForeignFile } from './database-file.js';
 import type { ReadTimes } from './export-sql.js';
@@ -9,7 +9,7 @@ import { attachFolded, logsBeside, removeLogs } from './logs.js';
 import { readMemories } from './memories-file.js';
 import type { DatabaseRead, DatabaseToRead, ReadJob } from './messages.js';
 import { decompressFile, type StoredAndRaw } from './streams.js';
-import { tooLarge, writeExport } from './write-export.js';
+import { tooLarge, writeExport, type WrittenRows } from './write-export.js';
 
 /** One database of a job that reads several. */
 export interface DatabaseJob
@@ -22,12 +22,12 @@ export interface DatabaseJob
   /** A folder of its own, which DuckDB may use. */
   work: string;
   wantsKeys: boolean;
+  /** A list of `KNOWN_COLUMNS`, whose rows are not written where they are as it says. */
+  known: string | undefined;
 }
 
-export interface ExportedDatabase {
+export interface ExportedDatabase extends WrittenRows {
   result: DatabaseRead;
-  /** Null where there are many. */
-  keys: RowKey[] | null;
 }
 
 /** Runs statements on a connection that ends with them, and with it what they attached. */
@@ -55,10 +55,10 @@ export async function exportDatabase(
     const sums = await unpack(job, file, { from: log.stored, to: file.path + log.suffix });
     logs.push(sumsOf(sums));
   }
-  const { keys, ...rows } = isMemoriesFile(job.label)
+  const { written, keys, passed, ...rows } = isMemoriesFile(job.label)
     ? { ...(await readMemories(job, file, withConnection)), logsReplayed: true }
     : await readRows(job, file, withConnection);
-  return { result: { ...rows, ...sumsOf({ stored, raw }), logs }, keys };
+  return { result: { ...rows, ...sumsOf({ stored, raw }), logs }, written, keys, passed };
 }
 
 function sumsOf({ stored, raw }: StoredAndRaw): DatabaseRead['logs'][number] {
@@ -71,8 +71,7 @@ function sumsOf({ stored, raw }: StoredAndRaw): DatabaseRead['logs'][number] {
 }
 
 /** What stands in a file. */
-export type ReadRows = Pick<DatabaseRead, 'rows' | 'skipped' | 'refused' | 'reader'> &
-  Pick<ExportedDatabase, 'keys'>;
+export type ReadRows = Pick<DatabaseRead, 'rows' | 'skipped' | 'refused' | 'reader'> & WrittenRows;
 
 /** With the log's rows, or without them where the log cannot be replayed here either. */
 async function readRows(

@@ -38,23 +38,65 @@ const NOT_IN_FIELDS = new Set([
  * One SELECT of `EXPORTED_COLUMNS` over all known tables of the attached file, rows without a usable id or content
  * left out. In no order: rows stream through, and to sort them with their texts and vectors takes more memory than a reader has.
  */
-export function exportSql(tables: readonly KnownTable[], times: ReadTimes): string {
-  const columns = Object.entries(EXPORTED_COLUMNS);
-  // Gives the types and names, also where no table is known.
-  const shape = columns.map(([name, type]) => `CAST(NULL AS ${type}) AS ${name}`).join(', ');
-  const selects = tables.map((table) => tableSql(table, tables, times));
-  return [`SELECT ${shape} WHERE false`, ...selects].join('\nUNION ALL\n');
+export function exportSql(
+  tables: readonly KnownTable[],
+  times: ReadTimes,
+  /** The rows wanted of a table, as a query of their `rowid`s; by default all. */
+  wantedSql?: (table: KnownTable) => string,
+): string {
+  const selects = tables.map((table) => {
+    const { content, rest } = usableSql(table, tables, wantedSql?.(table));
+    return (
+      `SELECT ${quoteText(table.kind)}, memory_id, hash, ${content} AS content, project, tags, ${ownTimeSql(times)} AS own_time, ` +
+      `fields, embedding, ${table.rank} ${rest}`
+    );
+  });
+  return unionSql(EXPORTED_COLUMNS, selects);
 }
 
-function tableSql(table: KnownTable, tables: readonly KnownTable[], times: ReadTimes): string {
-  const row = `(SELECT ${Object.entries(sourceExpressions(table))
+/** What tells the rows of `exportSql` apart and whether they changed, without their texts and vectors. */
+const PLACED_COLUMNS = {
+  table_name: 'VARCHAR',
+  /** The row's `rowid` in it. */
+  place: 'BIGINT',
+  kind: 'VARCHAR',
+  memory_id: 'VARCHAR',
+  hash: 'VARCHAR',
+  source_rank: 'INTEGER',
+} as const;
+
+/** One SELECT of `PLACED_COLUMNS` over the rows that `exportSql` has. No table may have a column of its own called `rowid`. */
+export function placesSql(tables: readonly KnownTable[]): string {
+  const selects = tables.map((table) => {
+    const { rest } = usableSql(table, tables);
+    return `SELECT ${quoteText(table.name)}, place, ${quoteText(table.kind)}, memory_id, hash, ${table.rank} ${rest}`;
+  });
+  return unionSql(PLACED_COLUMNS, selects);
+}
+
+function unionSql(columns: Readonly<Record<string, string>>, selects: readonly string[]): string {
+  // Gives the types and names, also where no table is known.
+  const shape = Object.entries(columns).map(([name, type]) => `CAST(NULL AS ${type}) AS ${name}`);
+  return [`SELECT ${shape.join(', ')} WHERE false`, ...selects].join('\nUNION ALL\n');
+}
+
+/** Of a table's rows those that can be kept: the expression of their content, and what follows a list of columns. */
+function usableSql(
+  table: KnownTable,
+  tables: readonly KnownTable[],
+  wanted?: string,
+): { content: string; rest: string } {
+  const expressions = Object.entries({ ...sourceExpressions(table), place: 'rowid' })
     .map(([name, expression]) => `${expression} AS ${name}`)
-    .join(', ')} FROM ${table.from}) AS r`;
+    .join(', ');
+  const where = wanted === undefined ? '' : ` WHERE rowid IN (${wanted})`;
   const { content, joins } = contentSql(table, tables);
-  return (
-    `SELECT ${quoteText(table.kind)}, memory_id, hash, ${content} AS content, project, tags, ${ownTimeSql(times)} AS own_time, fields, ` +
-    `embedding, ${table.rank} FROM ${row}${joins} WHERE ${USABLE_ID} AND strlen(${content}) <= ${MAX_CONTENT_BYTES}`
-  );
+  return {
+    content,
+    rest:
+      `FROM (SELECT ${expressions} FROM ${table.from}${where}) AS r${joins} ` +
+      `WHERE ${USABLE_ID} AND strlen(${content}) <= ${MAX_CONTENT_BYTES}`,
+  };
 }
 
 /** Not true of NULL either. */

@@ -40,7 +40,7 @@ export async function readMemories(
   const { refused, longest } = await writeLines(job, file, lines);
   // The folder has room for the file once more, not for three of it.
   await rm(file.path);
-  const { rows, skipped, keys } = await withConnection(async (connection) => {
+  const { rows, skipped, ...written } = await withConnection(async (connection) => {
     try {
       await loadLines(connection, { lines, longest, database: join(job.work, 'memories.duckdb') });
       await rm(lines);
@@ -55,7 +55,7 @@ export async function readMemories(
     skipped: { conversation: (skipped.conversation ?? 0) + all },
     refused: Object.fromEntries(refused),
     reader: READER,
-    keys,
+    ...written,
   };
 }
 

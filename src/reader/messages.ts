@@ -79,6 +79,8 @@ export const ReadSchema = z.object({
   rows: z.number().int().nonnegative(),
   /** Of all rows, or null where those are for the reader of the batch to get. */
   keys: z.array(RowKeySchema).nullable(),
+  /** Of what the list of the request has, the numbers of what the databases do not have like that; null without a list. */
+  missing: z.array(z.number().int()).nullable(),
 });
 export type ReadResult = z.infer<typeof ReadSchema>;
 
@@ -137,6 +139,7 @@ const ReadDatabases = z.object({
   job: z.literal('readDatabases'),
   databases: z.array(DatabaseToReadSchema).min(1),
   output: Path,
+  known: Path.optional(),
   /** IANA zone of the writer's timestamps. */
   timeZone: z.string().min(1),
   /** Milliseconds since 1970. */

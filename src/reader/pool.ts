@@ -126,7 +126,7 @@ export class ReaderPool {
    * left where it fails. Raises `UploadUnreadable` and `DatabaseUnreadable` besides, but the latter not of a database that may fail.
    */
   async readDatabases(request: ReadRequest, options: JobOptions = {}): Promise<ReadResult> {
-    const { databases, ...rest } = request;
+    const { databases, known, ...rest } = request;
     const named = databases.map(({ stored, label = basename(stored), logs = [], mayFail = false }) => ({
       stored,
       label,
@@ -135,11 +135,12 @@ export class ReaderPool {
     }));
     const output = resolve(request.output);
     const ways = { maxRawBytes: this.maxUploadBytes, ...this.#limits() };
+    const paths = { output, ...(known === undefined ? {} : { known: resolve(known) }) };
     try {
       return await this.#withReader(options, async (reader) => {
         const { root, work } = await this.#foldersOf(reader);
         try {
-          const job: Job = { job: 'readDatabases', ...rest, databases: named, output, ...ways, root, work };
+          const job: Job = { job: 'readDatabases', ...rest, databases: named, ...paths, ...ways, root, work };
           const result = await this.#ask(reader, job, ReadSchema, options);
           if (result.databases.some((database) => 'fault' in database)) reader.spend();
           return result;

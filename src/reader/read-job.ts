@@ -5,7 +5,7 @@ import { isAkoshaError } from '../contract/index.js';
 import type { RowKey } from '../memory/index.js';
 import { SOURCE } from './database-file.js';
 import { exportDatabase, type DatabaseJob, type ExportedDatabase } from './export-database.js';
-import { mergeExports, type ExportedFile } from './merge-exports.js';
+import { mergeExports, type ExportedFile, type MergedRows } from './merge-exports.js';
 import type { DatabaseToRead, ReadJob, ReadResult } from './messages.js';
 import { Sandbox } from './sandbox.js';
 
@@ -21,12 +21,13 @@ let sandbox: Sandbox | undefined;
  * Raises what `exportDatabase` does. A database that its host could not read either is answered with its fault instead.
  */
 export async function readDatabases(job: ReadJob, onStep: () => void): Promise<ReadResult> {
+  const known = job.known === undefined ? undefined : await fetchKnown(job, job.known);
   const databases: ReadResult['databases'] = [];
   const exports: (ExportedFile & ExportedDatabase)[] = [];
   for (const [index, database] of job.databases.entries()) {
     onStep();
     const path = join(job.work, `${index}.parquet`);
-    const outcome = await readOne(job, database, { index, path });
+    const outcome = await readOne(job, database, { index, path, known });
     if ('fault' in outcome) {
       databases.push(outcome);
       continue;
@@ -34,13 +35,20 @@ export async function readDatabases(job: ReadJob, onStep: () => void): Promise<R
     databases.push(outcome.result);
     exports.push({ ...outcome, path, name: database.label });
   }
-  if (exports.length === 0) return { databases, rows: 0, keys: null };
+  if (exports.length === 0) return { databases, rows: 0, keys: null, missing: null };
   onStep();
   const whole = join(job.work, 'rows.parquet');
-  const { rows, keys } = await inSandbox(job, (connection) => rowsOf(connection, exports, whole));
+  const merged = await inSandbox(job, (connection) => rowsOf(connection, exports, { output: whole, known }));
   // DuckDB writes nowhere but in the job's folder.
   await move(whole, job.output);
-  return { databases, rows, keys };
+  return { databases, ...merged };
+}
+
+/** DuckDB reads nothing outside the job's folder. */
+async function fetchKnown({ work }: ReadJob, list: string): Promise<string> {
+  const path = join(work, 'known.csv');
+  await copyFile(list, path);
+  return path;
 }
 
 type ReadOne = ExportedDatabase | { fault: { type: 'DatabaseUnreadable'; message: string } };
@@ -48,7 +56,7 @@ type ReadOne = ExportedDatabase | { fault: { type: 'DatabaseUnreadable'; message
 async function readOne(
   job: ReadJob,
   { mayFail, ...database }: DatabaseToRead,
-  { index, path }: { index: number; path: string },
+  { index, path, known }: { index: number; path: string; known: string | undefined },
 ): Promise<ReadOne> {
   const work = join(job.work, String(index));
   await mkdir(work);
@@ -64,6 +72,7 @@ async function readOne(
     work,
     // Of several they would have to be merged, as their rows are.
     wantsKeys: job.databases.length === 1,
+    known,
   };
   try {
     return await exportDatabase(own, (read) => inSandbox(job, read));
@@ -88,14 +97,18 @@ async function move(from: string, to: string): Promise<void> {
 async function rowsOf(
   connection: DuckDBConnection,
   exports: readonly (ExportedFile & ExportedDatabase)[],
-  output: string,
-): Promise<{ rows: number; keys: RowKey[] | null }> {
+  { output, known }: { output: string; known: string | undefined },
+): Promise<MergedRows & { keys: RowKey[] | null }> {
   const [only, ...others] = exports;
-  if (only !== undefined && others.length === 0 && only.keys !== null && areDifferent(only.keys)) {
+  if (only !== undefined && others.length === 0 && isWhole(only)) {
     await rename(only.path, output);
-    return { rows: only.keys.length, keys: only.keys };
+    return { rows: only.written, keys: only.keys, missing: only.passed?.missing ?? null };
   }
-  return { rows: await mergeExports(connection, exports, output), keys: null };
+  return { ...(await mergeExports(connection, exports, output, known)), keys: null };
+}
+
+function isWhole({ keys, passed }: ExportedDatabase): boolean {
+  return passed === null ? keys !== null && areDifferent(keys) : passed.missing !== null;
 }
 
 function areDifferent(keys: readonly RowKey[]): boolean {

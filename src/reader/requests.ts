@@ -33,6 +33,11 @@ export interface ReadRequest {
   databases: readonly DatabaseRequest[];
   /** Path of the Parquet to write; on the file system of the pool's folder it costs nothing more. */
   output: string;
+  /**
+   * Path of a list of `KNOWN_COLUMNS`, of memories that the store has: what the databases have of them, with the same content, is not
+   * written out. By default all is.
+   */
+  known?: string | undefined;
   /** IANA zone of the writer's timestamps. */
   timeZone: string;
   /** Milliseconds since 1970, by the host's clock and by the setting's. */

@@ -4,6 +4,7 @@ import { KIND_DEFINITIONS, type RowKey } from '../memory/index.js';
 import { brokenRule, type ForeignFile } from './database-file.js';
 import { exportSql, isList } from './export-sql.js';
 import type { DatabaseJob } from './export-database.js';
+import { havePlaces, matchKnown, unknownSql, writePassed, type PassedRows } from './known-rows.js';
 import { RowKeySchema, type DatabaseRead } from './messages.js';
 import { PARQUET } from './parquet.js';
 import { quoteText } from './sandbox.js';
@@ -21,20 +22,36 @@ const REQUIRED: Readonly<Record<Kind, readonly string[]>> = {
   relation: ['id', 'from_entity', 'to_entity'],
 };
 
-/** Writes the memories of the attached file to `job.output`, and counts them. Raises what breaks a rule of ours as the file's fault. */
+/** What was written of one database. */
+export interface WrittenRows {
+  /** How many. */
+  written: number;
+  /** Theirs; null where there are many. */
+  keys: RowKey[] | null;
+  /** Null where all rows were written. */
+  passed: PassedRows | null;
+}
+
+/**
+ * Writes the memories of the attached file to `job.output`, and counts them; those that `job.known` lists as they are it counts alone.
+ * Raises what breaks a rule of ours as the file's fault.
+ */
 export async function writeExport(
   connection: DuckDBConnection,
   file: ForeignFile,
   job: DatabaseJob,
-): Promise<Pick<DatabaseRead, 'rows' | 'skipped'> & { keys: RowKey[] | null }> {
+): Promise<Pick<DatabaseRead, 'rows' | 'skipped'> & WrittenRows> {
   const tables = await knownTables(connection);
   for (const table of tables) checkColumns(file, table);
   const found = await countRows(connection, tables);
   const all = sumOf(found);
   if (all * MIN_ROW_BYTES > job.maxRawBytes)
     throw tooLarge(job, file, `has ${all} rows, which come to`, `at ${MIN_ROW_BYTES} each`);
-  await withinBytes(
-    () => connection.run(`COPY (${exportSql(tables, job.times)}) TO ${quoteText(job.output)} ${PARQUET}`),
+  const known = job.known !== undefined && havePlaces(tables) ? job.known : undefined;
+  const usable = known === undefined ? undefined : await matchKnown(connection, tables, known);
+  const rowsSql = known === undefined ? exportSql(tables, job.times) : unknownSql(tables, job.times);
+  const { rowsChanged } = await withinBytes(
+    () => connection.run(`COPY (${rowsSql}) TO ${quoteText(job.output)} ${PARQUET}`),
     { path: job.output, maxBytes: job.maxRawBytes, interrupt: () => connection.interrupt() },
     () => tooLarge(job, file, 'comes to', 'when its rows are written out'),
   );
@@ -42,17 +59,23 @@ export async function writeExport(
     rows: written,
     textBytes,
     keys,
-  } = await (job.wantsKeys && all <= MOST_KEYS ? readKeys : readBack)(connection, job.output);
+  } = await (job.wantsKeys && rowsChanged <= MOST_KEYS ? readKeys : readBack)(connection, job.output);
   if (textBytes > job.maxRawBytes) throw tooLarge(job, file, 'holds', 'of text');
   const rows: Partial<Record<Kind, number>> = {};
   const skipped: Partial<Record<Kind, number>> = {};
   for (const kind of KINDS) {
     const count = found[kind];
     if (count === undefined) continue;
-    rows[kind] = written.get(kind) ?? 0;
+    rows[kind] = (usable ?? written).get(kind) ?? 0;
     skipped[kind] = count - rows[kind];
   }
-  return { rows, skipped, keys };
+  return {
+    rows,
+    skipped,
+    written: [...written.values()].reduce((sum, count) => sum + count, 0),
+    keys,
+    passed: known === undefined ? null : await writePassed(connection, `${job.output}.passed`),
+  };
 }
 
 function checkColumns(file: ForeignFile, { kind, name, columns }: KnownTable): void {

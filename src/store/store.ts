@@ -15,6 +15,8 @@ export interface IngestBatch {
   rowsFile: string;
   /** Of all its rows; null where the store has to read them from the file. */
   keys: readonly RowKey[] | null;
+  /** The rows that are not in `rowsFile`, because they are as the store listed them; null: none is left out. */
+  known: KnownUnchanged | null;
   /** The kinds of which the upload has all that its host has: only of these can a memory be absent. */
   covers: readonly Kind[];
   /** Those of them of which what is absent is deleted: none where the system is not mirrored. */
@@ -25,6 +27,35 @@ export interface IngestBatch {
   reader: string;
   /** By the setting's clock, milliseconds since 1970: decides hot or warm. */
   asOf: number;
+}
+
+/** What the store listed of a system, and what of it stands in an upload with the same content. */
+export interface KnownUnchanged {
+  list: KnownList;
+  /** The numbers of all that does not. */
+  missing: readonly number[];
+}
+
+/** How many memories a list may have, so that it costs less than it saves. */
+export interface ListBounds {
+  least: number;
+  most: number;
+}
+
+/** What a list of memories depends on: it holds while this is the same. */
+export interface KnownState {
+  /** The last place before the upload of which rows may still come: what stands there or before has to be written anew. */
+  gap: { order: number; uploadId: string };
+  /** The operation that placed rows of the system last since the store was opened; 0: none did. Never the same for two. */
+  placedBy: number;
+  /** What is forgotten of the system, as JSON. */
+  tombstones: string;
+}
+
+/** Made by `listKnown`. */
+export interface KnownList {
+  rows: number;
+  state: KnownState;
 }
 
 /** An object in object storage that an operation wrote and read back. */
@@ -139,6 +170,17 @@ export interface ScanTurn {
  */
 export interface MemoryStore extends UploadLedger, VectorStore {
   // Ingest.
+  /**
+   * Writes to `path` the memories of the upload's system that are unchanged in it where it has them with the same content: `KNOWN_COLUMNS`.
+   * A reader may leave those out of the rows file; an ingest whose list does not hold any more fails with `WriteSetStale`. Undefined
+   * where the store lists none for this upload, or a number out of bounds. Raises `Cancelled` between two parts of it.
+   */
+  listKnown(
+    upload: UploadRef,
+    path: string,
+    bounds: ListBounds,
+    signal?: AbortSignal,
+  ): Promise<KnownList | undefined>;
   openIngest(batch: IngestBatch, signal?: AbortSignal): Promise<IngestOperation>;
 
   // Tiers.

@@ -171,6 +171,7 @@ describe('a stop', () => {
       upload: { systemId: SYSTEM, uploadId: 'u1' },
       rowsFile: await world.rowsFile(ROWS),
       keys: null,
+      known: null,
       covers: [],
       mirrors: [],
       refused: 0,

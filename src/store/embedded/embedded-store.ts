@@ -10,6 +10,7 @@ import { IDS_PER_EPOCH } from './catalog/schema.js';
 import { ColdCache } from './cold-cache.js';
 import { EngineContext, type HashFile } from './context.js';
 import { openIngest } from './ingest-operation.js';
+import { listKnown } from './list-known.js';
 import { listMemories } from './list-memories.js';
 import { openCold, openMove } from './move-operations.js';
 import { fetchMemories, searchMadeVectors, searchVectors, searchWords } from './search.js';
@@ -121,6 +122,7 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     quarantinedUploads: (limit) => catalog.read.quarantinedUploads(limit),
     renamedSystems: (limit, systemId) => catalog.read.renamedSystems(limit, systemId),
 
+    listKnown: (...request) => listKnown(context, ...request),
     openIngest: (batch, signal) => openIngest(context, batch, signal),
 
     countDue: (asOf) =>

@@ -1,12 +1,12 @@
 import { AkoshaError, type RowCounts } from '../../contract/index.js';
 import { throwIfAborted } from '../../objects/index.js';
-import type { IngestBatch, IngestOperation, WrittenObject } from '../store.js';
+import type { IngestBatch, IngestOperation, KnownUnchanged, WrittenObject } from '../store.js';
 import type { EngineContext } from './context.js';
 import { OpenOperation, openExclusively } from './open-operation.js';
 import type { InsertedRows } from './insert-queue.js';
 import { readKeys } from './tiers/staging.js';
 import type { DeletionToWrite, RowToWrite } from './catalog/classify.js';
-import type { OpenedIngest } from './catalog/ingest.js';
+import type { OpenedIngest, PassedRows } from './catalog/ingest.js';
 
 /** Step 1 of the protocol's ingest: stages the keys, closes dead attempts at the same upload, opens the operation. */
 export async function openIngest(
@@ -21,22 +21,38 @@ export async function openIngest(
       throwIfAborted(caller, `ingest of ${batch.upload.uploadId}`);
       await catalog.write.stageRows(stage, rows);
     }
+    const known = batch.known === null ? null : await stageKnown(context, stage, batch.known);
     const order = await requireOrder(context, batch);
     const opened = await openExclusively(context, `${batch.upload.systemId}/${batch.upload.uploadId}`, () =>
       catalog.write.openIngest({
         stage,
         upload: batch.upload,
         mirrors: batch.mirrors,
+        known,
         hotCutoff: context.hotCutoff(batch.asOf),
         ...context.lease(),
       }),
     );
     const signal = context.latch.open(opened.opId, caller);
-    return new EmbeddedIngest(context, batch, { ...opened, stage, order, signal });
+    return new EmbeddedIngest(context, batch, { ...opened, stage, known, order, signal });
   } catch (error) {
     await catalog.write.dropStage(stage);
     throw error;
   }
+}
+
+/** Missing memories per message to the catalog's thread: its transaction takes some 10 ms. */
+const MISSING_CHUNK = 10_000;
+
+async function stageKnown(
+  { catalog }: EngineContext,
+  stage: string,
+  { list, missing }: KnownUnchanged,
+): Promise<PassedRows> {
+  if (missing.length > list.rows) throw new Error('more memories are missing than were listed');
+  for (let from = 0; from < missing.length; from += MISSING_CHUNK)
+    await catalog.write.stageMissing(stage, missing.slice(from, from + MISSING_CHUNK));
+  return { state: list.state, rows: list.rows - missing.length };
 }
 
 async function requireOrder(context: EngineContext, { upload }: IngestBatch): Promise<number> {
@@ -52,6 +68,7 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
   readonly writes: number;
   readonly #batch: IngestBatch;
   readonly #stage: string;
+  readonly #known: PassedRows | null;
   readonly #order: number;
   readonly #rows: readonly RowToWrite[];
   readonly #deletions: readonly DeletionToWrite[];
@@ -60,11 +77,17 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
   constructor(
     context: EngineContext,
     batch: IngestBatch,
-    opened: OpenedIngest & { stage: string; order: number; signal: AbortSignal },
+    opened: OpenedIngest & {
+      stage: string;
+      known: PassedRows | null;
+      order: number;
+      signal: AbortSignal;
+    },
   ) {
     super(context, opened.opId, opened.signal);
     this.#batch = batch;
     this.#stage = opened.stage;
+    this.#known = opened.known;
     this.#order = opened.order;
     this.#rows = opened.rows;
     this.#deletions = opened.deletions;
@@ -97,6 +120,7 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
       upload,
       covers,
       mirrors,
+      known: this.#known,
       files,
       refused,
       reader,

@@ -50,7 +50,7 @@ export const AGAIN_GUARDS: readonly Guard[] = [
       'a rebuild takes a row from the journal of a dead attempt at an upload that was being ingested again, over a newer one',
     without: [
       {
-        file: FILES.classify,
+        file: FILES.uploadOrder,
         from: 'UNION ALL SELECT u.ord, u.upload_id',
         to: 'UNION ALL SELECT -1, u.upload_id',
       },

@@ -23,10 +23,12 @@ export const FILES = {
   classify: 'store/embedded/catalog/classify.js',
   database: 'store/embedded/catalog/database.js',
   ingest: 'store/embedded/catalog/ingest.js',
+  known: 'store/embedded/catalog/known.js',
   moves: 'store/embedded/catalog/moves.js',
   operations: 'store/embedded/catalog/operations.js',
   schema: 'store/embedded/catalog/schema.js',
   sweep: 'store/embedded/catalog/sweep.js',
+  uploadOrder: 'store/embedded/catalog/upload-order.js',
   uploads: 'store/embedded/catalog/uploads.js',
 } as const;
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AGAIN_GUARDS } from './again-guards.js';
 import { INGEST_GUARDS } from './ingest-guards.js';
+import { KNOWN_GUARDS } from './known-guards.js';
 import { loadPatched, loadProgram, type Library } from './library.js';
 import { MIRROR_GUARDS } from './mirror-guards.js';
 import { MOVE_GUARDS } from './move-guards.js';
@@ -11,6 +12,7 @@ import { World } from './world.js';
 /** Those of the protocol's table that concern ingest, moves and the sweep. */
 const GUARDS = [
   ...INGEST_GUARDS,
+  ...KNOWN_GUARDS,
   ...AGAIN_GUARDS,
   ...MIRROR_GUARDS,
   ...OPERATION_GUARDS,

@@ -10,8 +10,8 @@ export const INGEST_GUARDS: readonly Guard[] = [
     without: [
       {
         file: FILES.ingest,
-        from: 'const turn = requireTurn(db, input.upload);\n        classify(db, { ...input, ...turn });\n        requireWritten',
-        to: 'const turn = requireTurn(db, input.upload);\n        requireWritten',
+        from: 'classify(db, { ...input, ...turn, gap: input.known?.state.gap ?? null });\n        requireWritten',
+        to: 'requireWritten',
       },
     ],
     scenario: async (world, broken) => {
@@ -86,7 +86,7 @@ export const INGEST_GUARDS: readonly Guard[] = [
     name: 'of-one-order-the-greater-id',
     prevents: 'of two uploads of one order the one that was ingested first counts',
     without: [
-      { file: FILES.classify, from: '(p.ord, p.upload_id) < ($order, $upload)', to: 'p.ord < $order' },
+      { file: FILES.uploadOrder, from: '(p.ord, p.upload_id) < ($order, $upload)', to: 'p.ord < $order' },
     ],
     scenario: async (world, broken) => {
       await world.ingest('u-b', 1, [{ id: 'a', text: 'of b' }]);
@@ -102,7 +102,7 @@ export const INGEST_GUARDS: readonly Guard[] = [
     prevents:
       'A at order 1, A again at 3 (unchanged), and a late B of that order, with a smaller id, replaces it',
     without: [
-      { file: FILES.classify, from: '(u.ord, u.upload_id) < ($order, $upload)', to: 'u.ord < $order' },
+      { file: FILES.uploadOrder, from: '(u.ord, u.upload_id) < ($order, $upload)', to: 'u.ord < $order' },
     ],
     scenario: async (world, broken) => {
       await world.ingest('u1', 1, [{ id: 'a', text: 'A' }]);

@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { Kind, RowCounts } from '../../../src/contract/index.js';
-import type { MemoryStore, IngestOperation, StoredMemory, WrittenObject } from '../../../src/store/index.js';
+import type {
+  IngestOperation,
+  KnownList,
+  MemoryStore,
+  StoredMemory,
+  WrittenObject,
+} from '../../../src/store/index.js';
 import type { ObjectStore } from '../../../src/objects/index.js';
 import type { Library } from './library.js';
 
@@ -21,6 +27,12 @@ export interface Row {
   age?: number;
   /** The greatest component of its vector, 1 by default. */
   peak?: number;
+}
+
+/** What the store listed of its conversations. */
+export interface Listed {
+  list: KnownList;
+  memories: { pid: number; hash: string; id: string }[];
 }
 
 /**
@@ -74,12 +86,32 @@ export class World {
     ]);
   }
 
-  /** Step 1 for an upload of these rows. */
-  async openIngest(uploadId: string, rows: readonly Row[]): Promise<IngestOperation> {
+  /** What the store has of which an upload need not bring a row. */
+  async list(uploadId: string): Promise<Listed | undefined> {
+    const file = this.file('known');
+    const bounds = { least: 0, most: 1000 };
+    const list = await this.store.listKnown({ systemId: SYSTEM, uploadId }, file, bounds);
+    if (list === undefined) return undefined;
+    const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
+    const memories = lines.map((line) => {
+      const [pid, , hash = '', hex = ''] = line.split(',');
+      return { pid: Number(pid), hash, id: Buffer.from(hex, 'hex').toString() };
+    });
+    return { list, memories };
+  }
+
+  /** Step 1 for an upload of these rows, of which those in the list are left out, as a reader does it. */
+  async openIngest(uploadId: string, rows: readonly Row[], listed?: Listed): Promise<IngestOperation> {
+    const isSame = ({ id, text }: Row, memory: Listed['memories'][number]): boolean =>
+      memory.id === id && memory.hash === sha256(text);
+    const memories = listed?.memories ?? [];
+    const left = rows.filter((row) => !memories.some((memory) => isSame(row, memory)));
+    const missing = memories.filter((memory) => !rows.some((row) => isSame(row, memory)));
     return this.store.openIngest({
       upload: { systemId: SYSTEM, uploadId },
-      rowsFile: await this.rowsFile(rows),
+      rowsFile: await this.rowsFile(left),
       keys: null,
+      known: listed === undefined ? null : { list: listed.list, missing: missing.map(({ pid }) => pid) },
       covers: this.covers,
       mirrors: this.mirrors,
       refused: 0,
@@ -103,8 +135,8 @@ export class World {
   }
 
   /** Steps 1 to 5 at once. */
-  async commit(uploadId: string, rows: readonly Row[]): Promise<RowCounts> {
-    const operation = await this.openIngest(uploadId, rows);
+  async commit(uploadId: string, rows: readonly Row[], listed?: Listed): Promise<RowCounts> {
+    const operation = await this.openIngest(uploadId, rows, listed);
     try {
       if (operation.writes === 0) return await operation.commit(undefined);
       await operation.insertRows();

@@ -1,6 +1,9 @@
 import type { Kind, UploadRef } from '../../../contract/index.js';
 import { DELETED_HASH } from '../../../memory/content-hash.js';
 import type { CatalogDatabase } from './database.js';
+import { gapParameters, PASSED } from './known.js';
+import { hasTombstone } from './tombstones.js';
+import { greatestGap, PLACED_BEFORE, UPLOADED_AFTER, type Place } from './upload-order.js';
 
 /** An upload whose rows are staged in `incoming`. */
 export interface StagedUpload {
@@ -11,6 +14,8 @@ export interface StagedUpload {
   again: boolean;
   /** The kinds of which what it lacks is deleted. */
   mirrors: readonly Kind[];
+  /** Memories behind this gap may be the upload's without a row in `incoming` (`PASSED`); null: none is. */
+  gap: Place | null;
 }
 
 /** A row that has to be written. `n` is its place in the rows file. */
@@ -37,17 +42,7 @@ export const NEEDED = `class IN ('new', 'changed', 'rewritten', 'outlived', 'del
 /** An upload with rows in the ledger. */
 const COMMITTED = `u.state IN ('committed', 'receipted', 'done', 'raw_gone')`;
 
-const TOMBSTONED = `EXISTS (SELECT 1 FROM tombstones t WHERE t.system_id = $system AND t.state <> 'lifted' AND (
-  t.scope = 'system' OR (t.scope = 'project' AND t.project = incoming.project)
-  OR (t.scope = 'memory' AND t.kind = incoming.kind AND t.memory_id = incoming.memory_id)))`;
-
-/**
- * Several uploads may have one order: original ids tell the second, or the time of the upload. The id, compared by its bytes, then says which
- * of them is newer, whichever came first. Wherever orders of uploads or placements are compared, the pair is.
- */
-export const PLACED_BEFORE = `(p.ord, p.upload_id) < ($order, $upload)`;
-const UPLOADED_BEFORE = `(u.ord, u.upload_id) < ($order, $upload)`;
-const UPLOADED_AFTER = `(u.ord, u.upload_id) > ($order, $upload)`;
+const TOMBSTONED = hasTombstone('incoming');
 
 /** Placed by this upload when it was ingested before. */
 const OWN = `($again = 1 AND p.ord = $order AND p.upload_id = $upload)`;
@@ -79,7 +74,7 @@ export function classify(db: CatalogDatabase, staged: StagedUpload): void {
     { stage, system },
   );
   const outliving = outlivingUploads(db, staged);
-  const gap = greatestGap(db, staged);
+  const greatest = greatestGap(db, staged);
   db.run(
     `UPDATE incoming SET class = CASE
        WHEN absent = 1 THEN coalesce((SELECT 'deleted' FROM placements p WHERE p.pid = incoming.pid AND p.deleted = 0
@@ -102,8 +97,8 @@ export function classify(db: CatalogDatabase, staged: StagedUpload): void {
       order,
       deletable,
       outliving,
-      gapOrder: gap.order,
-      gapUpload: gap.uploadId,
+      gapOrder: greatest.order,
+      gapUpload: greatest.uploadId,
       upload,
       again: Number(staged.again),
       followed: Number(staged.again && followed),
@@ -115,29 +110,6 @@ export function classify(db: CatalogDatabase, staged: StagedUpload): void {
        upload_id = CASE class WHEN 'outlived' THEN $outliving -> kind ->> 'uploadId' ELSE $upload END WHERE stage = $stage`,
     { stage, order, upload, outliving },
   );
-}
-
-/** The place of an upload among those of its system. */
-interface Place {
-  order: number;
-  uploadId: string;
-}
-
-/**
- * An unchanged row has to be written again where a gap lies between its order and this one: where it is below the greatest one. An upload
- * that is being ingested again may say something else of its own rows, so it is one for these too. Of an order that is missing no upload is
- * known, and parts of one say the same of a memory: an empty id, below all of them.
- */
-function greatestGap(db: CatalogDatabase, { upload, order }: StagedUpload): Place {
-  const gap = db.get<Place>(
-    `SELECT ord AS "order", upload_id AS uploadId FROM (
-       SELECT u.ord, u.upload_id FROM uploads u WHERE u.system_id = $system AND u.state IN ('pending', 'quarantined', 'dropped') AND ${UPLOADED_BEFORE}
-       UNION ALL SELECT g.ord, '' FROM gaps g WHERE g.system_id = $system AND g.ord < $order
-       UNION ALL SELECT u.ord, u.upload_id FROM uploads u WHERE u.system_id = $system AND u.again_requested_at IS NOT NULL AND ${UPLOADED_BEFORE})
-     ORDER BY ord DESC, upload_id DESC LIMIT 1`,
-    { system: upload.systemId, upload: upload.uploadId, order },
-  );
-  return gap ?? { order: -1, uploadId: '' };
 }
 
 /** Of each kind the newest of the newer uploads of which what it lacks is deleted, as a JSON object of places. */
@@ -161,13 +133,17 @@ function isFollowed(db: CatalogDatabase, { upload, order }: StagedUpload): boole
 }
 
 /** Adds the memories that the upload lacks and has to delete, behind its own rows. A second time only those that came meanwhile. */
-function stageAbsent(db: CatalogDatabase, { stage, upload, order }: StagedUpload, deletable: string): void {
+function stageAbsent(
+  db: CatalogDatabase,
+  { stage, upload, order, gap }: StagedUpload,
+  deletable: string,
+): void {
   db.run(
     `INSERT INTO incoming (stage, n, kind, memory_id, hash, own_time, project, absent)
      SELECT $stage, (SELECT coalesce(max(n), -1) FROM incoming WHERE stage = $stage) + row_number() OVER (ORDER BY p.pid),
        p.kind, p.memory_id, $hash, p.own_time, p.project, 1
      FROM placements p WHERE p.system_id = $system AND p.kind IN (SELECT value FROM json_each($deletable))
-       AND p.deleted = 0 AND ${PLACED_BEFORE} AND NOT EXISTS
+       AND p.deleted = 0 AND ${PLACED_BEFORE} AND NOT ${PASSED} AND NOT EXISTS
        (SELECT 1 FROM incoming i WHERE i.stage = $stage AND i.kind = p.kind AND i.memory_id = p.memory_id)`,
     {
       stage,
@@ -175,6 +151,7 @@ function stageAbsent(db: CatalogDatabase, { stage, upload, order }: StagedUpload
       upload: upload.uploadId,
       order,
       deletable,
+      ...gapParameters(gap),
       hash: DELETED_HASH,
     },
   );

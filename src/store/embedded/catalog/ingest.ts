@@ -1,5 +1,5 @@
 import { AkoshaError, NO_ROWS, type Kind, type RowCounts, type UploadRef } from '../../../contract/index.js';
-import type { IngestedFile, WrittenObject } from '../../store.js';
+import type { IngestedFile, KnownState, WrittenObject } from '../../store.js';
 import { DELETED_HASH } from '../../../memory/content-hash.js';
 import type { RowKey } from '../../../memory/index.js';
 import {
@@ -7,19 +7,27 @@ import {
   classify,
   countUnwritten,
   NEEDED,
-  PLACED_BEFORE,
   type DeletionToWrite,
   type RowToWrite,
 } from './classify.js';
 import { countAgainSql } from './again.js';
 import type { CatalogDatabase } from './database.js';
+import { gapParameters, isSameState, knownState, notePlaced, PASSED } from './known.js';
 import { closeOperation, openOperation, requireOpen } from './operations.js';
+import { PLACED_BEFORE } from './upload-order.js';
 import { awaitVectors } from './vectors.js';
+
+/** Rows of an upload that are not in `incoming`: all that was listed in this state and is not in `missing`. */
+export interface PassedRows {
+  state: KnownState;
+  rows: number;
+}
 
 export interface OpenIngest {
   stage: string;
   upload: UploadRef;
   mirrors: readonly Kind[];
+  known: PassedRows | null;
   /** Own times at or before this are warm. */
   hotCutoff: number;
   leaseUntil: number;
@@ -37,6 +45,7 @@ export interface CommitIngest {
   upload: UploadRef;
   covers: readonly Kind[];
   mirrors: readonly Kind[];
+  known: PassedRows | null;
   files: readonly IngestedFile[];
   /** Rows that readers left out. */
   refused: number;
@@ -74,6 +83,7 @@ export function stageTexts(db: CatalogDatabase, stage: string, texts: readonly I
 export function dropStage(db: CatalogDatabase, stage: string): void {
   db.run(`DELETE FROM incoming WHERE stage = $stage`, { stage });
   db.run(`DELETE FROM incoming_texts WHERE stage = $stage`, { stage });
+  db.run(`DELETE FROM missing WHERE stage = $stage`, { stage });
 }
 
 /**
@@ -83,13 +93,14 @@ export function dropStage(db: CatalogDatabase, stage: string): void {
 export function openIngest(db: CatalogDatabase, input: OpenIngest): OpenedIngest {
   return db.transaction(() => {
     const turn = requireTurn(db, input.upload);
+    requireKnown(db, input);
     const opId = openOperation(db, {
       kind: 'ingest',
       target: `${input.upload.systemId}/${input.upload.uploadId}`,
       systemId: input.upload.systemId,
       leaseUntil: input.leaseUntil,
     });
-    classify(db, { ...input, ...turn });
+    classify(db, { ...input, ...turn, gap: input.known?.state.gap ?? null });
     return { opId, ...assignRowIds(db, input.stage, input.hotCutoff) };
   });
 }
@@ -125,7 +136,8 @@ export function commitIngest(db: CatalogDatabase, input: CommitIngest): RowCount
   return db.transaction(() => {
     requireOpen(db, input.opId);
     const turn = requireTurn(db, input.upload);
-    classify(db, { ...input, ...turn });
+    requireKnown(db, input);
+    classify(db, { ...input, ...turn, gap: input.known?.state.gap ?? null });
     requireWritten(db, input);
     if (input.journal !== undefined) placeRows(db, input, input.journal);
     const counts = countRows(db, input, turn.order);
@@ -133,6 +145,15 @@ export function commitIngest(db: CatalogDatabase, input: CommitIngest): RowCount
     closeOperation(db, input.opId, 'committed', input.now);
     return counts;
   });
+}
+
+/** What is not in `incoming` cannot be classified again; it is unchanged for as long as nothing of what that depends on is another. */
+function requireKnown(db: CatalogDatabase, { upload, known }: Pick<OpenIngest, 'upload' | 'known'>): void {
+  if (known === null || isSameState(known.state, knownState(db, upload))) return;
+  throw new AkoshaError(
+    'WriteSetStale',
+    `the memories of ${upload.systemId} are no longer those that upload ${upload.uploadId} was compared with`,
+  );
 }
 
 function requireWritten(db: CatalogDatabase, { stage, journal }: CommitIngest): void {
@@ -147,6 +168,7 @@ function requireWritten(db: CatalogDatabase, { stage, journal }: CommitIngest): 
 /** A deletion is placed like any version: it keeps its order against what arrives late, and its journal tells a rebuild. */
 function placeRows(db: CatalogDatabase, input: CommitIngest, journal: WrittenObject): void {
   const { stage, opId, upload, now } = input;
+  notePlaced(db, upload.systemId, opId);
   const keeper = registerObject(db, 'journal', opId, upload.systemId, journal, stage);
   db.run(
     `UPDATE placements SET row_id = i.row_id, hash = CASE i.deletion WHEN 1 THEN $deleted ELSE i.hash END, ord = i.ord,
@@ -222,10 +244,10 @@ const COUNTED_AS = {
 
 function countRows(
   db: CatalogDatabase,
-  { stage, upload, covers, refused }: CommitIngest,
+  { stage, upload, covers, known, refused }: CommitIngest,
   order: number,
 ): RowCounts {
-  const counts = { ...NO_ROWS, refused };
+  const counts = { ...NO_ROWS, refused, unchanged: known?.rows ?? 0 };
   const classes = db.all<{ class: keyof typeof COUNTED_AS; n: number }>(
     `SELECT class, count(*) AS n FROM incoming WHERE stage = $stage AND class <> 'moot' GROUP BY class`,
     { stage },
@@ -233,9 +255,16 @@ function countRows(
   for (const row of classes) counts[COUNTED_AS[row.class]] += row.n;
   counts.absent = db.number(
     `SELECT count(*) FROM placements p WHERE p.system_id = $system AND p.deleted = 0 AND ${PLACED_BEFORE}
-       AND p.kind IN (SELECT value FROM json_each($covers)) AND NOT EXISTS
+       AND p.kind IN (SELECT value FROM json_each($covers)) AND NOT ${PASSED} AND NOT EXISTS
        (SELECT 1 FROM incoming i WHERE i.stage = $stage AND i.kind = p.kind AND i.memory_id = p.memory_id AND i.absent = 0)`,
-    { stage, system: upload.systemId, upload: upload.uploadId, order, covers: JSON.stringify(covers) },
+    {
+      stage,
+      system: upload.systemId,
+      upload: upload.uploadId,
+      order,
+      covers: JSON.stringify(covers),
+      ...gapParameters(known?.state.gap ?? null),
+    },
   );
   return counts;
 }

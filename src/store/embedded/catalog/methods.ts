@@ -2,6 +2,7 @@ import * as again from './again.js';
 import { backlog, furthestBehind } from './backlog.js';
 import type { CatalogDatabase } from './database.js';
 import * as ingest from './ingest.js';
+import * as known from './known.js';
 import * as lookup from './lookup.js';
 import * as models from './models.js';
 import * as moves from './moves.js';
@@ -28,6 +29,8 @@ export const WRITE_METHODS = {
   abandonAgain: again.abandonAgain,
   stageRows: ingest.stageRows,
   stageTexts: ingest.stageTexts,
+  knownState: known.knownState,
+  stageMissing: known.stageMissing,
   dropStage: ingest.dropStage,
   openIngest: ingest.openIngest,
   commitIngest: ingest.commitIngest,
@@ -73,6 +76,8 @@ export const READ_METHODS = {
   coldPartitionsDue: moves.coldPartitionsDue,
   countPlaced: sweep.countPlaced,
   unnamedObjects: sweep.unnamedObjects,
+  countPlacements: known.countPlacements,
+  knownRows: known.knownRows,
   placements: lookup.placements,
   systemPlacements: lookup.systemPlacements,
   searchText: lookup.searchText,

@@ -213,6 +213,10 @@ CREATE TEMP TABLE incoming (
   written_deletion INTEGER,
   PRIMARY KEY (stage, kind, memory_id)
 ) WITHOUT ROWID;
+-- Of the memories that a reader was told to leave out where they are unchanged, those that the upload does not have like that.
+CREATE TEMP TABLE missing (stage TEXT NOT NULL, pid INTEGER NOT NULL, PRIMARY KEY (stage, pid)) WITHOUT ROWID;
+-- Of each system the operation that placed rows of it last since this process began.
+CREATE TEMP TABLE placed_by (system_id TEXT PRIMARY KEY, op_id INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TEMP TABLE incoming_texts (
   stage TEXT,
   n INTEGER,
