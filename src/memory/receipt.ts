@@ -22,7 +22,8 @@ const ReceiptFile = z.object({
   reason: z.string().optional(),
 });
 
-const Rows = z.object({
+/** Of an upload: how many rows became what. */
+export const RowCountsSchema = z.object({
   new: Count,
   changed: Count,
   unchanged: Count,
@@ -42,7 +43,7 @@ export const ReceiptSchema = z.looseObject({
   order: z.number().int(),
   reader: z.string(),
   files: z.array(ReceiptFile),
-  rows: Rows,
+  rows: RowCountsSchema,
   /** Of these kinds what it lacks is deleted, also what an upload of smaller order brings after it. Absent in receipts of earlier versions. */
   mirrors: z.array(z.enum(KINDS)).optional(),
   /** Rows of all files that the host's settings kept back. Absent in receipts of earlier versions. */
@@ -57,7 +58,7 @@ export const ReceiptSchema = z.looseObject({
   again: z
     .object({
       times: z.number().int().positive(),
-      first: z.object({ ingested_at: z.iso.datetime(), rows: Rows }),
+      first: z.object({ ingested_at: z.iso.datetime(), rows: RowCountsSchema }),
     })
     .optional(),
 });

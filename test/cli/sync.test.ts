@@ -13,6 +13,7 @@ import { temporaryFolder } from '../reader/support.js';
 import { makeDatabase } from '../support/databases.js';
 import { eventually } from '../support/eventually.js';
 import { ingestAll, openServer, TOKEN } from '../upload/methods/support.js';
+import { receiptOf } from '../upload/support.js';
 
 const NOT_WAITING: SyncOptions = { wait: 'no', direct: false, timeoutSeconds: 5, progress: undefined };
 
@@ -60,17 +61,7 @@ describe('a sync without an agent', () => {
 
     const store = await openObjectStore(settings.objectStore);
     const ref = { systemId: 'x--laptop_2E1', uploadId: first.upload_id ?? '' };
-    const receipt = {
-      ...{
-        format_version: 1,
-        upload_id: ref.uploadId,
-        system_id: ref.systemId,
-        status: 'ingested',
-        order: 1,
-      },
-      ...{ reader: 'duckdb', files: [], rows: { ...NO_ROWS, new: 1 }, reason: null },
-      ingested_at: '2026-11-22T12:00:00Z',
-    };
+    const receipt = receiptOf(ref, { rows: { ...NO_ROWS, new: 1 } });
     await store.put(receiptKey(ref), JSON.stringify(receipt));
     await store.close();
     expect(await sync(settings, { wait: 'receipt' })).toMatchObject({

@@ -6,6 +6,7 @@ import { inboxKey, manifestKey, receiptKey, type UploadRef } from '../../src/con
 import { ingestUpload, pollInbox, registerUpload, walkUploads } from '../../src/ingest/index.js';
 import { parseReceipt } from '../../src/memory/index.js';
 import { SAMPLES } from '../support/databases.js';
+import { emptyManifest } from '../upload/support.js';
 import { openIngestWorld, originalId, putOriginal, type IngestWorld } from './support.js';
 
 let world: IngestWorld;
@@ -25,19 +26,7 @@ async function arrive(name: string): Promise<UploadRef> {
 
 /** An upload as our agent makes it, without files. */
 async function arriveFromAgent(ref: UploadRef): Promise<void> {
-  const manifest = {
-    format_version: 1,
-    upload_id: ref.uploadId,
-    system_id: ref.systemId,
-    timestamp: '2026-11-22T11:00:00Z',
-    order: 1,
-    previous_order: null,
-    time_zone: 'UTC',
-    files: [],
-    omitted: [],
-    metadata: { uploader: 'akosha', version: '0' },
-  };
-  await world.uploads.put(manifestKey(ref), JSON.stringify(manifest));
+  await world.uploads.put(manifestKey(ref), emptyManifest(ref));
 }
 
 const walk = (onlySystem?: string) => walkUploads(world.context, () => undefined, undefined, onlySystem);

@@ -11,6 +11,7 @@ import { freePort } from '../../src/servers/index.js';
 import { createLog, createMetrics, type Logger } from '../../src/telemetry/index.js';
 import { openIngestWorld, originalId, putOriginal, type IngestWorld } from '../ingest/support.js';
 import { eventually } from '../support/eventually.js';
+import { emptyManifest } from '../upload/support.js';
 
 /** As AWS has it in a queue's redrive policy; the account is the one that the server makes up. */
 const DEAD_LETTERS = 'arn:aws:sqs:us-east-1:000000000000';
@@ -123,19 +124,7 @@ function startLoop(queueUrl: string, options: LoopOptions = {}) {
 async function newTaken(name: string): Promise<{ first: UploadRef; copy: UploadRef }> {
   const first = await newUpload(`${name}.local`);
   const copy = { systemId: `x--${name}_2Elocal`, uploadId: first.uploadId };
-  const manifest = {
-    format_version: 1,
-    upload_id: copy.uploadId,
-    system_id: copy.systemId,
-    timestamp: '2026-11-22T11:00:00Z',
-    order: 1,
-    previous_order: null,
-    time_zone: 'UTC',
-    files: [],
-    omitted: [],
-    metadata: { uploader: 'akosha', version: '0' },
-  };
-  await world.uploads.put(manifestKey(copy), JSON.stringify(manifest));
+  await world.uploads.put(manifestKey(copy), emptyManifest(copy));
   return { first, copy };
 }
 

@@ -1,23 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { AkoshaError, NO_ROWS, receiptKey } from '../../src/contract/index.js';
-import type { Receipt } from '../../src/memory/index.js';
 import { readReceipt, waitForReceipt } from '../../src/upload/index.js';
-import { makeHost, withFault } from './support.js';
+import { makeHost, receiptOf, withFault } from './support.js';
 
 const REF = { systemId: 'host-1', uploadId: 'u1' };
-const RECEIPT: Receipt = {
-  format_version: 1,
-  upload_id: 'u1',
-  system_id: 'host-1',
-  status: 'ingested',
-  order: 1,
-  reader: 'duckdb',
-  files: [],
-  rows: { ...NO_ROWS, new: 1 },
-  reason: null,
-  ingested_at: '2026-11-22T12:00:00.000Z',
-};
+const RECEIPT = receiptOf(REF, { rows: { ...NO_ROWS, new: 1 } });
 
 it('reads a receipt, and none where there is none', async () => {
   const { uploads } = await makeHost();

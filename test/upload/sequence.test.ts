@@ -1,14 +1,15 @@
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { AkoshaError, manifestKey, receiptKey, uploadPrefix } from '../../src/contract/index.js';
-import type { Manifest, Receipt } from '../../src/memory/index.js';
+import { AkoshaError, manifestKey, uploadPrefix } from '../../src/contract/index.js';
+import type { Manifest } from '../../src/memory/index.js';
 import { prepareUpload, readOutbox } from '../../src/upload/index.js';
 import {
   deliverAndClose,
   emptyManifest,
   makeHost,
   manifestIn,
+  putReceipt,
   reopened,
   withFault,
   type TestHost,
@@ -37,22 +38,6 @@ async function loseDisk(host: TestHost): Promise<TestHost> {
   return reopened(host);
 }
 
-function receipt(uploadId: string, order: number): string {
-  const json: Receipt = {
-    format_version: 1,
-    upload_id: uploadId,
-    system_id: 'host-1',
-    status: 'ingested',
-    order,
-    reader: 'duckdb',
-    files: [],
-    rows: { new: 1, changed: 0, unchanged: 0, refused: 0, superseded: 0, absent: 0, deleted: 0 },
-    reason: null,
-    ingested_at: '2026-11-22T12:00:00Z',
-  };
-  return JSON.stringify(json);
-}
-
 it('counts up from 1, each naming the one before, queued or delivered', async () => {
   const host = await smallHost();
   expect(await numbersOf(host, 'a')).toEqual({ order: 1, previousOrder: null });
@@ -74,7 +59,7 @@ describe('a host that lost its disk numbers above what stands under its prefix',
 
   it('by a receipt, where the manifest was removed after its time', async () => {
     const host = await smallHost();
-    await host.uploads.put(receiptKey(ref('a')), receipt('a', 41));
+    await putReceipt(host, 'a', { order: 41 });
     expect(await numbersOf(host, 'b')).toEqual({ order: 42, previousOrder: 41 });
   });
 

@@ -140,13 +140,12 @@ export function emptyManifest(ref: UploadRef, changes: Partial<AkoshaManifestJso
   });
 }
 
-/** Has the server say what became of an upload. */
-export function putReceipt(host: TestHost, uploadId: string, changes: Partial<Receipt> = {}): Promise<void> {
-  const ref = { systemId: host.systemId, uploadId };
-  const receipt: Receipt = {
+/** A receipt that says that an upload was ingested. */
+export function receiptOf({ systemId, uploadId }: UploadRef, changes: Partial<Receipt> = {}): Receipt {
+  return {
     format_version: 1,
     upload_id: uploadId,
-    system_id: host.systemId,
+    system_id: systemId,
     status: 'ingested',
     order: 1,
     reader: 'duckdb',
@@ -156,7 +155,12 @@ export function putReceipt(host: TestHost, uploadId: string, changes: Partial<Re
     ingested_at: '2026-11-22T12:00:00Z',
     ...changes,
   };
-  return host.uploads.put(receiptKey(ref), JSON.stringify(receipt));
+}
+
+/** Has the server say what became of an upload. */
+export function putReceipt(host: TestHost, uploadId: string, changes: Partial<Receipt> = {}): Promise<void> {
+  const ref = { systemId: host.systemId, uploadId };
+  return host.uploads.put(receiptKey(ref), JSON.stringify(receiptOf(ref, changes)));
 }
 
 /**

@@ -65,26 +65,23 @@ describe('workers', () => {
     await next.stop();
   });
 
-  it('stop where they are told to before they start', async () => {
-    const workers = await createServerWorkers({
+  const createIdleWorkers = () =>
+    createServerWorkers({
       connection: temporal.connection,
       namespace: temporal.namespace,
       identity: 'test-worker',
       activities: IDLE_STORE,
       ingestConcurrency: 1,
     });
+
+  it('stop where they are told to before they start', async () => {
+    const workers = await createIdleWorkers();
     await runWorkers(workers, AbortSignal.abort());
     expect(workers.map((worker) => worker.getState())).toEqual(['STOPPED', 'STOPPED']);
   });
 
   it('all stop where one fails, and its error is raised', async () => {
-    const workers = await createServerWorkers({
-      connection: temporal.connection,
-      namespace: temporal.namespace,
-      identity: 'test-worker',
-      activities: IDLE_STORE,
-      ingestConcurrency: 1,
-    });
+    const workers = await createIdleWorkers();
     const [first, second] = workers;
     if (first === undefined || second === undefined) expect.fail('there are two');
     // A worker that has been run cannot be run again: a failure as good as any.

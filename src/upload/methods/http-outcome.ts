@@ -8,6 +8,7 @@ import {
   type RowCounts,
   type UploadState,
 } from '../../contract/index.js';
+import { RowCountsSchema } from '../../memory/index.js';
 import { CALL_MS, type CircuitBreaker } from '../../runtime/index.js';
 import { rowsIn } from '../contents.js';
 import type { Host } from '../host.js';
@@ -17,22 +18,10 @@ import { readText, reasonOf } from './http-answer.js';
 import type { HttpSettings } from './method-settings.js';
 import type { ServerAnswer } from './method.js';
 
-const Count = z.int().nonnegative();
-
 /** What `GET /api/v1/systems/{id}/uploads/{upload_id}` says, as far as a host needs it. */
 const Upload = z.object({
   state: z.enum(UPLOAD_STATES),
-  rows: z
-    .object({
-      new: Count,
-      changed: Count,
-      unchanged: Count,
-      refused: Count,
-      superseded: Count,
-      absent: Count,
-      deleted: Count,
-    })
-    .nullable(),
+  rows: RowCountsSchema.nullable(),
   reason: z.string().nullable(),
 });
 type Upload = z.output<typeof Upload>;

@@ -1,7 +1,7 @@
 import { ARRAY, arrayValue, FLOAT, type DuckDBType, type DuckDBValue } from '@duckdb/node-api';
-import type { Kind, MemoryKey } from '../../../contract/index.js';
+import type { Kind } from '../../../contract/index.js';
 import { EMBEDDING_DIMENSIONS } from '../../../memory/index.js';
-import type { Candidate, SearchFilters } from '../../store.js';
+import type { Candidate, SearchFilters, StoredMemory } from '../../store.js';
 import { literal, qualified, timestampSql, type PeriodTable, type TableTier } from './tables.js';
 import { queryRows, type TierDatabase } from './tier-database.js';
 
@@ -13,14 +13,9 @@ interface CandidateRow {
 }
 
 /** A row of any tier, as a search answers it. */
-export interface FetchedRow extends MemoryKey {
+export interface FetchedRow extends Omit<StoredMemory, 'tier' | 'fields'> {
   rowId: number;
-  content: string;
-  project: string | null;
-  tags: string[];
-  ownTime: number;
-  hash: string;
-  uploadId: string;
+  /** The text of a JSON object. */
   fields: string;
 }
 
