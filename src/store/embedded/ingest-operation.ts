@@ -1,4 +1,4 @@
-import { AkoshaError, type RowCounts } from '../../contract/index.js';
+import type { RowCounts } from '../../contract/index.js';
 import { throwIfAborted } from '../../objects/index.js';
 import type { IngestBatch, IngestOperation, KnownUnchanged, WrittenObject } from '../store.js';
 import type { EngineContext } from './context.js';
@@ -14,19 +14,16 @@ export async function openIngest(
   batch: IngestBatch,
   caller?: AbortSignal,
 ): Promise<IngestOperation> {
-  const { catalog, tiers } = context;
+  const { catalog } = context;
   const stage = `${batch.upload.systemId}/${batch.upload.uploadId}/${context.nextStage()}`;
   try {
-    for await (const rows of batch.keys === null ? readKeys(tiers, batch.rowsFile) : [batch.keys]) {
-      throwIfAborted(caller, `ingest of ${batch.upload.uploadId}`);
-      await catalog.write.stageRows(stage, rows);
-    }
+    if (batch.keys === null) await stageRows(context, stage, batch, caller);
     const known = batch.known === null ? null : await stageKnown(context, stage, batch.known);
-    const order = await requireOrder(context, batch);
     const opened = await openExclusively(context, `${batch.upload.systemId}/${batch.upload.uploadId}`, () =>
       catalog.write.openIngest({
         stage,
         upload: batch.upload,
+        keys: batch.keys ?? [],
         mirrors: batch.mirrors,
         known,
         hotCutoff: context.hotCutoff(batch.asOf),
@@ -34,10 +31,22 @@ export async function openIngest(
       }),
     );
     const signal = context.latch.open(opened.opId, caller);
-    return new EmbeddedIngest(context, batch, { ...opened, stage, known, order, signal });
+    return new EmbeddedIngest(context, batch, { ...opened, stage, known, signal });
   } catch (error) {
     await catalog.write.dropStage(stage);
     throw error;
+  }
+}
+
+async function stageRows(
+  { catalog, tiers }: EngineContext,
+  stage: string,
+  { rowsFile, upload }: IngestBatch,
+  caller: AbortSignal | undefined,
+): Promise<void> {
+  for await (const rows of readKeys(tiers, rowsFile)) {
+    throwIfAborted(caller, `ingest of ${upload.uploadId}`);
+    await catalog.write.stageRows(stage, rows);
   }
 }
 
@@ -53,15 +62,6 @@ async function stageKnown(
   for (let from = 0; from < missing.length; from += MISSING_CHUNK)
     await catalog.write.stageMissing(stage, missing.slice(from, from + MISSING_CHUNK));
   return { state: list.state, rows: list.rows - missing.length };
-}
-
-async function requireOrder(context: EngineContext, { upload }: IngestBatch): Promise<number> {
-  const record = await context.catalog.read.getUpload(upload);
-  if (record !== undefined) return record.order;
-  throw new AkoshaError(
-    'OperationClosed',
-    `upload ${upload.uploadId} of ${upload.systemId} is not in the queue`,
-  );
 }
 
 class EmbeddedIngest extends OpenOperation implements IngestOperation {
@@ -80,7 +80,6 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
     opened: OpenedIngest & {
       stage: string;
       known: PassedRows | null;
-      order: number;
       signal: AbortSignal;
     },
   ) {
@@ -99,6 +98,7 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
       const { rowsFile, upload } = this.#batch;
       const rows = { rowsFile, ...upload, order: this.#order, rows: this.#rows, deletions: this.#deletions };
       this.#inserted = await this.context.inserts.insert({ ...rows, opId: this.opId }, signal);
+      if (this.#inserted.fewTexts !== undefined) return;
       for await (const texts of this.#inserted.texts())
         await this.context.catalog.write.stageTexts(this.#stage, texts);
     });
@@ -125,6 +125,7 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
       refused,
       reader,
       journal,
+      texts: this.#inserted?.fewTexts ?? [],
       now: this.context.now(),
     });
     this.committed = true;
@@ -133,6 +134,7 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
 
   protected override async release(): Promise<void> {
     this.#inserted?.close();
-    await this.context.catalog.write.dropStage(this.#stage);
+    // A commit drops it by itself.
+    if (!this.committed) await this.context.catalog.write.dropStage(this.#stage);
   }
 }

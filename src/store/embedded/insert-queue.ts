@@ -28,8 +28,10 @@ const TIERS: readonly TableTier[] = ['hot', 'warm'];
 
 /** One ingest's rows, which stand in their tiers. */
 export interface InsertedRows {
-  /** The texts, in parts. */
-  texts(): AsyncIterable<IncomingText[]> | Iterable<IncomingText[]>;
+  /** The texts, where those of the whole group are few enough for memory. */
+  readonly fewTexts: readonly IncomingText[] | undefined;
+  /** The texts otherwise, in parts. */
+  texts(): AsyncIterable<IncomingText[]>;
   exportJournal(path: string): Promise<void>;
   close(): void;
 }
@@ -181,7 +183,8 @@ class SharedStaging {
   of(opId: number): InsertedRows {
     let closed = false;
     return {
-      texts: () => (this.#together === undefined ? this.#texts(opId) : [this.#together.get(opId) ?? []]),
+      fewTexts: this.#together === undefined ? undefined : (this.#together.get(opId) ?? []),
+      texts: () => this.#texts(opId),
       exportJournal: (path) => this.#inTurn(() => this.#staging.exportJournal(opId, path)),
       close: () => {
         if (closed) return;

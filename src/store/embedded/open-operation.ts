@@ -45,19 +45,21 @@ export async function abandon(context: EngineContext, opId: number): Promise<voi
 /** Attempts at one target may race to open; each loser closes what it finds and tries again, a few times. */
 const OPEN_ATTEMPTS = 5;
 
-/** Opens an operation on a target after closing the attempts at it that are still open: the newest attempt wins. */
+/** Opens an operation on a target, and closes the attempts at it that are still open: the newest attempt wins. */
 export async function openExclusively<T>(
   context: EngineContext,
   target: string,
   open: () => Promise<T>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
-    for (const opId of await context.catalog.write.openOperations(target)) await abandon(context, opId);
     try {
+      // As a rule there is none, and to look first would be a call more for every one.
       return await open();
     } catch (error) {
-      const raced = isAkoshaError(error, 'OperationClosed') && attempt < OPEN_ATTEMPTS;
-      if (!raced || (await context.catalog.write.openOperations(target)).length === 0) throw error;
+      if (!isAkoshaError(error, 'OperationClosed') || attempt === OPEN_ATTEMPTS) throw error;
+      const others = await context.catalog.write.openOperations(target);
+      if (others.length === 0) throw error;
+      for (const opId of others) await abandon(context, opId);
     }
   }
 }

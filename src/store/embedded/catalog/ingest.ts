@@ -26,6 +26,8 @@ export interface PassedRows {
 export interface OpenIngest {
   stage: string;
   upload: UploadRef;
+  /** Of few rows, which so need no message of their own. */
+  keys: readonly RowKey[];
   mirrors: readonly Kind[];
   known: PassedRows | null;
   /** Own times at or before this are warm. */
@@ -35,6 +37,8 @@ export interface OpenIngest {
 
 export interface OpenedIngest {
   opId: number;
+  /** The upload's. */
+  order: number;
   rows: RowToWrite[];
   deletions: DeletionToWrite[];
 }
@@ -51,10 +55,12 @@ export interface CommitIngest {
   refused: number;
   reader: string;
   journal: WrittenObject | undefined;
+  /** As in `stageTexts`, where they are few. */
+  texts: readonly IncomingText[];
   now: number;
 }
 
-/** Takes in a part of the rows of an upload, before `openIngest`. */
+/** Takes in a part of the rows of an upload, before `openIngest` or in it. */
 export function stageRows(db: CatalogDatabase, stage: string, rows: readonly RowKey[]): void {
   db.run(
     `INSERT INTO incoming (stage, n, kind, memory_id, hash, own_time, project)
@@ -71,7 +77,7 @@ export interface IncomingText {
   model: string | null;
 }
 
-/** For the text index, and to know what lacks a vector. */
+/** For the text index, and to know what lacks a vector; before `commitIngest` or in it. */
 export function stageTexts(db: CatalogDatabase, stage: string, texts: readonly IncomingText[]): void {
   db.run(
     `INSERT INTO incoming_texts SELECT $stage, value ->> 'n', value ->> 'content', value ->> 'model' FROM json_each($texts) WHERE true
@@ -94,6 +100,7 @@ export function openIngest(db: CatalogDatabase, input: OpenIngest): OpenedIngest
   return db.transaction(() => {
     const turn = requireTurn(db, input.upload);
     requireKnown(db, input);
+    if (input.keys.length > 0) stageRows(db, input.stage, input.keys);
     const opId = openOperation(db, {
       kind: 'ingest',
       target: `${input.upload.systemId}/${input.upload.uploadId}`,
@@ -101,7 +108,7 @@ export function openIngest(db: CatalogDatabase, input: OpenIngest): OpenedIngest
       leaseUntil: input.leaseUntil,
     });
     classify(db, { ...input, ...turn, gap: input.known?.state.gap ?? null });
-    return { opId, ...assignRowIds(db, input.stage, input.hotCutoff) };
+    return { opId, order: turn.order, ...assignRowIds(db, input.stage, input.hotCutoff) };
   });
 }
 
@@ -139,10 +146,12 @@ export function commitIngest(db: CatalogDatabase, input: CommitIngest): RowCount
     requireKnown(db, input);
     classify(db, { ...input, ...turn, gap: input.known?.state.gap ?? null });
     requireWritten(db, input);
+    if (input.texts.length > 0) stageTexts(db, input.stage, input.texts);
     if (input.journal !== undefined) placeRows(db, input, input.journal);
     const counts = countRows(db, input, turn.order);
     writeLedger(db, input, counts);
     closeOperation(db, input.opId, 'committed', input.now);
+    dropStage(db, input.stage);
     return counts;
   });
 }
