@@ -16,16 +16,11 @@ export const NOW = Date.parse('2026-11-22T12:00:00Z');
 
 export const POLICY = { hotDays: 7, warmDays: 90, coldBatchRows: 1, coldOverdueDays: 0 };
 
-/** A store in a folder of its own, with the program's own functions for the way into it and through the tiers. */
-export async function openBench() {
-  const folder = await mkdtemp(join(tmpdir(), 'akosha-bench-'));
-  const scratch = join(folder, 'scratch');
-  await mkdir(scratch);
-  const objects = await openObjectStore(pathToFileURL(join(folder, 'objects')).href);
-  const reader = new ReaderPool({ size: 2, memoryLimitMb: 512, jobTimeoutMs: 600_000 });
-  const store = await openEmbeddedStore({
-    dataFolder: folder,
-    archive: objects,
+/** The store in a data folder. */
+export function openStore(dataFolder, archive, reader) {
+  return openEmbeddedStore({
+    dataFolder,
+    archive,
     policy: POLICY,
     memoryMb: 1024,
     coldCacheBytes: 2 ** 30,
@@ -33,6 +28,16 @@ export async function openBench() {
     hashFile: (path) => reader.hashFile(path),
     now: Date.now,
   });
+}
+
+/** A store in a folder of its own, with the program's own functions for the way into it and through the tiers. */
+export async function openBench() {
+  const folder = await mkdtemp(join(tmpdir(), 'akosha-bench-'));
+  const scratch = join(folder, 'scratch');
+  await mkdir(scratch);
+  const objects = await openObjectStore(pathToFileURL(join(folder, 'objects')).href);
+  const reader = new ReaderPool({ size: 2, memoryLimitMb: 512, jobTimeoutMs: 600_000 });
+  const store = await openStore(folder, objects, reader);
   const clock = () => NOW;
   let uploads = 0;
   return {
