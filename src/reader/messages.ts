@@ -148,9 +148,8 @@ const ReadDatabases = z.object({
   maxRawBytes: Bytes,
   memoryLimitMb: z.number().int().positive(),
   ...External,
-  /** The reader's own folder, the same for all its jobs. `work` is in it. */
+  /** The reader's own folder, the same for all its jobs: each makes one of its own in it and removes it. */
   root: Path,
-  ...Work,
 });
 
 const BuildDatabase = z.object({

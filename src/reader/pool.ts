@@ -138,15 +138,11 @@ export class ReaderPool {
     const paths = { output, ...(known === undefined ? {} : { known: resolve(known) }) };
     try {
       return await this.#withReader(options, async (reader) => {
-        const { root, work } = await this.#foldersOf(reader);
-        try {
-          const job: Job = { job: 'readDatabases', ...rest, databases: named, ...paths, ...ways, root, work };
-          const result = await this.#ask(reader, job, ReadSchema, options);
-          if (result.databases.some((database) => 'fault' in database)) reader.spend();
-          return result;
-        } finally {
-          await rm(work, { recursive: true, force: true });
-        }
+        const root = await this.#folderOf(reader);
+        const job: Job = { job: 'readDatabases', ...rest, databases: named, ...paths, ...ways, root };
+        const result = await this.#ask(reader, job, ReadSchema, options);
+        if (result.databases.some((database) => 'fault' in database)) reader.spend();
+        return result;
       });
     } catch (error) {
       await rm(output, { force: true });
@@ -215,11 +211,10 @@ export class ReaderPool {
     return result.data;
   }
 
-  /** The reader's own folder, and one in it for a job. Raises `ReaderFailed` of the machine; the reader is then not used again. */
-  async #foldersOf(reader: ReaderProcess): Promise<{ root: string; work: string }> {
+  /** The reader's own. Raises `ReaderFailed` of the machine; the reader is then not used again. */
+  async #folderOf(reader: ReaderProcess): Promise<string> {
     try {
-      const root = await reader.folderIn(this.#options.folder);
-      return { root, work: await mkdtemp(join(root, 'job-')) };
+      return await reader.folderIn(this.#options.folder);
     } catch (error) {
       reader.spend();
       throw readerFailed(`no folder for a reader in ${this.#options.folder}: ${messageOf(error)}`, {

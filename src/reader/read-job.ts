@@ -1,4 +1,4 @@
-import { copyFile, mkdir, rename, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { isAkoshaError } from '../contract/index.js';
@@ -20,7 +20,21 @@ let sandbox: Sandbox | undefined;
  *
  * Raises what `exportDatabase` does. A database that its host could not read either is answered with its fault instead.
  */
-export async function readDatabases(job: ReadJob, onStep: () => void): Promise<ReadResult> {
+export async function readDatabases(request: ReadJob, onStep: () => void): Promise<ReadResult> {
+  // Here and not by whoever asks: a server that reads hundreds of uploads a minute has better to do than to clear up after each. Of a reader
+  // that is killed the whole folder goes.
+  const work = await mkdtemp(join(request.root, 'job-'));
+  try {
+    return await readInto({ ...request, work }, onStep);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** A job and its folder. */
+type RunningJob = ReadJob & { work: string };
+
+async function readInto(job: RunningJob, onStep: () => void): Promise<ReadResult> {
   const known = job.known === undefined ? undefined : await fetchKnown(job, job.known);
   const databases: ReadResult['databases'] = [];
   const exports: (ExportedFile & ExportedDatabase)[] = [];
@@ -45,7 +59,7 @@ export async function readDatabases(job: ReadJob, onStep: () => void): Promise<R
 }
 
 /** DuckDB reads nothing outside the job's folder. */
-async function fetchKnown({ work }: ReadJob, list: string): Promise<string> {
+async function fetchKnown({ work }: RunningJob, list: string): Promise<string> {
   const path = join(work, 'known.csv');
   await copyFile(list, path);
   return path;
@@ -54,7 +68,7 @@ async function fetchKnown({ work }: ReadJob, list: string): Promise<string> {
 type ReadOne = ExportedDatabase | { fault: { type: 'DatabaseUnreadable'; message: string } };
 
 async function readOne(
-  job: ReadJob,
+  job: RunningJob,
   { mayFail, ...database }: DatabaseToRead,
   { index, path, known }: { index: number; path: string; known: string | undefined },
 ): Promise<ReadOne> {
