@@ -43,8 +43,8 @@ export async function openBench() {
   return {
     folder,
     store,
-    /** Uploads and ingests a host's databases. Returns the seconds that the ingest took. */
-    async ingest(systemId, databases) {
+    /** Uploads and ingests a host's databases; says when the ingest begins. Returns the seconds that it took. */
+    async ingest(systemId, databases, onBegin = () => undefined) {
       const host = openHost({
         systemId,
         dataDir: join(folder, 'hosts', systemId),
@@ -58,6 +58,7 @@ export async function openBench() {
       host.close();
       const context = { store, uploads: objects, reader, scratch, clock };
       const { added } = await walkUploads(context, () => undefined);
+      onBegin();
       const started = performance.now();
       for (const ref of added) {
         const { status, reason } = await ingestUpload(context, ref);

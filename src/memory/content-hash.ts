@@ -21,7 +21,8 @@ export function contentHashSql(kind: Kind, available: ReadonlySet<string>): stri
   const parts = KIND_DEFINITIONS[kind].hashed.map((column) =>
     available.has(column.name) ? columnSql(column) : `'-;'`,
   );
-  return `sha256('${VERSION}:${kind};' || ${parts.join(' || ')})`;
+  // None is null, which `concat` would leave out without a word. It puts them together at once, where `||` copies a text once for each.
+  return `sha256(concat('${VERSION}:${kind};', ${parts.join(', ')}))`;
 }
 
 /**

@@ -49,7 +49,7 @@ export async function matchKnown(
 ): Promise<Map<string, number>> {
   await loadKnown(connection, list);
   await connection.run(
-    `CREATE TEMP TABLE matched AS SELECT s.*, k.pid FROM (${placesSql(tables)}) AS s
+    `CREATE TEMP TABLE matched AS SELECT s.* EXCLUDE (hash), k.pid FROM (${placesSql(tables)}) AS s
      LEFT JOIN known AS k ON k.hash = s.hash AND k.memory_id = s.memory_id AND k.kind = s.kind`,
   );
   const reader = await connection.runAndReadAll('SELECT kind, count(*) FROM matched GROUP BY kind');
