@@ -112,8 +112,8 @@ describe('a small database', () => {
 });
 
 describe('an upload of several databases', () => {
-  /** Some times what the start of a reader takes on a busy machine. */
-  const JOB_MS = 4_000;
+  /** A child begins within it also on a busy machine. */
+  const JOB_MS = 3_000;
 
   async function pipe(): Promise<string> {
     const path = join(await temporaryFolder(), 'pipe');
@@ -146,31 +146,21 @@ describe('an upload of several databases', () => {
     await failed;
   });
 
-  it('has the time of a job for each of them', async () => {
-    // A double of DuckDB's command line that takes less than that, and fails.
+  it('has the time of a job for each of them, and one that hangs takes no more: that is its own fault', async () => {
+    // A double of DuckDB's command line that takes a while, and fails.
     const slow = await writeProgram(
       await temporaryFolder(),
       'duckdb',
       `if [ "$1" = --version ]; then echo 'v2.0.0 (Double) 0123456789'; exit; fi
-sleep 1.5; exit 1`,
+sleep 0.8; exit 1`,
     );
     const pool = openPool({ jobTimeoutMs: JOB_MS, external: { command: [slow] } });
     const newer = await small();
     await setFileVersion(newer, 999n);
-    const databases = Array.from({ length: 3 }, () => ({ stored: newer, mayFail: true }));
+    const late = { stored: newer, mayFail: true };
+    const databases = [late, late, { stored: await pipe() }];
     const output = join(await temporaryFolder(), 'rows.parquet');
     const begun = performance.now();
-    const { databases: read } = await pool.readDatabases({ ...TIMES, databases, output });
-    expect(read).toEqual(
-      databases.map(() => ({ fault: expect.objectContaining({ type: 'DatabaseUnreadable' }) })),
-    );
-    expect(performance.now() - begun).toBeGreaterThan(JOB_MS);
-  });
-
-  it('hangs where one of them does, and that is that file’s fault', async () => {
-    const pool = openPool({ jobTimeoutMs: JOB_MS });
-    const databases = [{ stored: await small() }, { stored: await pipe() }];
-    const output = join(await temporaryFolder(), 'rows.parquet');
     const error: unknown = await pool
       .readDatabases({ ...TIMES, databases, output })
       .catch((reason: unknown) => reason);
@@ -179,6 +169,7 @@ sleep 1.5; exit 1`,
       message: expect.stringContaining(`not done after ${JOB_MS} ms`),
     });
     expect(isMachineFault(error)).toBe(false);
+    expect(performance.now() - begun).toBeGreaterThan(JOB_MS + 1_500);
   });
 });
 
