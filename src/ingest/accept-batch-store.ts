@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ulid } from 'ulid';
 import { z } from 'zod';
@@ -20,6 +20,7 @@ import {
   type AkoshaManifestJson,
 } from '../memory/index.js';
 import type { BuiltDatabase } from '../reader/index.js';
+import { inScratch } from '../runtime/index.js';
 import { partId, type AllottedOrder, type ClientUpload } from './accept-batch-order.js';
 import type { IngestContext } from './context.js';
 
@@ -87,8 +88,7 @@ async function storeFile(
   ref: UploadRef,
   { kinds, lines }: RowGroup,
 ): Promise<BuiltDatabase & { name: string }> {
-  const scratch = await mkdtemp(path.join(context.scratch, 'accept-'));
-  try {
+  return inScratch(context.scratch, 'accept-', async (scratch) => {
     const rows = path.join(scratch, 'rows.jsonl');
     const output = path.join(scratch, 'memories.duckdb');
     await writeFile(rows, lines.map((line) => `${line}\n`).join(''));
@@ -106,9 +106,7 @@ async function storeFile(
       if (!isAkoshaError(error, 'ObjectExists')) throw error;
     });
     return { ...built, name };
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  });
 }
 
 interface ManifestInput {

@@ -1,4 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import {
   isAkoshaError,
@@ -9,7 +8,7 @@ import {
   type UploadRef,
 } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
-import { withLogFields, withSpan } from '../runtime/index.js';
+import { inScratch, withLogFields, withSpan } from '../runtime/index.js';
 import type { IngestBatch, IngestOperation, UploadRecord, WrittenObject } from '../store/index.js';
 import { abandonAgain, isWaitingAgain } from './again.js';
 import type { IngestContext } from './context.js';
@@ -104,8 +103,7 @@ async function readAndCommit(
   record: UploadRecord,
   options: IngestOptions,
 ): Promise<void> {
-  const scratch = await mkdtemp(path.join(context.scratch, 'ingest-'));
-  try {
+  await inScratch(context.scratch, 'ingest-', async (scratch) => {
     options.onStep?.('read');
     const fetched = await withSpan('akosha.ingest.download', {}, () =>
       fetchUpload(context, record, scratch, options.signal),
@@ -114,9 +112,7 @@ async function readAndCommit(
       countRead(context, record, () => readFiles(context, fetched, options.signal)),
     );
     await commitBatch(context, batch, scratch, options);
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  });
 }
 
 /** These say that the same bytes will fail again; trying for ever would hold up the system's later uploads. */

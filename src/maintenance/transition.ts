@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { coldKey, type BatchSummary } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
+import { inScratch } from '../runtime/index.js';
 import type { ColdOperation, ColdPartitionDue, MoveOutcome, WrittenObject } from '../store/index.js';
 import type { MaintenanceContext } from './context.js';
 
@@ -57,15 +57,12 @@ export async function moveToCold(
   partition: ColdPartitionDue,
   signal?: AbortSignal,
 ): Promise<BatchSummary> {
-  const scratch = await mkdtemp(path.join(context.scratch, 'cold-'));
-  try {
+  return inScratch(context.scratch, 'cold-', async (scratch) => {
     const operation = await context.store.openCold(asOf, partition, context.batchRows, signal);
     return operation === undefined
       ? { due: 0, moved: 0 }
-      : await moveBatchToCold(context, operation, partition, scratch);
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+      : moveBatchToCold(context, operation, partition, scratch);
+  });
 }
 
 async function moveBatchToCold(

@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { z } from 'zod';
 import { AkoshaError, messageOf } from '../contract/index.js';
+import { inScratch } from '../runtime/index.js';
 import {
   BuiltSchema,
   FileSumsSchema,
@@ -109,14 +110,14 @@ export class ReaderPool {
   async snapshotDatabase(request: SnapshotRequest, options: JobOptions = {}): Promise<Snapshot> {
     const { exclude = NOTHING, compression = 'gzip', compressionLevel = ZLIB_LEVEL } = request;
     const ways = { exclude, compression, compressionLevel, ...this.#limits() };
-    return inScratch(request.folder, (work) =>
+    return inJobFolder(request.folder, (work) =>
       this.#run({ job: 'snapshotDatabase', ...request, ...ways, work }, SnapshotSchema, options),
     );
   }
 
   /** Raises `SettingsInvalid`, naming the pattern, for one that DuckDB's regular expressions, which are RE2's, do not take. */
   async checkPatterns(patterns: readonly string[], options: JobOptions = {}): Promise<void> {
-    await inScratch(tmpdir(), (work) =>
+    await inJobFolder(tmpdir(), (work) =>
       this.#run({ job: 'checkPatterns', patterns, work }, z.unknown(), options),
     );
   }
@@ -159,7 +160,7 @@ export class ReaderPool {
     const { memoryLimitMb } = this.#options;
     const ways = { compression, compressionLevel: ZLIB_LEVEL, memoryLimitMb };
     const paths = { rows: resolve(rows), output: resolve(output) };
-    return inScratch(scratch, (work) =>
+    return inJobFolder(scratch, (work) =>
       this.#run({ job: 'buildDatabase', ...paths, kinds: [...kinds], ...ways, work }, BuiltSchema, options),
     );
   }
@@ -168,7 +169,7 @@ export class ReaderPool {
   listRows({ scratch, rows, output }: ListRequest, options: JobOptions = {}): Promise<ListResult> {
     const { memoryLimitMb } = this.#options;
     const paths = { rows: resolve(rows), output: resolve(output) };
-    return inScratch(scratch, (work) =>
+    return inJobFolder(scratch, (work) =>
       this.#run({ job: 'listRows', ...paths, memoryLimitMb, work }, ListSchema, options),
     );
   }
@@ -281,13 +282,8 @@ export class ReaderPool {
 }
 
 /** A folder for one job, removed also where the child was killed. */
-async function inScratch<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(resolve(parent), '.reader-'));
-  try {
-    return await work(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+function inJobFolder<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
+  return inScratch(parent, '.reader-', work);
 }
 
 function poolClosed(cause?: unknown): AkoshaError {

@@ -7,6 +7,7 @@ export { takeLock } from './folder-lock.js';
 export { gather } from './gather.js';
 export { logFields, withLogFields, type LogFields } from './log-fields.js';
 export { allEnded, runAll } from './run-all.js';
+export { inScratch } from './scratch.js';
 export {
   findRunning,
   removeRunRecord,

@@ -1,7 +1,8 @@
-import { link, lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { link, lstat, mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AkoshaError, KINDS, type Kind, type SystemId } from '../../contract/index.js';
 import { LOG_SUFFIXES, type ReaderPool } from '../../reader/index.js';
+import { inScratch } from '../../runtime/index.js';
 import type { ApiClient } from '../api-client.js';
 import { collectMemories, type Collected } from './collect.js';
 import { compareDatabases, type Comparison } from './compare.js';
@@ -43,8 +44,7 @@ export async function restoreSystem(
   for (const file of files) await refuseExisting(file);
   await mkdir(target, { recursive: true });
   // Beside the outcome: on the same file system, so that putting it in place is no copy.
-  const scratch = await mkdtemp(join(target, '.restore-'));
-  try {
+  return inScratch(target, '.restore-', async (scratch) => {
     const { hashes, ...counts } = await collectMemories(api, systemId, rowsFileIn(scratch), (read) => {
       onProgress(`reading: ${read} memories`);
     });
@@ -60,9 +60,7 @@ export async function restoreSystem(
     const compared = await compareDatabases(reader, built, hashes, scratch);
     await putInPlace(built, files);
     return { files, ...counts, ...compared };
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  });
 }
 
 /** A log of an earlier database of that name would be worked into the new one by whoever opens it. */
