@@ -31,7 +31,7 @@ export const SERVER_SETTINGS = {
     rule: 'a whole number from 1 to 1000',
     description:
       'Uploads of different systems ingested at once. Those of one system always follow one another. Uploads that wait for the store at the same time are written together, which costs each of them less; each takes as much scratch space as its database.',
-    initial: 16,
+    initial: 32,
   }),
   mirrorSystems: setting(shape.nameList(), {
     group: 'Ingest',

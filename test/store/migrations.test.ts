@@ -112,6 +112,7 @@ describe('a store whose catalog has version 1 of the schema', () => {
     context = { ...context, store };
 
     expect(await store.listUploads({ limit: 10 })).toEqual(before);
+    expect((await store.countTiers()).hot.kinds).toMatchObject({ conversation: 1 });
     const found = await store.searchWords('hot', ['kept'], { tiers: ['hot'] }, 10);
     expect(found).toHaveLength(1);
     await dropUpload(context, unreadable, { by: 'test', reason: 'not needed' });

@@ -138,12 +138,12 @@ export function countTiers(db: CatalogDatabase): Record<Tier, TierCounts> {
     kinds: { conversation: 0, reflection: 0, entity: 0, relation: 0 },
   });
   const counts: Record<Tier, TierCounts> = { hot: empty(), warm: empty(), cold: empty() };
-  const rows = db.all<{ tier: Tier; kind: Kind; n: number }>(
-    `SELECT tier, kind, count(*) AS n FROM placements WHERE deleted = 0 GROUP BY tier, kind`,
+  const rows = db.all<{ tier: Tier; kind: Kind; memories: number }>(
+    'SELECT tier, kind, memories FROM tier_counts',
   );
-  for (const { tier, kind, n } of rows) {
-    counts[tier].rows += n;
-    counts[tier].kinds[kind] += n;
+  for (const { tier, kind, memories } of rows) {
+    counts[tier].rows += memories;
+    counts[tier].kinds[kind] += memories;
   }
   counts.cold.bytes = db.number(
     `SELECT coalesce(sum(bytes), 0) FROM objects o WHERE kind = 'cold'

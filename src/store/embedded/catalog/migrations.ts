@@ -1,5 +1,6 @@
 import type Libsql from 'libsql';
 import { AkoshaError } from '../../../contract/index.js';
+import { TIER_COUNTS_OF_VERSION_4 } from './tier-counts-of-version-4.js';
 import { inTransaction } from './transaction.js';
 import { UPLOADS_OF_VERSION_2 } from './uploads-of-version-2.js';
 import { VECTORS_OF_VERSION_3 } from './vectors-of-version-3.js';
@@ -11,7 +12,7 @@ import { VECTORS_OF_VERSION_3 } from './vectors-of-version-3.js';
 type Migration = (connection: Libsql.Database) => void;
 
 /** The first makes version 2. A change of `SCHEMA` comes with one at the end. */
-const MIGRATIONS: readonly Migration[] = [rebuildUploads, addVectors];
+const MIGRATIONS: readonly Migration[] = [rebuildUploads, addVectors, addTierCounts];
 
 export const SCHEMA_VERSION = MIGRATIONS.length + 1;
 
@@ -57,4 +58,9 @@ function rebuildUploads(connection: Libsql.Database): void {
 /** Version 3: vectors that the server makes. Which memories lack one is found out once the catalog is open. */
 function addVectors(connection: Libsql.Database): void {
   connection.exec(VECTORS_OF_VERSION_3);
+}
+
+/** Version 4: memories are counted as they come and go. */
+function addTierCounts(connection: Libsql.Database): void {
+  connection.exec(TIER_COUNTS_OF_VERSION_4);
 }

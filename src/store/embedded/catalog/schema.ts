@@ -127,6 +127,26 @@ CREATE INDEX placements_by_keeper ON placements (keeper_id);
 -- Without it the foreign key reads all placements for each object that goes.
 CREATE INDEX placements_by_object ON placements (object_id) WHERE object_id IS NOT NULL;
 
+-- How many memories stand in each tier, as the triggers keep it: to count a million takes seconds, and every look at the inbox tells it.
+CREATE TABLE tier_counts (
+  tier TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  memories INTEGER NOT NULL,
+  PRIMARY KEY (tier, kind)
+) WITHOUT ROWID;
+CREATE TRIGGER placements_count_in AFTER INSERT ON placements WHEN NEW.deleted = 0 BEGIN
+  INSERT INTO tier_counts VALUES (NEW.tier, NEW.kind, 1) ON CONFLICT DO UPDATE SET memories = memories + 1;
+END;
+CREATE TRIGGER placements_count_over AFTER UPDATE OF tier, deleted ON placements
+WHEN OLD.tier <> NEW.tier OR OLD.deleted <> NEW.deleted BEGIN
+  UPDATE tier_counts SET memories = memories - 1 WHERE OLD.deleted = 0 AND tier = OLD.tier AND kind = OLD.kind;
+  INSERT INTO tier_counts SELECT NEW.tier, NEW.kind, 1 WHERE NEW.deleted = 0
+  ON CONFLICT DO UPDATE SET memories = memories + 1;
+END;
+CREATE TRIGGER placements_count_out AFTER DELETE ON placements WHEN OLD.deleted = 0 BEGIN
+  UPDATE tier_counts SET memories = memories - 1 WHERE tier = OLD.tier AND kind = OLD.kind;
+END;
+
 -- The models whose vectors are here. Vectors of an old one are being deleted.
 CREATE TABLE models (
   model_id INTEGER PRIMARY KEY AUTOINCREMENT,
