@@ -70,10 +70,19 @@ try {
 }
 process.exitCode = failed.length === 0 ? 0 : 1;
 
+/** A fault of any of the three ends the bench, and its servers with it. */
 async function measure(api, made) {
   const stopped = new AbortController();
-  const modes = watchMode(api, stopped.signal);
-  const load = keepPutting(made, stopped.signal);
+  const [modes] = await Promise.all([
+    watchMode(api, stopped.signal),
+    keepPutting(made, stopped.signal),
+    killAndReturn(api).finally(() => stopped.abort()),
+  ]);
+  await until('through with all uploads', () => areThrough(put));
+  check('akosha_bootstrap_mode', modes.join(', '), '0, 1, 0');
+}
+
+async function killAndReturn(api) {
   await until('under load', () => done().size >= THROUGH_AT_KILL);
   const atKill = { put: put.length, done: done().size };
   process.kill(temporal.pid, 'SIGKILL');
@@ -102,14 +111,10 @@ async function measure(api, made) {
   const record = await recordOf(since);
   table.push(['until its record stood in Temporal', seconds(back)]);
   await until('ready', async () => (await statusOf(api)).ready);
-  stopped.abort();
-  await load;
-  await until('through with all uploads', () => areThrough(put));
 
   console.log(`${atKill.put} uploads were put and ${atKill.done} through when Temporal was killed`);
   console.log(`${duringIt} were ingested in the ${minutes} minutes without it, of ${put.length} in all`);
   printTable(table);
-  check('akosha_bootstrap_mode', (await modes).join(', '), '0, 1, 0');
   const told = alerts.taken.map(({ event, genuine }) => `${event}${genuine ? '' : ' (forged)'}`);
   check('alerts', told.join(', '), 'outage.began, outage.ended');
   check(`workflow outage/${since}`, record.status, 'COMPLETED');
@@ -122,8 +127,22 @@ async function compare() {
   const calm = await ingestUndisturbed(join(folder, 'calm'), objects);
   const differ = [...calm].filter(([key, content]) => disturbed.get(key) !== content).length;
   check('memories', disturbed.size, put.length * ROWS);
+  // Each upload brought its rows as new ones once, by an operation of its own.
+  const { rows, ingests } = ingestsOf(join(folder, 'data'));
+  check('rows that receipts call new', rows, put.length * ROWS);
+  check('ingests that committed', ingests, put.length);
   check('memories of an undisturbed ingest', calm.size, put.length * ROWS);
   check('of which differ', differ, 0);
+}
+
+function ingestsOf(data) {
+  const catalog = new Libsql(join(data, 'store', 'catalog.db'), { readonly: true });
+  const { rows } = catalog.prepare('SELECT sum(rows_new) AS rows FROM uploads').get();
+  const { ingests } = catalog
+    .prepare(`SELECT count(*) AS ingests FROM operations WHERE kind = 'ingest' AND state = 'committed'`)
+    .get();
+  catalog.close();
+  return { rows, ingests };
 }
 
 function check(what, is, expected) {

@@ -58,11 +58,13 @@ export async function finish(context: IngestContext, ref: UploadRef): Promise<Fi
     throw new AkoshaError('OperationClosed', fault);
   }
   const givenUp = record.state === 'quarantined' || record.state === 'dropped';
+  // The ledger has no state for it: an attempt that failed in between told nobody.
+  const isUntold = givenUp && (await context.uploads.head(receiptKey(record.place))) === undefined;
   const outcome: FinishedUpload = {
     status: givenUp ? 'quarantined' : 'ingested',
     rows: givenUp ? NO_ROWS : record.rows,
     reason: record.reason,
-    isEnd: record.state === 'committed' || record.state === 'receipted',
+    isEnd: record.state === 'committed' || record.state === 'receipted' || isUntold,
   };
   if (record.state === 'committed' || givenUp) {
     await context.uploads.put(receiptKey(record.place), receiptOf(record, outcome, context.clock()), {

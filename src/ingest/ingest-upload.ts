@@ -27,7 +27,8 @@ export interface IngestOptions {
 /**
  * Ingests one upload by the protocol, from whatever state it is in: pending, to be ingested again, committed without a receipt, or
  * receipted with its inbox entry still there. Safe to run twice, also at once: the catalog's transaction lets one attempt commit.
- * One that others have ended is `already`: of all attempts that come to an upload one tells of it as its own, so that they can be added up.
+ * One that others have ended is `already`: of all attempts that come to an upload one at most tells of it as its own, so that they can be added
+ * up. Where that one's answer is lost on its way, the sum lacks the upload; its receipt does not.
  * What cannot be read is quarantined with its reason, or stays as it was where it is ingested already; every other error is raised and changes nothing.
  */
 export function ingestUpload(

@@ -16,6 +16,9 @@ const LEAST_BYTES_PER_MEMORY = 64;
 /** Some 100 MB on the disk, and a second of the catalog's threads; a system of more is read whole each time. */
 const MOST_MEMORIES = 1_000_000;
 
+/** Of their list. An id may have a thousand characters: such ones are not listed by the gigabyte. */
+const MOST_LIST_BYTES = 256 * 2 ** 20;
+
 /** A list for readers of what the store has of an upload's system. */
 export interface KnownFile {
   path: string;
@@ -33,6 +36,7 @@ export async function listKnown(
   const bounds: ListBounds = {
     least: storedBytes / MOST_BYTES_PER_MEMORY,
     most: Math.min(Math.floor(storedBytes / LEAST_BYTES_PER_MEMORY), MOST_MEMORIES),
+    mostBytes: MOST_LIST_BYTES,
   };
   const file = path.join(scratch, 'known.csv');
   const list = await store.listKnown({ systemId, uploadId }, file, bounds, signal);

@@ -17,7 +17,7 @@ import {
   type Manifest,
   type UploadedFile,
 } from '../memory/index.js';
-import type { DatabaseRead, ReadResult } from '../reader/index.js';
+import type { DatabaseRead, ReadRequest, ReadResult } from '../reader/index.js';
 import type { IngestBatch, KnownUnchanged, UploadRecord } from '../store/index.js';
 import { checkSums } from './check-sums.js';
 import { zoneOfSystem, type IngestContext } from './context.js';
@@ -90,24 +90,20 @@ export async function readFiles(
   const databases = databasesOf(files);
   if (databases.length === 0) throw unreadable(record, 'lists no databases');
   const rowsFile = path.join(scratch, 'rows.parquet');
-  const known = await listKnown(context, record, fetched, signal);
-  const result = await context.reader.readDatabases(
-    {
-      databases: databases.map(({ stored, file, logs }) => ({
-        stored,
-        label: file.name,
-        logs,
-        // Its host could not read it either, so no more was to be expected.
-        mayFail: hasFlag(file, 'unread'),
-      })),
-      output: rowsFile,
-      known: known?.path,
-      timeZone: manifest.timeZone ?? zoneOfSystem(context, record.systemId),
-      uploadedAt: manifest.createdAt,
-      asOf,
-    },
-    { signal },
-  );
+  const request: ReadRequest = {
+    databases: databases.map(({ stored, file, logs }) => ({
+      stored,
+      label: file.name,
+      logs,
+      // Its host could not read it either, so no more was to be expected.
+      mayFail: hasFlag(file, 'unread'),
+    })),
+    output: rowsFile,
+    timeZone: manifest.timeZone ?? zoneOfSystem(context, record.systemId),
+    uploadedAt: manifest.createdAt,
+    asOf,
+  };
+  const { result, known } = await readWithList(context, fetched, request, signal);
   failPoint('ingest.after-export');
   const { read, unread } = checkRead(record, databases, result);
   const covers = coveredKinds(manifest, read);
@@ -130,6 +126,33 @@ export async function readFiles(
 
 function knownUnchanged(known: KnownFile | undefined, { missing }: ReadResult): KnownUnchanged | null {
   return known === undefined || missing === null ? null : { list: known.list, missing };
+}
+
+/**
+ * With a list of what the store has, and without it where that failed: to hold so many rows beside it may be more than a reader has, and
+ * what the list costs must neither be the upload's fault nor keep it from being read.
+ */
+async function readWithList(
+  context: IngestContext,
+  fetched: FetchedUpload,
+  request: ReadRequest,
+  signal: AbortSignal | undefined,
+): Promise<{ result: ReadResult; known: KnownFile | undefined }> {
+  const known = await listKnown(context, fetched.record, fetched, signal);
+  const read = (list?: string): Promise<ReadResult> =>
+    context.reader.readDatabases({ ...request, known: list }, { signal });
+  if (known === undefined) return { result: await read(), known };
+  try {
+    return { result: await read(known.path), known };
+  } catch (error) {
+    if (!isAkoshaError(error, 'ReaderFailed')) throw error;
+    const { systemId, uploadId } = fetched.record;
+    context.log?.warn(
+      { systemId, uploadId, reason: error.message },
+      'an upload could not be read beside what the store has; it is read whole',
+    );
+    return { result: await read(), known: undefined };
+  }
 }
 
 function sumOf(counts: Partial<Record<Kind, number>>): number {

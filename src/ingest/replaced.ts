@@ -6,7 +6,10 @@ import type { IngestContext } from './context.js';
 import type { Look } from './look.js';
 import { signalOption } from './signal-option.js';
 
-/** Of one that waits, or is in quarantine, the ingest itself finds it out. */
+/**
+ * Of one that waits, or is in quarantine, the ingest itself finds it out; unless it goes by the manifest as it was queued, where that has the
+ * hashes of the files: then too what was first stands.
+ */
 const INGESTED: ReadonlySet<UploadState> = new Set<UploadState>([
   'committed',
   'receipted',

@@ -40,6 +40,8 @@ export interface KnownUnchanged {
 export interface ListBounds {
   least: number;
   most: number;
+  /** Of the list's file. */
+  mostBytes: number;
 }
 
 /** What a list of memories depends on: it holds while this is the same. */

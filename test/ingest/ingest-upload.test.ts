@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { inboxKey, manifestKey, NO_ROWS, type UploadRef } from '../../src/contract/index.js';
+import { AkoshaError, inboxKey, manifestKey, NO_ROWS, type UploadRef } from '../../src/contract/index.js';
 import { ingestUpload, pollInbox, registerUpload, walkUploads } from '../../src/ingest/index.js';
 import type { ObjectStore } from '../../src/objects/index.js';
 import { openHost, syncDirectly, type HostContext } from '../../src/upload/index.js';
@@ -101,6 +101,17 @@ describe('an upload that cannot be read', () => {
     expect(await ingestUpload(world.context, next)).toMatchObject({ status: 'ingested' });
     expect(await world.announced(next)).toBe(false);
     expect(await world.store.nextUpload(systemId)).toBeUndefined();
+  });
+
+  it('is told of as quarantined by the attempt that puts its receipt, where the first could not, and by no other', async () => {
+    const ref = { systemId: 'untold', uploadId: originalId() };
+    await queue(ref, { 'reflection.duckdb.gz': gzipSync(Buffer.alloc(65_536, 7)) });
+    const context = world.withFaults({
+      put: () => Promise.reject(new AkoshaError('ObjectStoreUnavailable', 'injected')),
+    });
+    await expect(ingestUpload(context, ref)).rejects.toMatchObject({ type: 'ObjectStoreUnavailable' });
+    expect(await ingestUpload(world.context, ref)).toMatchObject({ status: 'quarantined' });
+    expect(await ingestUpload(world.context, ref)).toMatchObject({ status: 'already' });
   });
 
   it.each([

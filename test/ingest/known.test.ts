@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
-import type { IngestSummary, UploadRef } from '../../src/contract/index.js';
+import { AkoshaError, type IngestSummary, type UploadRef } from '../../src/contract/index.js';
 import { ingestUpload, registerUpload, type IngestContext } from '../../src/ingest/index.js';
 import type { ReadResult } from '../../src/reader/index.js';
 import { openHost, syncDirectly } from '../../src/upload/index.js';
@@ -106,6 +106,25 @@ it('of a mirrored system what it lacks is deleted, and nothing of what it has', 
   const { rows } = await ingest(await host.upload(), { mirrorSystems: [host.systemId] });
   expect(rows).toMatchObject({ new: 3, changed: 1, unchanged: ROWS - 2, absent: 0, deleted: 1 });
   expect(read).toMatchObject([{ rows: 4 }]);
+});
+
+it('a list that a reader cannot take is no reason not to read the upload', async () => {
+  const host = await makeHost('unlisted');
+  await ingest(await host.upload());
+  await host.change(...CHANGES);
+  const { reader } = world.context;
+  const read = reader.readDatabases.bind(reader);
+  const asked: boolean[] = [];
+  // A double, to inject the fault: what is read beside a list runs out of memory.
+  const spy = vi.spyOn(reader, 'readDatabases').mockImplementation((request, options) => {
+    asked.push(request.known !== undefined);
+    if (request.known === undefined) return read(request, options);
+    return Promise.reject(new AkoshaError('ReaderFailed', 'out of memory', { details: { machine: true } }));
+  });
+  onTestFinished(() => spy.mockRestore());
+  const { rows } = await ingest(await host.upload());
+  expect(rows).toMatchObject({ new: 3, changed: 1, unchanged: ROWS - 2, absent: 1 });
+  expect(asked).toEqual([true, false]);
 });
 
 it('two workers at once come to what one comes to', async () => {

@@ -4,6 +4,9 @@ import { NO_ROWS, TASK_QUEUES, type StoreActivities, type Urgency } from '../../
 import { createNamespace, eventually, gate } from '../support/temporal.js';
 import type { RunningWorkers, TestNamespace } from '../support/temporal.js';
 
+/** What waits here comes in any case: a busy machine may take its time. */
+const LONGEST_MS = 45_000;
+
 /**
  * The store is a double that holds each ingest until the test lets it go: the test is about whose turn comes when, on a real Temporal's queue, and so
  * the order is decided by what stands in that queue when a place is free, however fast anything is.
@@ -62,7 +65,7 @@ describe('ingest under load', () => {
         eventually(async () => {
           const { raw } = await run(systemId).describe();
           expect(raw.pendingActivities).toHaveLength(1);
-        }),
+        }, LONGEST_MS),
       ),
     );
 
@@ -81,7 +84,7 @@ describe('ingest under load', () => {
         });
       const waiting = statsByPriorityKey[priorityKey]?.approximateBacklogCount;
       expect(Number(waiting ?? 0)).toBeGreaterThanOrEqual(count);
-    });
+    }, LONGEST_MS);
 
   beforeEach(async () => {
     temporal = await createNamespace(inject('temporal').address);

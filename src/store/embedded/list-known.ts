@@ -12,7 +12,7 @@ export async function listKnown(
   { catalog }: EngineContext,
   upload: UploadRef,
   path: string,
-  { least, most }: ListBounds,
+  { least, most, mostBytes }: ListBounds,
   caller?: AbortSignal,
 ): Promise<KnownList | undefined> {
   const { systemId, uploadId } = upload;
@@ -24,16 +24,20 @@ export async function listKnown(
   const file = await open(path, 'w', 0o600);
   try {
     let rows = 0;
+    let bytes = 0;
     for (const kind of KINDS) {
       for (let after: string | null = ''; after !== null;) {
         throwIfAborted(caller, `ingest of ${uploadId}`);
         const page = await catalog.read.knownRows({ systemId, kind, after, gap: state.gap, limit: PAGE });
         if (page.lines !== null) await file.writeFile(`${page.lines}\n`);
         rows += page.rows;
+        bytes += page.lines?.length ?? 0;
+        if (bytes > mostBytes) return undefined;
         after = page.rows < PAGE ? null : page.last;
       }
     }
-    return { rows, state };
+    // Placed memories may all be below a gap, or deleted: those are not listed.
+    return rows < Math.max(least, 1) ? undefined : { rows, state };
   } finally {
     await file.close();
   }

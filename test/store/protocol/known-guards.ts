@@ -56,7 +56,7 @@ export const KNOWN_GUARDS: readonly Guard[] = [
     scenario: async (world, broken) => {
       await world.ingest('u1', 1, [{ id: 'a', text: 'A' }]);
       await world.register('u3', 3, 2);
-      const counts = await world.commit('u3', [{ id: 'a', text: 'A' }], await listOf(world, 'u3'));
+      const counts = await world.commit('u3', [{ id: 'a', text: 'A' }], await world.list('u3'));
       await world.finish('u3');
       assert.equal(counts.unchanged, 1);
       await world.ingest('u2', 2, [{ id: 'a', text: 'B' }], 1);
@@ -74,7 +74,7 @@ export const KNOWN_GUARDS: readonly Guard[] = [
       world.forget('a');
       await assert.rejects(operation.commit(undefined), STALE, broken);
       await operation.close();
-      const counts = await world.commit('u2', [{ id: 'a', text: 'A' }], await listOf(world, 'u2'));
+      const counts = await world.commit('u2', [{ id: 'a', text: 'A' }], await world.list('u2'));
       assert.deepEqual([counts.refused, counts.unchanged], [1, 0]);
     },
   },

@@ -89,7 +89,7 @@ export class World {
   /** What the store has of which an upload need not bring a row. */
   async list(uploadId: string): Promise<Listed | undefined> {
     const file = this.file('known');
-    const bounds = { least: 0, most: 1000 };
+    const bounds = { least: 0, most: 1000, mostBytes: 1e6 };
     const list = await this.store.listKnown({ systemId: SYSTEM, uploadId }, file, bounds);
     if (list === undefined) return undefined;
     const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');

@@ -91,7 +91,10 @@ export class IngestStaging {
       await appendRows(connection, ingests);
       if (haveDeletions(ingests)) await appendDeletions(connection, ingests);
       await connection.run(stagedSql(ingests));
-      return new IngestStaging(connection, await stagedDays(connection));
+      const days = await stagedDays(connection);
+      const assigned = ingests.reduce((sum, { rows, deletions }) => sum + rows.length + deletions.length, 0);
+      requireRows(assigned, sumOf(days, 'rows'), 'rows staged');
+      return new IngestStaging(connection, days);
     } catch (error) {
       connection.close();
       throw error;
