@@ -58,19 +58,20 @@ async function finishStale(context: IngestContext, look: Look, known: readonly K
   look.throwIfEnded();
 }
 
-/** Of the entries dropped in one look, those that a line of the log names. */
-const NAMED = 10;
+/** Entries that one line of the log names: it is the only one that does, so each is named. */
+const NAMED = 100;
 
 /**
  * Tells once of entries whose uploads are never queued, because other places have their ids, and removes them. What lies at their places
  * stays, and every walk tells of it.
  */
 async function dropTaken(context: IngestContext, look: Look, taken: readonly TakenPlace[]): Promise<void> {
-  if (taken.length === 0) return;
-  context.log?.warn(
-    { entries: taken.length, first: taken.slice(0, NAMED) },
-    'inbox entries are removed whose uploads are left out for good: their ids belong to uploads elsewhere',
-  );
+  for (let from = 0; from < taken.length; from += NAMED) {
+    context.log?.warn(
+      { entries: taken.slice(from, from + NAMED) },
+      'inbox entries are removed whose uploads are left out for good: their ids belong to uploads elsewhere',
+    );
+  }
   await look.each(
     taken.map(({ place }) => place),
     (place) => context.uploads.delete([inboxKey(place)]),

@@ -18,7 +18,7 @@ import { requireUpload } from './ledger.js';
 /** What a receipt tells of an upload's end. */
 interface FinishedUpload extends IngestSummary {
   status: Receipt['status'];
-  /** This call took it out of the queue: of all that come to it, one does. */
+  /** It had no receipt before this call: of all that come to it, one at most finds that. */
   isEnd: boolean;
 }
 
@@ -58,7 +58,7 @@ export async function finish(context: IngestContext, ref: UploadRef): Promise<Fi
     throw new AkoshaError('OperationClosed', fault);
   }
   const givenUp = record.state === 'quarantined' || record.state === 'dropped';
-  // The ledger has no state for it: an attempt that failed in between told nobody.
+  // The ledger has no state of its own for one that was given up and has its receipt.
   const isUntold = givenUp && (await context.uploads.head(receiptKey(record.place))) === undefined;
   const outcome: FinishedUpload = {
     status: givenUp ? 'quarantined' : 'ingested',

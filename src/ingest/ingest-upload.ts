@@ -52,19 +52,18 @@ async function ingestRecord(
   record: UploadRecord,
   options: IngestOptions,
 ): Promise<IngestSummary> {
-  let isQuarantined = false;
   if (isWaitingAgain(record)) {
     const failure = await ingestAgain(context, record, options);
     if (failure !== undefined) return { status: 'kept', rows: NO_ROWS, reason: failure };
   } else if (record.state === 'pending') {
-    isQuarantined = await bringIn(context, record, options);
+    await bringIn(context, record, options);
   }
   options.onStep?.('finish');
   const { systemId, uploadId } = record;
   const { isEnd, ...summary } = await withSpan('akosha.ingest.receipt', {}, () =>
     finishUpload(context, { systemId, uploadId }),
   );
-  return isEnd || isQuarantined ? summary : { status: 'already', rows: NO_ROWS, reason: null };
+  return isEnd ? summary : { status: 'already', rows: NO_ROWS, reason: null };
 }
 
 /** What cannot be read any more stays ingested as it was: returns why. */
@@ -84,18 +83,12 @@ async function ingestAgain(
   return undefined;
 }
 
-/** Returns whether it is in quarantine by this attempt. */
-async function bringIn(
-  context: IngestContext,
-  record: UploadRecord,
-  options: IngestOptions,
-): Promise<boolean> {
+async function bringIn(context: IngestContext, record: UploadRecord, options: IngestOptions): Promise<void> {
   try {
     await readAndCommit(context, record, options);
-    return false;
   } catch (error) {
     if (!isUnreadable(error)) throw error;
-    return quarantine(context, record, error.message);
+    await quarantine(context, record, error.message);
   }
 }
 
@@ -121,17 +114,16 @@ function isUnreadable(error: unknown): error is AkoshaError {
   return isAkoshaError(error, 'UploadUnreadable') || isAkoshaError(error, 'DatabaseUnreadable');
 }
 
-/** The one place from which uploads go to quarantine. Returns whether this call brought it there. */
+/** The one place from which uploads go to quarantine. */
 async function quarantine(
   context: IngestContext,
   { systemId, uploadId }: UploadRecord,
   reason: string,
-): Promise<boolean> {
+): Promise<void> {
   const ref = { systemId, uploadId };
-  if (!(await context.store.quarantine(ref, reason))) return false;
+  if (!(await context.store.quarantine(ref, reason))) return;
   context.events?.quarantined();
   context.log?.warn({ ...ref, reason }, 'upload quarantined: it waits for a person');
-  return true;
 }
 
 /** Steps 1 to 5 of the protocol. */
