@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cpuSeconds } from './cpu.mjs';
 import { openBench, printTable } from './support.mjs';
-import { withDuckDB, writeDatabase } from './synthetic.mjs';
+import { DAYS, withDuckDB, writeDatabase } from './synthetic.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -45,7 +45,8 @@ try {
     await writeDatabase(database, rows, round / 100);
     const first = await ingest(`host-${round}`, database);
     const more = join(bench.folder, `more-${round}.duckdb`);
-    await writeDatabase(more, fresh, round / 100 + 0.5);
+    // A host that made the first in 400 days makes these in four.
+    await writeDatabase(more, fresh, round / 100 + 0.5, (DAYS * fresh) / rows);
     await withDuckDB(database, async (connection) => {
       await connection.run(`ATTACH '${more}' AS more (READ_ONLY)`);
       await connection.run('INSERT INTO conversations_v2 SELECT * FROM more.conversations_v2');

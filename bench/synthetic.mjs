@@ -6,7 +6,7 @@ const TOPICS = 200;
 const WORDS = 20_000;
 const WORDS_PER_TEXT = 40;
 /** Own times reach back so far; most of a long-used host's memories are cold then. */
-const DAYS = 400;
+export const DAYS = 400;
 
 /** Runs `work` on a DuckDB with two threads, as the store's has, and closes it. */
 export async function withDuckDB(path, work) {
@@ -22,9 +22,9 @@ export async function withDuckDB(path, work) {
 
 /**
  * A database as Session-Buddy writes it, with made-up conversations: texts of 40 words whose frequencies follow Zipf's law,
- * vectors in clusters of cosine about 0.6. The same for the same seed (from 0 to 1).
+ * vectors in clusters of cosine about 0.6. The same for the same seed (from 0 to 1). They reach back `days`.
  */
-export async function writeDatabase(path, rows, seed = 0.42) {
+export async function writeDatabase(path, rows, seed = 0.42, days = DAYS) {
   await withDuckDB(path, async (connection) => {
     // One thread, because DuckDB's random numbers repeat only then.
     await connection.run('SET threads = 1');
@@ -42,7 +42,7 @@ export async function writeDatabase(path, rows, seed = 0.42) {
          list_transform(list_zip(centre, noise), lambda pair: CAST(pair[1] + 0.8 * pair[2] AS FLOAT)),
          'project-' || (row % 10), make_timestamp(${NOW * 1000} - CAST(age * 86400000000 AS BIGINT))
        FROM (
-         SELECT row, CAST(floor(random() * ${TOPICS}) AS BIGINT) AS topic, random() * ${DAYS} AS age,
+         SELECT row, CAST(floor(random() * ${TOPICS}) AS BIGINT) AS topic, random() * ${days} AS age,
            list_transform(range(${WORDS_PER_TEXT}), lambda i: CAST(floor(pow(${WORDS}, random())) AS INTEGER)) AS picks,
            ${normalList()} AS noise
          FROM range(${rows}) AS r(row)

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { AkoshaError, isAkoshaError } from '../contract/index.js';
+import { compact } from './compact.js';
 import { readForeign, Unconverted, type ConvertOptions } from './convert.js';
 import { attachForeign, foreignFault, SOURCE, type ForeignFile } from './database-file.js';
 import { excludes, missing, writeKept } from './exclusions.js';
@@ -26,9 +27,9 @@ export interface Content extends Pick<Snapshot, 'rows' | 'reader' | 'flags' | 'e
 }
 
 /**
- * Makes of a private copy the file that is uploaded: the copy with its log folded in; the memories alone, in a new file, where an external
- * reader had to convert it or some are excluded; or the copy and its logs as they are, flagged, where the log cannot be
- * replayed or no reader is new enough. With exclusions nothing goes as it is: `DatabaseUnreadable` instead, or, for a log, the
+ * Makes of a private copy the file that is uploaded: the copy with its log folded in, and without the blocks that it has given up where they
+ * are many (`compact`); the memories alone, in a new file, where an external reader had to convert it or some are excluded; or the copy and
+ * its logs as they are, flagged, where the log cannot be replayed or no reader is new enough. With exclusions nothing goes as it is: `DatabaseUnreadable` instead, or, for a log, the
  * memories without it.
  */
 export function takeContent(job: SnapshotJob, copy: string): Promise<Content> {
@@ -111,8 +112,10 @@ async function selectContent(
   const rows = await countRows(connection, tables);
   if (!excludes(job.exclude)) {
     const rowsDigest = await tryDigest(connection, tables);
+    const compacted = join(job.work, 'compacted.duckdb');
+    const isCompact = await compact(connection, compacted);
     await connection.run(`DETACH ${SOURCE}`);
-    return { path, rows, excluded: {}, rowsDigest };
+    return { path: isCompact ? compacted : path, rows, excluded: {}, rowsDigest };
   }
   const kept = await writeKept(connection, { tables, exclude: job.exclude, folder: job.work });
   const output = join(job.work, 'kept.duckdb');

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { copyStable } from '../../src/reader/stable-copy.js';
-import { makeDatabase, SAMPLES } from '../support/databases.js';
+import { makeDatabase, query, SAMPLES } from '../support/databases.js';
 import { gunzipTo, openPool, temporaryFolder, readOne } from './support.js';
 
 async function sha256(path: string): Promise<string> {
@@ -65,6 +65,66 @@ describe('a snapshot of a sample database', () => {
     await sleep(1100); // A second on, in case a time had found its way into the header.
     const second = await pool.snapshotDatabase({ database, folder, name: 'b' });
     expect({ ...second, path: first.path, name: first.name }).toEqual(first);
+  });
+});
+
+describe('a snapshot of a database half of which is what was there before', () => {
+  const TEXTS = `SELECT i AS id, array_to_string(list_transform(range(20), lambda j: sha256(i || '-' || j)), '') AS content
+    FROM range(15000) AS t(i)`;
+
+  /** Rewritten since, so that DuckDB has given up the blocks of the first. */
+  async function rewritten(...first: string[]): Promise<{ database: string; folder: string }> {
+    const folder = await temporaryFolder();
+    const database = join(folder, 'live.duckdb');
+    await makeDatabase(
+      database,
+      ...first,
+      `CREATE TABLE conversations_v2 (id VARCHAR PRIMARY KEY, content VARCHAR)`,
+      `INSERT INTO conversations_v2 ${TEXTS}`,
+    );
+    await makeDatabase(
+      database,
+      `DELETE FROM conversations_v2 WHERE id = '77'`,
+      `INSERT INTO conversations_v2 VALUES ('new', 'new')`,
+    );
+    return { database, folder };
+  }
+
+  async function snapshot({ database, folder }: { database: string; folder: string }) {
+    const taken = await openPool().snapshotDatabase({ database, folder, name: 'stored.duckdb' });
+    const raw = join(folder, 'raw.duckdb');
+    await gunzipTo(taken.path, raw);
+    return { taken, raw, database, whole: await readFile(database) };
+  }
+
+  it('has its rows and all else of it, and not what was there before', async () => {
+    const { taken, raw, whole, database } = await snapshot(
+      await rewritten('CREATE TABLE others (id INTEGER PRIMARY KEY)', 'CREATE VIEW seen AS FROM others'),
+    );
+    expect(taken.rows).toEqual({ conversation: 15_000 });
+    expect(taken.rawBytes).toBeLessThan(whole.length * 0.7);
+    const digest = `SELECT count(*) AS rows, CAST(bit_xor(hash(id, content)) AS VARCHAR) AS digest FROM raw.conversations_v2`;
+    const live = digest.replace('raw.', 'live.');
+    expect(await query(digest, { raw })).toEqual(await query(live, { live: database }));
+    const tables = `SELECT table_name AS name FROM information_schema.tables WHERE table_catalog = 'raw' ORDER BY 1`;
+    expect(await query(tables, { raw })).toEqual([
+      { name: 'conversations_v2' },
+      { name: 'others' },
+      { name: 'seen' },
+    ]);
+  });
+
+  it('goes up as it is where DuckDB cannot copy it', async () => {
+    // DuckDB copies the tables in an order that foreign keys do not take.
+    const { taken, whole } = await snapshot(
+      await rewritten(
+        'CREATE TABLE targets (id INTEGER PRIMARY KEY)',
+        'CREATE TABLE referrers (id INTEGER REFERENCES targets (id))',
+        'INSERT INTO targets VALUES (1)',
+        'INSERT INTO referrers VALUES (1)',
+      ),
+    );
+    expect(taken).toMatchObject({ rows: { conversation: 15_000 }, rawBytes: whole.length, flags: [] });
   });
 });
 
