@@ -77,6 +77,8 @@ export interface UploadRecord extends UploadRef {
   reader: string | null;
   reason: string | null;
   rows: RowCounts;
+  /** Of the refused rows those that are of what was forgotten. Where there are any, the raw files are not kept for the usual days. */
+  forgottenRows: number;
 }
 
 /** The place in a list of uploads, newest first, that a page begins behind. */

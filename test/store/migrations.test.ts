@@ -57,7 +57,10 @@ function schemaOf(file: string): Record<string, string> {
   const rows = database.prepare(`SELECT name, coalesce(sql, '') AS sql FROM sqlite_schema`).all();
   database.close();
   const plain = (sql: string): string =>
-    sql.replace(/--.*/gu, '').replace(/\s+/gu, ' ').replace('TABLE "uploads"', 'TABLE uploads');
+    sql
+      .replace(/--.*/gu, '')
+      .replace(/\s+/gu, ' ')
+      .replace(/TABLE "(uploads|operations)"/u, 'TABLE $1');
   return Object.fromEntries(
     (rows as { name: string; sql: string }[]).map(({ name, sql }) => [name, plain(sql)]),
   );

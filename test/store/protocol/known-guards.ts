@@ -110,7 +110,8 @@ export const KNOWN_GUARDS: readonly Guard[] = [
     scenario: async (world, broken) => {
       await world.ingest('u1', 1, [{ id: 'a', text: 'A' }]);
       world.sql(
-        `INSERT INTO tombstones (scope, system_id, project, state) VALUES ('project', '${SYSTEM}', 'p', 'standing')`,
+        `INSERT INTO tombstones (scope_id, scope, system_id, project, requested_at, state)
+         VALUES ('project/p', 'project', '${SYSTEM}', 'p', 1, 'standing')`,
       );
       await world.register('u2', 2, 1);
       assert.equal(await world.list('u2'), undefined, broken);

@@ -97,7 +97,7 @@ export const MOVE_GUARDS: readonly Guard[] = [
     without: [
       {
         file: FILES.moves,
-        from: "SELECT 1 FROM tombstones t WHERE t.system_id = p.system_id AND t.state <> 'lifted'",
+        from: "SELECT 1 FROM tombstones t WHERE t.system_id IN (p.system_id, '')",
         to: 'SELECT 1 FROM tombstones t WHERE 0',
       },
     ],

@@ -174,8 +174,8 @@ export class World {
   /** Says that a memory is forgotten, as far as the catalog is concerned. */
   forget(id: string): void {
     this.sql(
-      `INSERT INTO tombstones (scope, system_id, kind, memory_id, state)
-       VALUES ('memory', '${SYSTEM}', 'conversation', '${id}', 'standing')`,
+      `INSERT INTO tombstones (scope_id, scope, system_id, kind, memory_id, requested_at, state)
+       VALUES ('memory/${id}', 'memory', '${SYSTEM}', 'conversation', '${id}', 1, 'standing')`,
     );
   }
 

@@ -149,7 +149,7 @@ export function commitIngest(db: CatalogDatabase, input: CommitIngest): RowCount
     if (input.texts.length > 0) stageTexts(db, input.stage, input.texts);
     if (input.journal !== undefined) placeRows(db, input, input.journal);
     const counts = countRows(db, input, turn.order);
-    writeLedger(db, input, counts);
+    writeLedger(db, input, counts, counts.refused - input.refused);
     closeOperation(db, input.opId, 'committed', input.now);
     dropStage(db, input.stage);
     return counts;
@@ -282,15 +282,18 @@ function writeLedger(
   db: CatalogDatabase,
   { upload, mirrors, files, reader, now }: CommitIngest,
   rows: RowCounts,
+  forgotten: number,
 ): void {
   db.run(
     `UPDATE uploads SET ${countAgainSql()}, state = 'committed', committed_at = $now, mirrors = $mirrors, files = $files,
        reader = $reader, rows_new = $new, rows_changed = $changed, rows_unchanged = $unchanged, rows_refused = $refused,
-       rows_superseded = $superseded, rows_absent = $absent, rows_deleted = $deleted
+       rows_superseded = $superseded, rows_absent = $absent, rows_deleted = $deleted,
+       forgotten_rows = $forgotten
      WHERE system_id = $systemId AND upload_id = $uploadId`,
     {
       ...upload,
       ...rows,
+      forgotten,
       now,
       reader,
       mirrors: JSON.stringify(mirrors),

@@ -19,7 +19,7 @@ export function knownState(db: CatalogDatabase, upload: UploadRef): KnownState |
   if (row === undefined) return undefined;
   const system = upload.systemId;
   const tombstones = db.all<{ scope: string; kind: string; id: string }>(
-    `SELECT scope, kind, memory_id AS id FROM tombstones WHERE system_id = $system AND state <> 'lifted' ORDER BY kind, memory_id`,
+    `SELECT scope, kind, memory_id AS id FROM tombstones WHERE system_id IN ($system, '') ORDER BY kind, memory_id`,
     { system },
   );
   if (tombstones.some(({ scope }) => scope !== 'memory')) return undefined;

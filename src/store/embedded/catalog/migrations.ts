@@ -1,5 +1,6 @@
 import type Libsql from 'libsql';
 import { AkoshaError } from '../../../contract/index.js';
+import { FORGETS_OF_VERSION_5 } from './forgets-of-version-5.js';
 import { TIER_COUNTS_OF_VERSION_4 } from './tier-counts-of-version-4.js';
 import { inTransaction } from './transaction.js';
 import { UPLOADS_OF_VERSION_2 } from './uploads-of-version-2.js';
@@ -12,7 +13,7 @@ import { VECTORS_OF_VERSION_3 } from './vectors-of-version-3.js';
 type Migration = (connection: Libsql.Database) => void;
 
 /** The first makes version 2. A change of `SCHEMA` comes with one at the end. */
-const MIGRATIONS: readonly Migration[] = [rebuildUploads, addVectors, addTierCounts];
+const MIGRATIONS: readonly Migration[] = [rebuildUploads, addVectors, addTierCounts, addForgets];
 
 export const SCHEMA_VERSION = MIGRATIONS.length + 1;
 
@@ -63,4 +64,9 @@ function addVectors(connection: Libsql.Database): void {
 /** Version 4: memories are counted as they come and go. */
 function addTierCounts(connection: Libsql.Database): void {
   connection.exec(TIER_COUNTS_OF_VERSION_4);
+}
+
+/** Version 5: memories can be forgotten, and operations of more kinds opened. No program of before wrote a tombstone. */
+function addForgets(connection: Libsql.Database): void {
+  connection.exec(FORGETS_OF_VERSION_5);
 }

@@ -97,7 +97,7 @@ function openBatch(
 const STILL_THERE = `
   JOIN placements p ON p.pid = b.pid AND p.row_id = b.row_id
   WHERE b.op_id = $opId AND NOT EXISTS (
-    SELECT 1 FROM tombstones t WHERE t.system_id = p.system_id AND t.state <> 'lifted' AND (t.scope = 'system'
+    SELECT 1 FROM tombstones t WHERE t.system_id IN (p.system_id, '') AND (t.scope = 'system'
       OR (t.scope = 'project' AND t.project = p.project)
       OR (t.scope = 'memory' AND t.kind = p.kind AND t.memory_id = p.memory_id)))`;
 

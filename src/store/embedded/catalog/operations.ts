@@ -1,7 +1,7 @@
 import { AkoshaError } from '../../../contract/index.js';
 import type { CatalogDatabase } from './database.js';
 
-export type OperationKind = 'ingest' | 'move' | 'cold';
+export type OperationKind = 'ingest' | 'move' | 'cold' | 'compact' | 'erase' | 'thaw' | 'repair';
 
 export interface OpenOperation {
   kind: OperationKind;

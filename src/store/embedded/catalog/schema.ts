@@ -47,6 +47,8 @@ CREATE TABLE uploads (
   rows_superseded INTEGER NOT NULL DEFAULT 0,
   rows_absent INTEGER NOT NULL DEFAULT 0,
   rows_deleted INTEGER NOT NULL DEFAULT 0,
+  -- Of the refused those that are of what was forgotten: where there are any, its raw files go at once.
+  forgotten_rows INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (system_id, upload_id)
 ) WITHOUT ROWID;
 CREATE INDEX uploads_by_order ON uploads (system_id, ord);
@@ -66,7 +68,7 @@ CREATE TABLE gaps (system_id TEXT NOT NULL, ord INTEGER NOT NULL, PRIMARY KEY (s
 
 CREATE TABLE operations (
   op_id INTEGER PRIMARY KEY,
-  kind TEXT NOT NULL CHECK (kind IN ('ingest', 'move', 'cold')),
+  kind TEXT NOT NULL CHECK (kind IN ('ingest', 'move', 'cold', 'compact', 'erase', 'thaw', 'repair')),
   target TEXT NOT NULL,
   system_id TEXT,
   state TEXT NOT NULL CHECK (state IN ('open', 'committed', 'aborted')),
@@ -183,14 +185,38 @@ CREATE TABLE changes (
   at INTEGER NOT NULL
 );
 
+-- What is forgotten. The objects under tombstones/ are the authority; this is their copy.
 CREATE TABLE tombstones (
+  scope_id TEXT PRIMARY KEY,
   scope TEXT NOT NULL CHECK (scope IN ('system', 'project', 'memory')),
+  -- Empty for a project of all systems.
   system_id TEXT NOT NULL,
   project TEXT NOT NULL DEFAULT '',
   kind TEXT NOT NULL DEFAULT '',
   memory_id TEXT NOT NULL DEFAULT '',
-  state TEXT NOT NULL CHECK (state IN ('standing', 'erased', 'lifted')),
-  PRIMARY KEY (system_id, scope, project, kind, memory_id)
+  requested_at INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('standing', 'erased'))
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX tombstones_by_scope ON tombstones (system_id, scope, project, kind, memory_id);
+
+-- Each forget, from its transaction on, also of what was lifted since: what it removed so far, and its receipt once it is through (JSON).
+CREATE TABLE forgets (
+  scope_id TEXT NOT NULL,
+  requested_at INTEGER NOT NULL,
+  scope TEXT NOT NULL,
+  counts TEXT NOT NULL,
+  receipt TEXT,
+  lifted_at INTEGER,
+  PRIMARY KEY (scope_id, requested_at)
+) WITHOUT ROWID;
+
+-- Memories that a forget of a project removed, until it is through: their older versions may be of another project.
+CREATE TABLE forgotten_keys (
+  scope_id TEXT NOT NULL,
+  system_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  memory_id TEXT NOT NULL,
+  PRIMARY KEY (scope_id, system_id, kind, memory_id)
 ) WITHOUT ROWID;
 
 -- What a sweep found to be named by nothing, and when first: it goes once nobody can still be reading it.

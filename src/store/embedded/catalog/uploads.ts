@@ -30,6 +30,7 @@ export interface UploadRow extends AgainRow {
   rows_superseded: number;
   rows_absent: number;
   rows_deleted: number;
+  forgotten_rows: number;
 }
 
 /**
@@ -219,6 +220,7 @@ export function toRecord(row: UploadRow): UploadRecord {
     reader: row.reader,
     reason: row.reason,
     rows,
+    forgottenRows: row.forgotten_rows,
   };
 }
 
