@@ -74,6 +74,10 @@ class Sequence {
         return this.#ingest(next);
       case 'restart':
         return world.restart();
+      case 'overtake':
+        return this.#overtake(next);
+      case 'drain':
+        return this.#drain(this.#system(next.system));
       case 'age':
         return age(next.days);
       default:
@@ -93,11 +97,7 @@ class Sequence {
   async settle(): Promise<void> {
     for (const upload of this.uploads) await deliver(upload);
     await pollInbox(world.context);
-    for (const systemId of this.systems) {
-      if (this.uploads.some(({ ref }) => ref.systemId === systemId))
-        await walkUploads(world.context, () => undefined, undefined, systemId);
-      await world.drain(systemId);
-    }
+    for (const systemId of this.systems) await this.#drain(systemId);
     await pollInbox(world.context);
   }
 
@@ -112,8 +112,9 @@ class Sequence {
 
   async #upload({ system: n, content, poison, late, years }: Extract<Step, { do: 'upload' }>): Promise<void> {
     const systemId = this.#system(n);
-    const before = this.uploads.filter(({ ref }) => ref.systemId === systemId).length;
-    const file = files[content];
+    const others = this.uploads.filter(({ ref }) => ref.systemId === systemId);
+    const before = others.length;
+    const file = content === null ? (others.at(-1)?.file ?? files[0]) : files[content];
     if (file === undefined) throw new Error(`no file ${content}`);
     const upload: Modelled = {
       ref: { systemId, uploadId: `${systemId}-${before + 1}` },
@@ -149,6 +150,21 @@ class Sequence {
       world.objectsAway = false;
     }
     if (fails !== null && how === 'crash') await world.restart(left);
+  }
+
+  async #overtake({ system: n, content, late }: Extract<Step, { do: 'overtake' }>): Promise<void> {
+    const honest = { do: 'upload' as const, system: n, poison: false, years: 0 };
+    await this.#upload({ ...honest, content, late: false });
+    await this.#drain(this.#system(n));
+    await this.#upload({ ...honest, content: late, late: true });
+    await this.#upload({ ...honest, content, late: false });
+    await this.#drain(this.#system(n));
+  }
+
+  async #drain(systemId: string): Promise<void> {
+    if (!this.uploads.some(({ ref, acknowledged }) => ref.systemId === systemId && acknowledged)) return;
+    await walkUploads(world.context, () => undefined, undefined, systemId);
+    await world.drain(systemId);
   }
 
   #system(n: number): string {

@@ -26,12 +26,23 @@ export const step = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('upload' as const),
       system,
-      content: fc.nat(CONTENTS.length - 1),
+      // Null: as the system's upload before it has.
+      content: fc.option(fc.nat(CONTENTS.length - 1), { freq: 2 }),
       poison: fc.nat(5).map((n) => n === 0),
       // Its manifest comes later, after those of newer ones.
-      late: fc.nat(3).map((n) => n === 0),
+      late: fc.nat(2).map((n) => n === 0),
       // A host's clock may be wrong by decades.
       years: fc.constantFrom(0, 0, 0, -30, 30),
+    }),
+  },
+  // An upload arrives after the next one, which says the same as the one before it, is ingested: steps drawn one by one seldom come to that.
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('overtake' as const),
+      system,
+      content: fc.nat(CONTENTS.length - 1),
+      late: fc.nat(CONTENTS.length - 1),
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('deliver' as const), which }) },
@@ -46,6 +57,8 @@ export const step = fc.oneof(
       how: fc.constantFrom('crash', 'outage'),
     }),
   },
+  // All that has arrived of a system: what comes late is late only once newer ones are ingested.
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('drain' as const), system }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('retry' as const), which, mended: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('drop' as const), which }) },
