@@ -15,6 +15,8 @@ const TIERS = ['hot', 'warm', 'cold'];
 const queries = JSON.parse(await readFile(sample('queries.json'), 'utf8'));
 const bench = await openBench();
 const model = await openModel();
+const MODEL = 'all-MiniLM-L6-v2';
+const embedder = { embedQuery: async (text) => ({ model: MODEL, values: await model.embedQuery(text) }) };
 try {
   await bench.ingest('sample', DATABASES);
   const rows = [
@@ -35,7 +37,7 @@ async function measureAll(where, rows) {
   const modes = {
     'vectors alone': byVector,
     'words alone': (text) => bySearch(text, undefined),
-    fused: (text) => bySearch(text, model),
+    fused: (text) => bySearch(text, embedder),
   };
   for (const [mode, find] of Object.entries(modes)) {
     const row = [`${where}, ${mode}`];
@@ -58,7 +60,7 @@ async function bySearch(text, embedder) {
 
 /** The program has no search by vectors alone: this is its vector ranking, tiers merged by score. */
 async function byVector(text) {
-  const vector = { model: model.model, values: await model.embedQuery(text) };
+  const vector = await embedder.embedQuery(text);
   const found = await Promise.all(
     TIERS.flatMap((tier) => [
       bench.store.searchVectors(tier, vector, { tiers: TIERS }, RANKS),

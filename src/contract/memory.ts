@@ -15,6 +15,11 @@ export interface MemoryKey {
   memoryId: string;
 }
 
+/** A memory's key as one text. No part but the last can hold a slash. */
+export function keyText({ systemId, kind, memoryId }: MemoryKey): string {
+  return `${systemId}/${kind}/${memoryId}`;
+}
+
 /** What an ingest did with the rows of one upload. */
 export interface RowCounts {
   new: number;

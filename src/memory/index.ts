@@ -14,3 +14,4 @@ export * from './row-extra.js';
 export * from './source-tables.js';
 export * from './system-name.js';
 export * from './tier-rule.js';
+export * from './words.js';

@@ -1,4 +1,4 @@
-import type { MemoryKey, Tier } from '../contract/index.js';
+import { keyText, type MemoryKey, type Tier } from '../contract/index.js';
 import type { Candidate, MemoryStore, ModelVector, SearchFilters } from '../store/index.js';
 import type { Attempt, Budget } from './budget.js';
 
@@ -89,11 +89,6 @@ function found(attempt: Attempt<Candidate[]> | undefined): Candidate[] {
 
 function fault(what: string, attempt: Attempt<unknown> | undefined): string[] {
   return attempt === undefined || attempt.ok ? [] : [`${what}: ${attempt.reason}`];
-}
-
-/** A memory's key as one text. No part but the last can hold a slash. */
-export function keyText({ systemId, kind, memoryId }: MemoryKey): string {
-  return `${systemId}/${kind}/${memoryId}`;
 }
 
 /** Every key once, in the order of first appearance. */

@@ -1,5 +1,6 @@
+import { keyText } from '../contract/index.js';
 import type { StoredMemory } from '../store/index.js';
-import { keyText, type TierCandidates } from './candidates.js';
+import type { TierCandidates } from './candidates.js';
 import { fuse, newerFirst, type Fused, type RankedList } from './fusion.js';
 import { scoreWords } from './word-score.js';
 

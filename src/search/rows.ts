@@ -1,7 +1,7 @@
-import type { MemoryKey, Tier } from '../contract/index.js';
+import { keyText, type MemoryKey, type Tier } from '../contract/index.js';
 import type { MemoryStore, SearchFilters, StoredMemory } from '../store/index.js';
 import type { Budget } from './budget.js';
-import { keyText, SHARES } from './candidates.js';
+import { SHARES } from './candidates.js';
 
 export interface FetchedRows {
   rows: ReadonlyMap<string, StoredMemory>;
@@ -45,6 +45,8 @@ function passes(row: StoredMemory, filters: SearchFilters): boolean {
     (filters.systemId ?? row.systemId) === row.systemId &&
     (filters.kind ?? row.kind) === row.kind &&
     (filters.project ?? row.project) === row.project &&
+    (filters.tag === undefined || row.tags.includes(filters.tag)) &&
+    (filters.knownBy ?? Infinity) >= row.knownSince &&
     (filters.since ?? -Infinity) <= row.ownTime &&
     (filters.until ?? Infinity) > row.ownTime
   );

@@ -1,9 +1,5 @@
-/**
- * A term as SQLite's FTS5 tokenizer `unicode61` sees it: it begins with a letter, a number or a private-use character,
- * and a mark continues it. Everything else separates, so operators, quotes and SQL are only text here.
- * Source: https://sqlite.org/fts5.html#unicode61_tokenizer
- */
-const TERM = /[\p{L}\p{N}\p{Co}][\p{L}\p{N}\p{Co}\p{M}]*/gu;
+import { pictographsOf, wordsOf } from '../memory/index.js';
+
 const TERM_START = /^[\p{L}\p{N}\p{Co}]/u;
 
 /** Each term costs a pass over the text of every cold row; more than these hardly change which rows come first. */
@@ -20,14 +16,16 @@ const STOP_WORDS = new Set(
 
 /**
  * The words of any text to search for, in lower case and each once. English stop words stay only where there is nothing
- * else. Of more than 64 the longest stay: long words are rare ones (Zipf's law of abbreviation), and rare ones tell
- * texts apart.
+ * else, and pictographs only where there is no word. Of more than 64 the longest stay: long words are rare ones (Zipf's law of
+ * abbreviation), and rare ones tell texts apart.
  *
  * Accents stay too: the text index and the cold scan each remove them in their own way, from query and text alike.
  */
 export function searchTerms(text: string): string[] {
+  const plain = text.normalize('NFC').toLowerCase();
+  const words = wordsOf(plain);
   const terms = new Map<string, string>();
-  for (const term of new Set(text.normalize('NFC').toLowerCase().match(TERM))) {
+  for (const term of new Set(words.length > 0 ? words : pictographsOf(plain))) {
     const folded = foldText(term);
     if (!terms.has(folded)) terms.set(folded, term);
   }
@@ -64,7 +62,7 @@ function isAscii(text: string): boolean {
   return !/[^\p{ASCII}]/u.test(text);
 }
 
-/** Whether a term begins or goes on at this place of a text. */
+/** Whether a word begins or goes on at this place of a text. */
 export function isTermCharacter(text: string, at: number): boolean {
   const point = text.codePointAt(at);
   return point !== undefined && TERM_START.test(String.fromCodePoint(point));

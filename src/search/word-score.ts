@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { openEnds } from '../memory/index.js';
 import { foldText, isTermCharacter } from './terms.js';
 
 /** BM25's usual constants (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009), and FTS5's. */
@@ -32,7 +33,7 @@ export async function scoreWords(
   terms: readonly string[],
   texts: readonly string[],
 ): Promise<readonly WordScore[]> {
-  const folded = terms.map(foldText);
+  const folded = terms.map(foldTerm);
   const counts: number[][] = [];
   let work = 0;
   for (const text of texts) {
@@ -77,19 +78,39 @@ function median(lengths: readonly number[]): number {
   return Math.max(1, lengths.toSorted((a, b) => a - b)[Math.floor(lengths.length / 2)] ?? 1);
 }
 
-function countOccurrences(text: string, term: string): number {
-  let whole = 0;
-  let inside = false;
-  for (let at = text.indexOf(term); at !== -1; at = text.indexOf(term, at + term.length)) {
-    if (isWholeWord(text, at, at + term.length)) whole++;
-    else inside = true;
-    if (whole === MAX_OCCURRENCES) break;
-  }
-  return whole === 0 && inside ? INSIDE_WORD : whole;
+/** A term to be found in texts of `foldText`. */
+export interface FoldedTerm {
+  text: string;
+  /** Whether the characters before or behind it never make it a part of another word. */
+  open: { before: boolean; behind: boolean };
 }
 
-function isWholeWord(text: string, start: number, end: number): boolean {
-  return !isTermCharacter(text, previousCharacter(text, start)) && !isTermCharacter(text, end);
+export function foldTerm(term: string): FoldedTerm {
+  return { text: foldText(term), open: openEnds(term) };
+}
+
+/** Where a term stands in a folded text, and whether as a word of its own. */
+export function* occurrences(text: string, term: FoldedTerm): Generator<{ at: number; whole: boolean }> {
+  for (let at = text.indexOf(term.text); at !== -1; at = text.indexOf(term.text, at + term.text.length))
+    yield { at, whole: isWholeWord(text, at, term) };
+}
+
+function countOccurrences(text: string, term: FoldedTerm): number {
+  let count = 0;
+  let inside = false;
+  for (const { whole } of occurrences(text, term)) {
+    if (whole) count++;
+    else inside = true;
+    if (count === MAX_OCCURRENCES) break;
+  }
+  return count === 0 && inside ? INSIDE_WORD : count;
+}
+
+function isWholeWord(text: string, at: number, { text: word, open }: FoldedTerm): boolean {
+  return (
+    (open.before || !isTermCharacter(text, previousCharacter(text, at))) &&
+    (open.behind || !isTermCharacter(text, at + word.length))
+  );
 }
 
 /** Where the character before a place begins: one unit before it, or two for a pair of surrogates. */

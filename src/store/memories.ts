@@ -4,9 +4,13 @@ export interface SearchFilters {
   systemId?: string;
   kind?: Kind;
   project?: string;
+  /** One of the memory's, as the host wrote it. */
+  tag?: string;
   /** Own time, milliseconds since 1970: from `since` to before `until`. */
   since?: number;
   until?: number;
+  /** Only what an ingest had first committed by then, in its present wording; milliseconds since 1970 by the system's clock. */
+  knownBy?: number;
   tiers: readonly Tier[];
 }
 
@@ -14,6 +18,15 @@ export interface Candidate extends MemoryKey {
   /** Higher is better; comparable within one call only. */
   score: number;
 }
+
+/** A memory that holds all of a query's words. */
+export interface Match extends MemoryKey {
+  /** Milliseconds since 1970. */
+  ownTime: number;
+}
+
+/** What a list of matches, newest first, goes on behind; those of one own time stand in order of their keys. */
+export type MatchStart = Match;
 
 /** A memory as it is now. */
 export interface StoredMemory extends MemoryKey {
@@ -23,6 +36,8 @@ export interface StoredMemory extends MemoryKey {
   tags: string[];
   /** Own time, milliseconds since 1970. */
   ownTime: number;
+  /** When an ingest first committed it, milliseconds since 1970 by the system's clock. */
+  knownSince: number;
   hash: string;
   uploadId: string;
   fields: Record<string, unknown>;

@@ -1,7 +1,15 @@
 import type { HeldRows, Kind, MemoryKey, RowCounts, SystemId, Tier, UploadRef } from '../contract/index.js';
 import type { FailPoint } from '../faults/index.js';
 import type { RowKey, TierAges } from '../memory/index.js';
-import type { Candidate, MemoryPage, PageRequest, SearchFilters, StoredMemory } from './memories.js';
+import type {
+  Candidate,
+  Match,
+  MatchStart,
+  MemoryPage,
+  PageRequest,
+  SearchFilters,
+  StoredMemory,
+} from './memories.js';
 import type { IngestedFile, UploadLedger } from './uploads.js';
 import type { ModelVector, VectorStore } from './vectors.js';
 
@@ -226,6 +234,16 @@ export interface MemoryStore extends UploadLedger, VectorStore {
     filters: SearchFilters,
     limit: number,
   ): Promise<Candidate[]>;
+  /**
+   * The newest that hold all of the terms, from behind `after` on. Of a cold tier also what holds them within longer words, and rows that
+   * have been replaced.
+   */
+  listMatches(
+    tier: Tier,
+    terms: readonly string[],
+    filters: SearchFilters,
+    page: { after?: MatchStart | undefined; limit: number },
+  ): Promise<Match[]>;
   fetch(keys: readonly MemoryKey[], tiers: readonly Tier[]): Promise<StoredMemory[]>;
   /**
    * A page of a system's memories in order of kind and memory id, each as it is when the page is read. Raises `VerifyFailed` where a row

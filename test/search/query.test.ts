@@ -13,7 +13,7 @@ function indexText(tier: string): string {
 const MEANINGS: Record<string, Float32Array> = {
   'renewing signing secrets': direction(1),
   'slow queries': direction(2),
-  '🙂': direction(1),
+  '=>': direction(1),
 };
 for (const [i, tier] of TIERS.entries()) {
   MEANINGS[indexText(tier)] = between(direction(2), direction(20 + i), 0.5);
@@ -155,15 +155,15 @@ describe('search', () => {
   });
 
   it('goes by the vector alone where a query has no words', async () => {
-    const answer = await ask({ text: '🙂', systemId: 'laptop', limit: 3 });
+    const answer = await ask({ text: '=>', systemId: 'laptop', limit: 3 });
     expect(answer.mode).toBe('vector');
     expect(new Set(ids(answer))).toEqual(new Set(['keys-hot', 'keys-warm', 'keys-cold']));
   });
 
-  it.each(['', ' \n', '🙂'])(
+  it.each(['', ' \n', '=>'])(
     'answers nothing to %j where it has neither words nor a vector',
     async (text) => {
-      const answer = await (text === '🙂' ? askWords({ text }) : ask({ text }));
+      const answer = await (text === '=>' ? askWords({ text }) : ask({ text }));
       expect(answer).toMatchObject({
         results: [],
         partial: [],

@@ -12,7 +12,10 @@ describe('search terms', () => {
     ['SQL', `'; DROP TABLE memories; --`, ['drop', 'table', 'memories']],
     ['a column filter', 'content : secret', ['content', 'secret']],
     ['identifiers', 'idle_in_transaction x.y', ['idle', 'transaction', 'x', 'y']],
-    ['CJK and Hangul', '公開鍵を 한국어', ['公開鍵を', '한국어']],
+    ['scripts without spaces', '公開鍵を 한국어 鍵', ['公開', '開鍵', '鍵を', '한국', '국어', '鍵']],
+    ['such scripts beside others', 'API呼び出し第3回', ['api', '呼び', 'び出', '出し', 'し第', '3', '回']],
+    ['marks of such scripts', 'กินข้าว', ['กิน', 'นข้', 'ข้า', 'าว']],
+    ['pictographs only beside no word', '🚀 launch 🚀', ['launch']],
     ['marks inside a word', 'हिन्दी भाषा', ['हिन्दी', 'भाषा']],
     ['letters beyond the first plane', '𞤀𞤣 𝒳', ['𞤢𞤣', '𝒳']],
     ['control characters', 'a1\u0000b2\u2028c3\ufeffd4', ['a1', 'b2', 'c3', 'd4']],
@@ -21,7 +24,11 @@ describe('search terms', () => {
     expect(searchTerms(text)).toEqual(terms);
   });
 
-  it.each(['', ' \n\t', '🙂👩‍👩‍👧‍👦', '"\'`;--/**/', '\u0301', '\ud800'])('of %j are none', (text) => {
+  it('are the pictographs of a text without words, flags whole', () => {
+    expect(searchTerms('🚀👩🏽‍💻 🇯🇵!')).toEqual(['🚀', '👩', '💻', '🇯🇵']);
+  });
+
+  it.each(['', ' \n\t', '"\'`;--/**/', '\u0301', '\ud800'])('of %j are none', (text) => {
     expect(searchTerms(text)).toEqual([]);
   });
 

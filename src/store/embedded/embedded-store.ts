@@ -13,7 +13,8 @@ import { openIngest } from './ingest-operation.js';
 import { listKnown } from './list-known.js';
 import { listMemories } from './list-memories.js';
 import { openCold, openMove } from './move-operations.js';
-import { fetchMemories, searchMadeVectors, searchVectors, searchWords } from './search.js';
+import { IndexingAgain } from './index-again.js';
+import { fetchMemories, listMatches, searchMadeVectors, searchVectors, searchWords } from './search.js';
 import { closeExpired, sweepRows } from './sweep.js';
 import { TierDatabase } from './tiers/tier-database.js';
 import { vectorStore } from './vectors.js';
@@ -76,6 +77,8 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     );
     await catalog.write.abortAllOperations(options.now());
     await catalog.write.ensureModel(options.embeddingModel ?? EMBEDDING_MODEL, options.now());
+    const indexing = new IndexingAgain(context);
+    opened.unshift(() => indexing.close());
     return storeOf(context, opened);
   } catch (error) {
     await runAll(opened).catch(() => undefined);
@@ -153,6 +156,7 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     searchVectors: (...query) => searchVectors(context, ...query),
     searchMadeVectors: (...query) => searchMadeVectors(context, ...query),
     searchWords: (...query) => searchWords(context, ...query),
+    listMatches: (...query) => listMatches(context, ...query),
     fetch: (keys, tiers) => fetchMemories(context, keys, tiers),
     listMemories: (systemId, page) => listMemories(context, systemId, page),
     ...vectorStore(context),

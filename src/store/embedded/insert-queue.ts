@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failPoint } from '../../faults/index.js';
-import type { IncomingText } from './catalog/ingest.js';
+import type { IncomingText } from './catalog/text-index.js';
 import { IngestStaging, type StagedIngest } from './tiers/staging.js';
 import type { TableTier } from './tiers/tables.js';
 import type { TierDatabase } from './tiers/tier-database.js';

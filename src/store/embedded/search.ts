@@ -1,9 +1,19 @@
 import type { MemoryKey, Tier } from '../../contract/index.js';
 import { EMBEDDING_MODEL } from '../../memory/index.js';
-import type { Candidate, ModelVector, ScanTurn, SearchFilters, StoredMemory } from '../store.js';
+import type {
+  Candidate,
+  Match,
+  MatchStart,
+  ModelVector,
+  ScanTurn,
+  SearchFilters,
+  StoredMemory,
+} from '../store.js';
 import type { Placed } from './catalog/lookup.js';
 import type { EngineContext } from './context.js';
 import { isDropped, readCurrent } from './current-rows.js';
+import { onlyKnown } from './known-by.js';
+import { listColdMatches } from './tiers/cold-matches.js';
 import {
   fetchFromObjects,
   fetchFromTable,
@@ -22,13 +32,13 @@ export async function searchVectors(
   limit: number,
 ): Promise<Candidate[]> {
   if (model !== EMBEDDING_MODEL) return [];
-  if (tier !== 'cold') {
-    return again(() => searchTableVectors(context.tiers, tier, vector, filters, limit));
-  }
-  const objects = await context.catalog.read.coldObjects(filters);
-  return context.cold.use(objects, (files) =>
-    searchColdVectors(context.tiers, files, vector, filters, limit),
-  );
+  return onlyKnown(context, filters, limit, async (most) => {
+    if (tier !== 'cold') return again(() => searchTableVectors(context.tiers, tier, vector, filters, most));
+    const objects = await context.catalog.read.coldObjects(filters);
+    return context.cold.use(objects, (files) =>
+      searchColdVectors(context.tiers, files, vector, filters, most),
+    );
+  });
 }
 
 export async function searchMadeVectors(
@@ -53,7 +63,27 @@ export async function searchWords(
   if (terms.length === 0) return [];
   if (tier !== 'cold') return context.catalog.read.searchText({ tier, terms, filters, limit });
   const objects = await context.catalog.read.coldObjects(filters);
-  return context.cold.use(objects, (files) => searchColdWords(context.tiers, files, terms, filters, limit));
+  return onlyKnown(context, filters, limit, (most) =>
+    context.cold.use(objects, (files) => searchColdWords(context.tiers, files, terms, filters, most)),
+  );
+}
+
+/** What a cold row says of itself may be outdated, and what an ingest first committed later is listed too: the caller looks at the rows. */
+export async function listMatches(
+  context: EngineContext,
+  tier: Tier,
+  terms: readonly string[],
+  filters: SearchFilters,
+  { after, limit }: { after?: MatchStart | undefined; limit: number },
+): Promise<Match[]> {
+  if (terms.length === 0) return [];
+  if (tier !== 'cold') return context.catalog.read.listMatches({ tier, terms, filters, limit, after });
+  const until = Math.min(filters.until ?? Infinity, (after?.ownTime ?? Infinity) + 1);
+  const range = { ...filters, ...(until === Infinity ? {} : { until }) };
+  const objects = await context.catalog.read.coldObjects(range);
+  return context.cold.use(objects, (files) =>
+    listColdMatches(context.tiers, files, { terms, filters: range, after, limit }),
+  );
 }
 
 /** Keys become their current placements, placements become rows. */
@@ -70,7 +100,7 @@ export async function fetchMemories(
     table: (table, rowIds) => fetchFromTable(context.tiers, table, rowIds),
     objects: (files, rowIds) => fetchFromObjects(context.tiers, files, rowIds),
   });
-  return found.map(({ place: { tier }, row }) => toMemory(row, tier));
+  return found.map(({ place, row }) => toMemory(row, place));
 }
 
 async function again<T>(search: () => Promise<T>): Promise<T> {
@@ -82,7 +112,7 @@ async function again<T>(search: () => Promise<T>): Promise<T> {
   }
 }
 
-function toMemory(row: FetchedRow, tier: Tier): StoredMemory {
+function toMemory(row: FetchedRow, { tier, knownSince }: Placed): StoredMemory {
   const { rowId: _rowId, fields, ...memory } = row;
-  return { ...memory, tier, fields: JSON.parse(fields) as Record<string, unknown> };
+  return { ...memory, tier, knownSince, fields: JSON.parse(fields) as Record<string, unknown> };
 }

@@ -14,6 +14,7 @@ import { countAgainSql } from './again.js';
 import type { CatalogDatabase } from './database.js';
 import { gapParameters, isSameState, knownState, notePlaced, PASSED } from './known.js';
 import { closeOperation, openOperation, requireOpen } from './operations.js';
+import { indexTexts, stageTexts, type IncomingText } from './text-index.js';
 import { PLACED_BEFORE } from './upload-order.js';
 import { awaitVectors } from './vectors.js';
 
@@ -67,22 +68,6 @@ export function stageRows(db: CatalogDatabase, stage: string, rows: readonly Row
      SELECT $stage, value ->> 'n', value ->> 'kind', value ->> 'memoryId', value ->> 'hash', value ->> 'ownTime',
        value ->> 'project' FROM json_each($rows)`,
     { stage, rows: JSON.stringify(rows) },
-  );
-}
-
-/** The text of a row that will be written, and the model of the vector that it has, if it has one. */
-export interface IncomingText {
-  n: number;
-  content: string;
-  model: string | null;
-}
-
-/** For the text index, and to know what lacks a vector; before `commitIngest` or in it. */
-export function stageTexts(db: CatalogDatabase, stage: string, texts: readonly IncomingText[]): void {
-  db.run(
-    `INSERT INTO incoming_texts SELECT $stage, value ->> 'n', value ->> 'content', value ->> 'model' FROM json_each($texts) WHERE true
-     ON CONFLICT DO NOTHING`,
-    { stage, texts: JSON.stringify(texts) },
   );
 }
 
@@ -188,36 +173,19 @@ function placeRows(db: CatalogDatabase, input: CommitIngest, journal: WrittenObj
   );
   db.run(
     `INSERT INTO placements (system_id, kind, memory_id, row_id, hash, ord, upload_id, deleted, tier, keeper_id, own_time,
-       project)
+       project, known_since)
      SELECT $system, kind, memory_id, row_id, CASE deletion WHEN 1 THEN $deleted ELSE hash END, ord, upload_id, deletion,
-       tier, $keeper, own_time, project
+       tier, $keeper, own_time, project, $now
      FROM incoming WHERE stage = $stage AND ${NEEDED} AND pid IS NULL`,
-    { stage, system: upload.systemId, keeper, deleted: DELETED_HASH },
+    { stage, system: upload.systemId, keeper, deleted: DELETED_HASH, now },
   );
-  indexTexts(db, stage, upload.systemId);
+  indexTexts(db, { stage, systemId: upload.systemId, needed: NEEDED });
   awaitVectors(db, stage, NEEDED);
   db.run(
     `INSERT INTO changes (pid, row_id, what, at)
      SELECT p.pid, p.row_id, CASE p.deleted WHEN 1 THEN 'removed' ELSE 'placed' END, $now
      FROM incoming i JOIN placements p ON p.row_id = i.row_id WHERE i.stage = $stage`,
     { stage, now },
-  );
-}
-
-/**
- * What was cold or deleted has no entry, and deleting a missing one is no error. A deletion brings no text, so it gets none.
- */
-function indexTexts(db: CatalogDatabase, stage: string, systemId: string): void {
-  db.run(
-    `DELETE FROM memory_text WHERE rowid IN
-       (SELECT pid FROM incoming WHERE stage = $stage AND ${NEEDED} AND pid IS NOT NULL)`,
-    { stage },
-  );
-  db.run(
-    `INSERT INTO memory_text (rowid, content) SELECT p.pid, t.content FROM incoming i
-     JOIN incoming_texts t ON t.stage = i.stage AND t.n = i.n
-     JOIN placements p ON p.row_id = i.row_id AND p.system_id = $system WHERE i.stage = $stage`,
-    { stage, system: systemId },
   );
 }
 

@@ -7,11 +7,13 @@ export interface Placed extends MemoryKey {
   rowId: number;
   tier: Tier;
   ownTime: number;
+  /** When an ingest first committed the memory. */
+  knownSince: number;
   /** The cold object; null in the other tiers. */
   object: WrittenObject | null;
 }
 
-interface KeyRow {
+export interface KeyRow {
   system_id: string;
   kind: Kind;
   memory_id: string;
@@ -26,6 +28,7 @@ export interface PlacedRow extends KeyRow {
   row_id: number;
   tier: Tier;
   own_time: number;
+  known_since: number;
   name: string | null;
   bytes: number;
   sha256: string;
@@ -33,7 +36,7 @@ export interface PlacedRow extends KeyRow {
 
 /** Of placements `p` and, where they have one, their object `o`. */
 export const PLACED =
-  'p.system_id, p.kind, p.memory_id, p.row_id, p.tier, p.own_time, o.name, o.bytes, o.sha256';
+  'p.system_id, p.kind, p.memory_id, p.row_id, p.tier, p.own_time, p.known_since, o.name, o.bytes, o.sha256';
 
 /** The current placement of each key that has one; deleted ones have none. */
 export function placements(db: CatalogDatabase, keys: readonly MemoryKey[]): Placed[] {
@@ -68,39 +71,16 @@ export function toPlaced(row: PlacedRow): Placed {
     rowId: row.row_id,
     tier: row.tier,
     ownTime: row.own_time,
+    knownSince: row.known_since,
     object: row.name === null ? null : { name: row.name, bytes: row.bytes, sha256: row.sha256 },
   };
-}
-
-/**
- * The best matches of any of the terms by BM25 in a tier that the text index covers. Terms are quoted, so that no text of a
- * user is read as FTS5 syntax.
- */
-export function searchText(
-  db: CatalogDatabase,
-  input: { tier: Tier; terms: readonly string[]; filters: SearchFilters; limit: number },
-): Candidate[] {
-  const match = input.terms.map((term) => `"${term.replaceAll('"', '""')}"`).join(' OR ');
-  return db
-    .all<CandidateRow>(
-      `SELECT p.system_id, p.kind, p.memory_id, -bm25(memory_text) AS score
-       FROM memory_text JOIN placements p ON p.pid = memory_text.rowid
-       WHERE memory_text MATCH $match AND p.tier = $tier AND p.deleted = 0
-         AND ${FILTERED}
-       ORDER BY bm25(memory_text), p.pid LIMIT $limit`,
-      {
-        match,
-        tier: input.tier,
-        ...filterParameters(input.filters),
-        limit: input.limit,
-      },
-    )
-    .map(toCandidate);
 }
 
 /** What a search's filters let pass of placements `p`, with the parameters of `filterParameters`. */
 export const FILTERED = `($system IS NULL OR p.system_id = $system) AND ($kind IS NULL OR p.kind = $kind)
   AND ($project IS NULL OR p.project = $project)
+  AND ($tag IS NULL OR EXISTS (SELECT 1 FROM memory_tags g WHERE g.pid = p.pid AND g.tag = $tag))
+  AND ($knownBy IS NULL OR p.known_since <= $knownBy)
   AND ($since IS NULL OR p.own_time >= $since) AND ($until IS NULL OR p.own_time < $until)`;
 
 export function filterParameters(filters: SearchFilters): Record<string, string | number | null> {
@@ -108,6 +88,8 @@ export function filterParameters(filters: SearchFilters): Record<string, string 
     system: filters.systemId ?? null,
     kind: filters.kind ?? null,
     project: filters.project ?? null,
+    tag: filters.tag ?? null,
+    knownBy: filters.knownBy ?? null,
     since: filters.since ?? null,
     until: filters.until ?? null,
   };
@@ -152,6 +134,6 @@ export function countTiers(db: CatalogDatabase): Record<Tier, TierCounts> {
   return counts;
 }
 
-function keyOf(row: KeyRow): MemoryKey {
+export function keyOf(row: KeyRow): MemoryKey {
   return { systemId: row.system_id, kind: row.kind, memoryId: row.memory_id };
 }

@@ -10,9 +10,11 @@ import * as operations from './operations.js';
 import * as quarantine from './quarantine.js';
 import * as reads from './reads.js';
 import * as sweep from './sweep.js';
+import * as textIndex from './text-index.js';
 import { listUploads } from './upload-list.js';
 import * as uploads from './uploads.js';
 import * as vectors from './vectors.js';
+import * as wordSearch from './word-search.js';
 
 /** What the catalog's writing thread answers. All of it runs on one connection, one call after the other. */
 export const WRITE_METHODS = {
@@ -28,7 +30,8 @@ export const WRITE_METHODS = {
   requestAgain: again.requestAgain,
   abandonAgain: again.abandonAgain,
   stageRows: ingest.stageRows,
-  stageTexts: ingest.stageTexts,
+  stageTexts: textIndex.stageTexts,
+  indexAgain: textIndex.indexAgain,
   knownState: known.knownState,
   stageMissing: known.stageMissing,
   dropStage: ingest.dropStage,
@@ -80,7 +83,9 @@ export const READ_METHODS = {
   knownRows: known.knownRows,
   placements: lookup.placements,
   systemPlacements: lookup.systemPlacements,
-  searchText: lookup.searchText,
+  searchText: wordSearch.searchText,
+  listMatches: wordSearch.listMatches,
+  memoriesToIndex: textIndex.memoriesToIndex,
   coldObjects: lookup.coldObjects,
   countTiers: lookup.countTiers,
   modelNames: models.modelNames,

@@ -1,6 +1,7 @@
 import type Libsql from 'libsql';
 import { AkoshaError } from '../../../contract/index.js';
 import { FORGETS_OF_VERSION_5 } from './forgets-of-version-5.js';
+import { SEARCH_OF_VERSION_6 } from './search-of-version-6.js';
 import { TIER_COUNTS_OF_VERSION_4 } from './tier-counts-of-version-4.js';
 import { inTransaction } from './transaction.js';
 import { UPLOADS_OF_VERSION_2 } from './uploads-of-version-2.js';
@@ -13,7 +14,13 @@ import { VECTORS_OF_VERSION_3 } from './vectors-of-version-3.js';
 type Migration = (connection: Libsql.Database) => void;
 
 /** The first makes version 2. A change of `SCHEMA` comes with one at the end. */
-const MIGRATIONS: readonly Migration[] = [rebuildUploads, addVectors, addTierCounts, addForgets];
+const MIGRATIONS: readonly Migration[] = [
+  rebuildUploads,
+  addVectors,
+  addTierCounts,
+  addForgets,
+  addSearchColumns,
+];
 
 export const SCHEMA_VERSION = MIGRATIONS.length + 1;
 
@@ -69,4 +76,9 @@ function addTierCounts(connection: Libsql.Database): void {
 /** Version 5: memories can be forgotten, and operations of more kinds opened. No program of before wrote a tombstone. */
 function addForgets(connection: Libsql.Database): void {
   connection.exec(FORGETS_OF_VERSION_5);
+}
+
+/** Version 6: when memories came, their tags, and words of texts without spaces. The last two are read from the tiers once the store is open. */
+function addSearchColumns(connection: Libsql.Database): void {
+  connection.exec(SEARCH_OF_VERSION_6);
 }

@@ -119,6 +119,8 @@ CREATE TABLE placements (
   keeper_id INTEGER NOT NULL REFERENCES objects (object_id),
   own_time INTEGER NOT NULL,
   project TEXT,
+  -- When an ingest first committed the memory, whatever became of its wording; by the system's clock.
+  known_since INTEGER NOT NULL DEFAULT 0,
   CHECK ((tier = 'cold') = (object_id IS NOT NULL))
 );
 CREATE UNIQUE INDEX placements_by_key ON placements (system_id, kind, memory_id);
@@ -227,7 +229,18 @@ CREATE TABLE unnamed (
   PRIMARY KEY (what, id)
 ) WITHOUT ROWID;
 
--- Rowid = placements.pid. Contentless: the text itself stands once, in its tier.
+-- For the filter on a tag, whichever tier the row is in.
+CREATE TABLE memory_tags (
+  pid INTEGER NOT NULL REFERENCES placements (pid) ON DELETE CASCADE,
+  tag TEXT NOT NULL,
+  PRIMARY KEY (pid, tag)
+) WITHOUT ROWID;
+CREATE INDEX memory_tags_by_tag ON memory_tags (tag);
+
+-- What an older version placed: its words were not cut as they are now, and its tags not kept here.
+CREATE TABLE memories_to_index (pid INTEGER PRIMARY KEY REFERENCES placements (pid) ON DELETE CASCADE);
+
+-- Rowid = placements.pid; texts as they are cut into words. Contentless: the text itself stands once, in its tier.
 CREATE VIRTUAL TABLE memory_text USING fts5 (
   content, content = '', contentless_delete = 1, tokenize = "unicode61 remove_diacritics 2"
 );
@@ -267,6 +280,8 @@ CREATE TEMP TABLE incoming_texts (
   stage TEXT,
   n INTEGER,
   content TEXT,
+  -- A JSON list.
+  tags TEXT,
   -- Of the vector that came with it; null where none did.
   model TEXT,
   PRIMARY KEY (stage, n)

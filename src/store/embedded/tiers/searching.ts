@@ -13,7 +13,7 @@ interface CandidateRow {
 }
 
 /** A row of any tier, as a search answers it. */
-export interface FetchedRow extends Omit<StoredMemory, 'tier' | 'fields'> {
+export interface FetchedRow extends Omit<StoredMemory, 'tier' | 'knownSince' | 'fields'> {
   rowId: number;
   /** The text of a JSON object. */
   fields: string;
@@ -175,7 +175,7 @@ async function fetchRows(tiers: TierDatabase, sql: string): Promise<FetchedRow[]
   }));
 }
 
-function parquet(files: readonly string[]): string {
+export function parquet(files: readonly string[]): string {
   return `read_parquet([${files.map(literal).join(', ')}], hive_partitioning = false)`;
 }
 
@@ -183,7 +183,7 @@ function overlaps(table: PeriodTable, filters: SearchFilters): boolean {
   return (filters.since ?? -Infinity) < table.until && (filters.until ?? Infinity) > table.from;
 }
 
-function filterSql(filters: SearchFilters): { sql: string; values: Record<string, DuckDBValue> } {
+export function filterSql(filters: SearchFilters): { sql: string; values: Record<string, DuckDBValue> } {
   const values: Record<string, DuckDBValue> = {};
   let sql = '';
   if (filters.systemId !== undefined) {
@@ -197,6 +197,10 @@ function filterSql(filters: SearchFilters): { sql: string; values: Record<string
   if (filters.project !== undefined) {
     sql += ' AND project = $project';
     values['project'] = filters.project;
+  }
+  if (filters.tag !== undefined) {
+    sql += ' AND list_contains(tags, $tag)';
+    values['tag'] = filters.tag;
   }
   if (filters.since !== undefined) sql += ` AND own_time >= ${timestampSql(filters.since)}`;
   if (filters.until !== undefined) sql += ` AND own_time < ${timestampSql(filters.until)}`;

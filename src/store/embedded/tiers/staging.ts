@@ -1,6 +1,6 @@
 import { DELETED_HASH, EMBEDDING_DIMENSIONS, EMBEDDING_MODEL, type RowKey } from '../../../memory/index.js';
 import type { DeletionToWrite, RowToWrite } from '../catalog/classify.js';
-import type { IncomingText } from '../catalog/ingest.js';
+import type { IncomingText } from '../catalog/text-index.js';
 import { OperationConnection } from './operation-connection.js';
 import {
   COMMON_COLUMNS,
@@ -207,13 +207,15 @@ function sumOf(days: readonly StagedDay[], what: 'rows' | 'bytes'): number {
 interface StagedText {
   n: bigint;
   content: string;
+  tags: string[] | null;
   own: boolean;
 }
 
-const TEXT_COLUMNS = 'n, content, embedding IS NOT NULL AS own';
+const TEXT_COLUMNS =
+  'n, content, list_filter(tags, lambda tag: tag IS NOT NULL) AS tags, embedding IS NOT NULL AS own';
 
-function incomingText({ n, content, own }: StagedText): IncomingText {
-  return { n: Number(n), content, model: own ? EMBEDDING_MODEL : null };
+function incomingText({ n, content, tags, own }: StagedText): IncomingText {
+  return { n: Number(n), content, tags: tags ?? [], model: own ? EMBEDDING_MODEL : null };
 }
 
 async function appendIngests(
