@@ -68,7 +68,15 @@ export async function openBench() {
     },
     /** Moves everything to its tier, and sweeps up what it left behind. */
     async age() {
-      const context = { store, archive: objects, scratch, batchRows: 10_000, longestMs: 0, now: Date.now };
+      const context = {
+        store,
+        archive: objects,
+        scratch,
+        batchRows: 10_000,
+        thawedMs: 0,
+        longestMs: 0,
+        now: Date.now,
+      };
       while ((await moveToWarm(context, NOW)).due > 0);
       const { partitions } = await planTransition(context, { asOf: NOW, all: true });
       for (const partition of partitions) {

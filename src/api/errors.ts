@@ -9,6 +9,7 @@ import type { ErrorReply } from './schemas.js';
 const STATUS: Partial<Record<ErrorType, number>> = {
   BadRequest: 400,
   ObjectNotFound: 404,
+  MemoryUnknown: 404,
   UploadUnknown: 404,
   ObjectExists: 409,
   UploadReplaced: 409,

@@ -8,7 +8,7 @@ const TIER_RULE = `must be ${TIERS.join(', ')}, or a list of these`;
 const TIME_RULE = 'must be an ISO 8601 time with its zone such as 2026-11-22T12:00:00Z, or a date (UTC)';
 
 /** Becomes milliseconds since 1970. A time without a zone would mean another instant on every machine. */
-const Time = z
+export const Time = z
   .union([z.iso.datetime({ offset: true }), z.iso.date()], { error: TIME_RULE })
   .transform((text) => Date.parse(text));
 
@@ -18,7 +18,7 @@ export const SystemId = z
   .string({ error: 'must be a text' })
   .regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be 1 to 100 letters, digits, "-" and "_"');
 
-const Query = z
+export const Query = z
   .string({ error: 'must be a text' })
   .superRefine((text, context) => {
     const message = brokenQueryRule(text);

@@ -1,9 +1,15 @@
-import type { Tier, UploadRef } from '../contract/index.js';
+import type { MemoryKey, Selection, Tier, UploadRef } from '../contract/index.js';
+import type { UploadExplanation } from '../ingest/index.js';
+import type { Selected } from '../maintenance/index.js';
 import type { CircuitBreakerStatus } from '../runtime/index.js';
 import type { SearchAnswer, SearchRequest } from '../search/index.js';
 import type {
+  MemoryExplanation,
   MemoryPage,
   PageRequest,
+  PinPage,
+  PinPageRequest,
+  PinRequest,
   TierCounts,
   UploadPage,
   UploadPageRequest,
@@ -11,6 +17,7 @@ import type {
 } from '../store/index.js';
 import type { EmbeddingStatus } from './embedding.js';
 import type { AcceptRows } from './mcp-tools.js';
+import type { SelectionRequest } from './selection.js';
 
 export interface Readiness {
   ready: boolean;
@@ -50,6 +57,18 @@ export interface ApiServices {
   tiers(): Promise<Record<Tier, TierCounts>>;
   /** A page of what a system has; see `MemoryStore.listMemories`. */
   listMemories(systemId: string, page: PageRequest): Promise<MemoryPage>;
+  /** Searches what a selection asks for by text. Raises `MemoryUnknown` where that finds nothing, `StoreBusy` where it is incomplete. */
+  select(request: SelectionRequest, signal: AbortSignal): Promise<Selection>;
+  describeSelection(selection: Selection): Promise<Selected>;
+  listPins(page: PinPageRequest): Promise<PinPage>;
+  /** Returns how many pins it made or renewed. Raises `MemoryUnknown` where there is nothing to pin. */
+  pin(selection: Selection, request: PinRequest): Promise<number>;
+  /** Returns how many pins it took away. */
+  unpin(selection: Selection): Promise<number>;
+  /** Where a memory is and why. Raises `MemoryUnknown`. */
+  explainMemory(key: MemoryKey): Promise<MemoryExplanation>;
+  /** What became of an upload, and what will. Raises `UploadUnknown`. */
+  explainUpload(ref: UploadRef): Promise<UploadExplanation>;
   /** Raises `UploadUnknown`. */
   getUpload(ref: UploadRef): Promise<UploadRecord>;
   /** Raises `UploadUnknown` where no upload came from the system. */

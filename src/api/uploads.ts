@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { KINDS, UPLOAD_STATES, type UploadState } from '../contract/index.js';
+import { isoTime, KINDS, UPLOAD_STATES, type UploadState } from '../contract/index.js';
 import { sumExcluded } from '../ingest/index.js';
 import type { IngestedAgain, UploadPageStart, UploadRecord } from '../store/index.js';
 import type { App } from './app.js';
@@ -189,20 +189,20 @@ function toSummary(record: UploadRecord) {
     rows: COUNTED.includes(record.state) ? record.rows : null,
     reason: record.reason,
     attempts: record.attempts,
-    created_at: record.createdAt === 0 ? null : iso(record.createdAt),
-    queued_at: iso(record.registeredAt),
-    ingested_at: record.committedAt === null ? null : iso(record.committedAt),
-    quarantined_at: record.quarantinedAt === null ? null : iso(record.quarantinedAt),
+    created_at: record.createdAt === 0 ? null : isoTime(record.createdAt),
+    queued_at: isoTime(record.registeredAt),
+    ingested_at: record.committedAt === null ? null : isoTime(record.committedAt),
+    quarantined_at: record.quarantinedAt === null ? null : isoTime(record.quarantinedAt),
     again: record.again && againReply(record.again),
-    dropped: record.dropped && { ...record.dropped, at: iso(record.dropped.at) },
+    dropped: record.dropped && { ...record.dropped, at: isoTime(record.dropped.at) },
   };
 }
 
 function againReply({ requestedAt, times, first, failure }: IngestedAgain) {
   return {
-    requested_at: requestedAt === null ? null : iso(requestedAt),
+    requested_at: requestedAt === null ? null : isoTime(requestedAt),
     times,
-    first: first && { ingested_at: iso(first.committedAt), rows: first.rows },
+    first: first && { ingested_at: isoTime(first.committedAt), rows: first.rows },
     failure,
   };
 }
@@ -210,8 +210,4 @@ function againReply({ requestedAt, times, first, failure }: IngestedAgain) {
 export function toReply(record: UploadRecord) {
   const { reader, files, mirrors } = record;
   return { ...toSummary(record), reader, files, mirrors, excluded: sumExcluded(files) };
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

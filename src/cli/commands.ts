@@ -53,6 +53,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'uploads that could not be read: list, retry or drop them',
     load: () => import('./commands/quarantine.js'),
   },
+  {
+    name: 'explain',
+    summary: 'where a memory is and why, or what became of an upload',
+    load: () => import('./commands/explain.js'),
+  },
+  {
+    name: 'pin',
+    summary: 'keep memories in their tier, or list what is kept',
+    load: () => import('./commands/pin.js'),
+  },
+  {
+    name: 'unpin',
+    summary: 'let pinned memories age again',
+    load: () => import('./commands/unpin.js'),
+  },
   { name: 'tiers', summary: 'show the tiers, or age them now', load: () => import('./commands/tiers.js') },
   {
     name: 'reembed',

@@ -36,6 +36,12 @@ export function uploadPath({ systemId, uploadId }: UploadRef): string {
 /** As many systems as an error can name. */
 const NAMED = 10;
 
+/** What was typed is wrong; the cause says that it is no more than that nobody knows it. */
+function unknownUpload(uploadId: string): AkoshaError {
+  const message = `upload ${uploadId} is not known: \`akosha receipts\` lists what is`;
+  return new AkoshaError('BadRequest', message, { cause: new AkoshaError('UploadUnknown', message) });
+}
+
 /** The upload that a person means. Raises `BadRequest` where there is none, or several systems have used its id. */
 export async function findUpload(api: ApiClient, uploadId: string, system?: string): Promise<UploadRef> {
   if (system !== undefined) return { systemId: systemIdOf(system), uploadId };
@@ -43,7 +49,7 @@ export async function findUpload(api: ApiClient, uploadId: string, system?: stri
   const { uploads } = await api.get(`/api/v1/uploads?${query.toString()}`, UploadPage);
   const [found, ...others] = uploads;
   if (found === undefined)
-    throw new AkoshaError('BadRequest', `upload ${uploadId} is not known: \`akosha receipts\` lists what is`);
+    throw unknownUpload(uploadId);
   if (others.length > 0) {
     const systems = uploads.map(({ system_id }) => system_id).join(', ');
     throw new AkoshaError(

@@ -141,6 +141,14 @@ export const SERVER_SETTINGS = {
     initial: 7,
   }),
 
+  thawedDays: setting(shape.wholeNumber(0, 36_500), {
+    group: 'Tiers',
+    rule: 'a whole number from 0 to 36500',
+    description:
+      'Days that thawed memories stay where they were brought to, whatever their age. By default as long as a new one is hot: who thaws something works with it for some days.',
+    initial: 7,
+  }),
+
   searchTimeoutSeconds: setting(shape.wholeNumber(1, 3600), {
     group: 'Search',
     rule: 'a whole number from 1 to 3600',

@@ -3,6 +3,7 @@ export * from './ids.js';
 export * from './memory.js';
 export * from './object-keys.js';
 export * from './query.js';
+export * from './selection.js';
 export * from './time.js';
 export * from './activities.js';
 export * from './ingest-totals.js';

@@ -3,6 +3,14 @@ export function secondsSince(then: number, now: number): number {
   return Math.max(0, Math.floor((now - then) / 1000));
 }
 
+/** JavaScript's dates end at the years ±270,000; DuckDB's timestamps, and so an odd row's own time, do not. */
+const LAST_INSTANT = 8.64e15;
+
+/** Milliseconds since 1970 as ISO 8601, and the nearest that can be told where they are beyond what it can. */
+export function isoTime(ms: number): string {
+  return new Date(Math.max(-LAST_INSTANT, Math.min(LAST_INSTANT, ms))).toISOString();
+}
+
 /** More than there are zones; names may come in any case, and what strangers send must not fill the memory. */
 const MAX_KNOWN_ZONES = 1_000;
 

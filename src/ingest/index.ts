@@ -6,6 +6,7 @@ export type { IngestContext, IngestEvents, IngestLog } from './context.js';
 export { pollInbox, registerUpload } from './discovery.js';
 export { announcedUploads, parseEvents, parseEventText, type EventPlace } from './events/index.js';
 export { ingestUpload, type IngestOptions } from './ingest-upload.js';
+export { explainUpload, type UploadExplanation } from './explain-upload.js';
 export { dropUpload, retryUpload } from './quarantine.js';
 export { listUploads, requireUpload } from './ledger.js';
 export type { Discovered, FailedUpload } from './look.js';

@@ -15,6 +15,8 @@ export interface MaintenanceContext {
   scratch: string;
   /** Rows per move: bounds memory, and how much a crash undoes. */
   batchRows: number;
+  /** How long what was thawed stays where it was brought to, whatever its age, in milliseconds. */
+  thawedMs: number;
   /** The longest request and the longest search, in milliseconds: nothing reads a row that nobody has named for so long. */
   longestMs: number;
   /** The system's clock, milliseconds since 1970. */

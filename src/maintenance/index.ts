@@ -1,3 +1,5 @@
 export type { MaintenanceContext } from './context.js';
+export { moveChosen, type ChosenMove } from './move-chosen.js';
+export { describeSelection, pin, unpin, type Selected } from './pins.js';
 export { sweep } from './sweep.js';
 export { moveToCold, moveToWarm, planTransition, type TransitionPlan } from './transition.js';

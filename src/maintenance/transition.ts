@@ -2,7 +2,13 @@ import path from 'node:path';
 import { coldKey, type BatchSummary } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
 import { inScratch } from '../runtime/index.js';
-import type { ColdOperation, ColdPartitionDue, MoveOutcome, WrittenObject } from '../store/index.js';
+import type {
+  ColdOperation,
+  ColdPartitionDue,
+  MoveOperation,
+  MoveOutcome,
+  WrittenObject,
+} from '../store/index.js';
 import type { MaintenanceContext } from './context.js';
 
 export interface TransitionPlan {
@@ -35,7 +41,13 @@ export async function moveToWarm(
   signal?: AbortSignal,
 ): Promise<BatchSummary> {
   const operation = await context.store.openMove(asOf, context.batchRows, signal);
-  if (operation === undefined) return { due: 0, moved: 0 };
+  return operation === undefined ? { due: 0, moved: 0 } : moveBatchToWarm(context, operation);
+}
+
+export async function moveBatchToWarm(
+  context: MaintenanceContext,
+  operation: MoveOperation,
+): Promise<BatchSummary> {
   try {
     failPoint('move.after-open');
     await operation.copyRows();
@@ -65,7 +77,7 @@ export async function moveToCold(
   });
 }
 
-async function moveBatchToCold(
+export async function moveBatchToCold(
   context: MaintenanceContext,
   operation: ColdOperation,
   partition: ColdPartitionDue,
@@ -83,7 +95,12 @@ async function moveBatchToCold(
   }
 }
 
-function summarize({ log }: MaintenanceContext, due: number, { moved, held }: MoveOutcome): BatchSummary {
+/** What a batch came to; tells of rows that it held. */
+export function summarize(
+  { log }: MaintenanceContext,
+  due: number,
+  { moved, held }: MoveOutcome,
+): BatchSummary {
   if (held.length === 0) return { due, moved };
   log?.warn(
     { due, moved, held },

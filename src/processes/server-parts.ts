@@ -35,6 +35,7 @@ export interface ServerParts {
 }
 
 const MIB = 2 ** 20;
+const DAY_MS = 86_400_000;
 
 /** Opens the store and what works on it. Whatever had been opened is closed again where a later part fails. */
 export async function openServerParts(
@@ -104,6 +105,7 @@ export async function openServerParts(
         archive,
         scratch,
         batchRows: settings.moveBatchRows,
+        thawedMs: settings.thawedDays * DAY_MS,
         longestMs: (settings.longestRequestSeconds + settings.longestSearchSeconds) * 1000,
         now: Date.now,
         log,

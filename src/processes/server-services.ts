@@ -2,19 +2,29 @@ import { toBreakerReply, type ApiServices } from '../api/index.js';
 import type { AkoshaClient } from '../client/index.js';
 import type { OutageStatus } from '../bootstrap/index.js';
 import type { Settings } from '../config/index.js';
-import { AkoshaError, isAkoshaError, messageOf, TIERS, type UploadRef } from '../contract/index.js';
+import {
+  AkoshaError,
+  isAkoshaError,
+  messageOf,
+  TIERS,
+  type MemoryKey,
+  type UploadRef,
+} from '../contract/index.js';
 import type { Embedding } from './embedding.js';
 import type { ObjectEvents } from './object-events.js';
 import { ingestStatus } from './ingest-status.js';
 import {
   dropUpload,
+  explainUpload,
   listUploads,
   requestAgain,
   requireUpload,
   retryUpload,
   type BatchAcceptor,
 } from '../ingest/index.js';
-import type { UploadRecord } from '../store/index.js';
+import { describeSelection, pin, unpin } from '../maintenance/index.js';
+import type { MemoryExplanation, UploadRecord } from '../store/index.js';
+import { select } from './select.js';
 import type { ServerParts } from './server-parts.js';
 
 export interface ServerState {
@@ -53,6 +63,13 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
     status: () => describeServer(inputs),
     tiers: () => parts.store.countTiers(),
     listMemories: (systemId, page) => parts.store.listMemories(systemId, page),
+    select: (request, signal) => select(parts.search, request, signal),
+    describeSelection: (selection) => describeSelection(parts.store, selection),
+    listPins: (page) => parts.store.listPins(page),
+    pin: (selection, request) => pin(parts.store, selection, request),
+    unpin: (selection) => unpin(parts.store, selection),
+    explainMemory: (key) => explainMemory(parts, key),
+    explainUpload: (ref) => explainUpload(parts.store, ref),
     getUpload: (ref) => requireUpload(parts.store, ref),
     listUploads: (page) => listUploads(parts.store, page),
     retryUpload: (ref) => retry(inputs, ref),
@@ -71,6 +88,17 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
         },
       }),
   };
+}
+
+async function explainMemory({ store, clock }: ServerParts, key: MemoryKey): Promise<MemoryExplanation> {
+  const found = await store.explainMemory(key, clock());
+  if (found !== undefined) return found;
+  const { systemId, kind, memoryId } = key;
+  throw new AkoshaError(
+    'MemoryUnknown',
+    `the store has no ${kind} ${memoryId} of system ${systemId}: \`akosha search\` shows keys, and \`akosha receipts --system ${systemId}\` what came from it`,
+    { details: { ...key } },
+  );
 }
 
 async function retry(inputs: ServiceInputs, ref: UploadRef): Promise<UploadRecord> {

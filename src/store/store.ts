@@ -1,4 +1,13 @@
-import type { HeldRows, Kind, MemoryKey, RowCounts, SystemId, Tier, UploadRef } from '../contract/index.js';
+import type {
+  HeldRows,
+  Kind,
+  MemoryKey,
+  RowCounts,
+  Selection,
+  SystemId,
+  Tier,
+  UploadRef,
+} from '../contract/index.js';
 import type { FailPoint } from '../faults/index.js';
 import type { RowKey, TierAges } from '../memory/index.js';
 import type {
@@ -10,10 +19,16 @@ import type {
   SearchFilters,
   StoredMemory,
 } from './memories.js';
+import type { MemoryExplanation } from './explain.js';
+import type { PinLedger } from './pins.js';
+import type { Chosen, ChosenRequest, SelectedPage, SelectionPageRequest } from './selection.js';
 import type { IngestedFile, UploadLedger } from './uploads.js';
 import type { ModelVector, VectorStore } from './vectors.js';
 
+export type * from './explain.js';
 export type * from './memories.js';
+export type * from './pins.js';
+export type * from './selection.js';
 export type * from './uploads.js';
 export type * from './vectors.js';
 
@@ -178,7 +193,7 @@ export interface ScanTurn {
  * and Parquet files. The steps of ingest and move are separate calls, because their order and what is durable when
  * is the protocol: see docs/reference/protocol.md.
  */
-export interface MemoryStore extends UploadLedger, VectorStore {
+export interface MemoryStore extends UploadLedger, VectorStore, PinLedger {
   // Ingest.
   /**
    * Writes to `path` the memories of the upload's system that are unchanged in it where it has them with the same content: `KNOWN_COLUMNS`.
@@ -213,6 +228,26 @@ export interface MemoryStore extends UploadLedger, VectorStore {
   unnamedObjects(): Promise<string[]>;
   /** Drops what the store keeps about objects that are deleted. */
   forgetObjects(names: readonly string[]): Promise<void>;
+
+  // Selections.
+  countSelected(selection: Selection): Promise<Record<Tier, number>>;
+  /** Its cost is that of what the filters leave out until the page is full, and the page's. */
+  selectMemories(selection: Selection, page: SelectionPageRequest): Promise<SelectedPage>;
+  /** Hot to warm, whatever their age. What is pinned is left out; what was thawed need not stay any longer. */
+  openChosenMove(request: ChosenRequest, signal?: AbortSignal): Promise<Chosen<MoveOperation>>;
+  /** Warm to cold: those of one system and month, so that they make one object. */
+  openChosenCold(
+    request: ChosenRequest,
+    signal?: AbortSignal,
+  ): Promise<Chosen<ColdOperation & { readonly partition: ColdPartitionDue }>>;
+  /**
+   * From cold or warm to a warmer tier, where they stay until the instant `staysUntil` (the system's clock) whatever their age. A vector comes
+   * back from warm as it was rounded, and from cold not at all.
+   */
+  openThaw(
+    request: ChosenRequest & { staysUntil: number },
+    signal?: AbortSignal,
+  ): Promise<Chosen<MoveOperation>>;
 
   // Search. Candidates may be outdated or doubled across tiers; `fetch` is what counts.
   /** Compares with the hosts' own vectors, if they are of the same model. Best first. */
@@ -250,6 +285,8 @@ export interface MemoryStore extends UploadLedger, VectorStore {
    * is not where it should be: a page never leaves one out.
    */
   listMemories(systemId: SystemId, page: PageRequest): Promise<MemoryPage>;
+  /** Where a memory is and why, as of an instant (milliseconds since 1970) by which its age counts; undefined where there is none. */
+  explainMemory(key: MemoryKey, asOf: number): Promise<MemoryExplanation | undefined>;
 
   /** Why the store works no more, or not fully, until it is opened again: a part of it died. Undefined while all is well. */
   failure(): Error | undefined;

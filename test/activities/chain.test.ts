@@ -82,7 +82,15 @@ describe('the activities of the chain', () => {
     server = inActivity(
       createStoreActivities({
         ingest: { store, uploads, reader, scratch, clock: () => clock },
-        maintenance: { store, archive: uploads, scratch, batchRows: 200, longestMs: 0, now: Date.now },
+        maintenance: {
+          store,
+          archive: uploads,
+          scratch,
+          batchRows: 200,
+          thawedMs: 0,
+          longestMs: 0,
+          now: Date.now,
+        },
         nudge: (systemIds) => nudge(systemIds),
         clock: () => clock,
         now: Date.now,

@@ -63,7 +63,15 @@ export class RandomWorld {
 
   get maintenance() {
     const scratch = join(this.folder, 'scratch');
-    return { store: this.store, archive: this.objects, scratch, batchRows: 100, longestMs: 0, now: Date.now };
+    return {
+      store: this.store,
+      archive: this.objects,
+      scratch,
+      batchRows: 100,
+      thawedMs: 0,
+      longestMs: 0,
+      now: Date.now,
+    };
   }
 
   /**

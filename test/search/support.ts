@@ -77,7 +77,15 @@ export async function openTestStore(): Promise<TestStore> {
       for (const ref of added) await ingestUpload(context, ref);
     },
     async age() {
-      const context = { store, archive: objects, scratch, batchRows: 1000, longestMs: 0, now: Date.now };
+      const context = {
+        store,
+        archive: objects,
+        scratch,
+        batchRows: 1000,
+        thawedMs: 0,
+        longestMs: 0,
+        now: Date.now,
+      };
       while ((await moveToWarm(context, NOW)).due > 0);
       const { partitions } = await planTransition(context, { asOf: NOW, all: true });
       for (const partition of partitions) await moveToCold(context, NOW, partition);

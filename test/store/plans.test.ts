@@ -3,6 +3,8 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CatalogDatabase } from '../../src/store/embedded/catalog/database.js';
 import * as moves from '../../src/store/embedded/catalog/moves.js';
 import * as models from '../../src/store/embedded/catalog/models.js';
+import * as pins from '../../src/store/embedded/catalog/pins.js';
+import { selectPage } from '../../src/store/embedded/catalog/select.js';
 import * as sweep from '../../src/store/embedded/catalog/sweep.js';
 import { backlog, furthestBehind } from '../../src/store/embedded/catalog/backlog.js';
 import { listUploads } from '../../src/store/embedded/catalog/upload-list.js';
@@ -120,6 +122,36 @@ describe('what a transition asks of the catalog', () => {
     expect(statements.length).toBeGreaterThan(0);
     expect(statements.filter((statement) => listsReadAgain(statement).length > 0)).toEqual([]);
     expect(statements.filter((statement) => readWhole(statement).length > 0)).toEqual([]);
+  });
+
+  it.each<[string, Parameters<typeof selectPage>[1], RegExp]>([
+    ['of all', {}, /placements_by_system_age \(tier=\? AND \(system_id,own_time\)>/],
+    [
+      'of a system',
+      { systemId: 'host-1' },
+      /placements_by_system_age \(tier=\? AND system_id=\? AND own_time>/,
+    ],
+    ['of names', { memories: [] }, /placements_by_key/],
+  ])('about a page of a selection %s goes through an index', (_, selection, index) => {
+    const after = { systemId: 'host-1', ownTime: 0, pid: 0 };
+    const [page] = plansOf(() => void selectPage(database, selection, { tier: 'hot', after, limit: 10 }));
+    const details = page?.steps.map(({ detail }) => detail) ?? [];
+    expect(details.join('\n')).toMatch(index);
+    if (selection.memories === undefined) expect(details.join('\n')).not.toMatch(/TEMP B-TREE/);
+  });
+
+  it('about pins costs two look-ups for each row', () => {
+    const memories = [{ systemId: 'host-1', kind: 'conversation', memoryId: 'hot' }] as const;
+    pins.pinMemories(database, memories, { tier: null, reason: null, now: 1 });
+    const cutoffs = { hotCutoff: 100, warmCutoff: 100, now: 10 };
+    expect(moves.countDue(database, cutoffs)).toEqual({ hot: 0, warm: 1 });
+    const details = plansOf(() => {
+      moves.countDue(database, cutoffs);
+      pins.unpinMemories(database, memories);
+    }).flatMap(({ steps }) => steps.map(({ detail }) => detail));
+    expect(details.filter((detail) => /\b(n|pins)\b/.test(detail))).not.toEqual([]);
+    for (const detail of details.filter((step) => /^(SCAN|SEARCH) (n|pins)\b/.test(step)))
+      expect(detail).toMatch(/SEARCH (n|pins) USING PRIMARY KEY/);
   });
 
   it('about one system’s month does not read that month of the others', () => {

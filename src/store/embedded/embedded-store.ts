@@ -7,8 +7,10 @@ import { runAll, takeLock } from '../../runtime/index.js';
 import type { MemoryStore, TierCounts, TierPolicy } from '../store.js';
 import { Catalog } from './catalog/catalog.js';
 import { IDS_PER_EPOCH } from './catalog/schema.js';
+import { openChosenCold, openChosenMove, openThaw } from './chosen-operations.js';
 import { ColdCache } from './cold-cache.js';
 import { EngineContext, type HashFile } from './context.js';
+import { explainMemory } from './explain.js';
 import { openIngest } from './ingest-operation.js';
 import { listKnown } from './list-known.js';
 import { listMemories } from './list-memories.js';
@@ -153,12 +155,25 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
       await catalog.write.forgetUnnamed('object', names);
     },
 
+    pinMemories: (memories, request) =>
+      catalog.write.pinMemories(memories, { ...request, now: context.now() }),
+    pinSystem: (systemId, request) => catalog.write.pinSystem(systemId, { ...request, now: context.now() }),
+    unpinMemories: (memories) => catalog.write.unpinMemories(memories),
+    unpinSystem: (systemId) => catalog.write.unpinSystem(systemId),
+    listPins: (page) => catalog.read.listPins({ ...page, now: context.now() }),
+    countSelected: (selection) => catalog.read.countSelected(selection),
+    selectMemories: (selection, page) => catalog.read.selectPage(selection, page),
+    openChosenMove: (...request) => openChosenMove(context, ...request),
+    openChosenCold: (...request) => openChosenCold(context, ...request),
+    openThaw: (...request) => openThaw(context, ...request),
+
     searchVectors: (...query) => searchVectors(context, ...query),
     searchMadeVectors: (...query) => searchMadeVectors(context, ...query),
     searchWords: (...query) => searchWords(context, ...query),
     listMatches: (...query) => listMatches(context, ...query),
     fetch: (keys, tiers) => fetchMemories(context, keys, tiers),
     listMemories: (systemId, page) => listMemories(context, systemId, page),
+    explainMemory: (key, asOf) => explainMemory(context, key, asOf),
     ...vectorStore(context),
 
     failure: () => catalog.failure(),

@@ -17,10 +17,15 @@ export async function openMove(
     limit,
     ...context.lease(),
   });
-  return (
-    opened &&
-    start(context, opened, 'hot', signal, (...opening) => new EmbeddedMove(context, opened, ...opening))
-  );
+  return opened && startMove(context, opened, signal);
+}
+
+export function startMove(
+  context: EngineContext,
+  opened: OpenedMove,
+  signal?: AbortSignal,
+): Promise<MoveOperation> {
+  return start(context, opened, 'hot', signal, (...opening) => new EmbeddedMove(context, opened, ...opening));
 }
 
 /** Warm to cold: the oldest rows due of one system and month. */
@@ -39,15 +44,21 @@ export async function openCold(
     until: Date.UTC(partition.year, partition.month),
     ...context.lease(),
   });
-  return (
-    opened &&
-    start(
-      context,
-      opened,
-      'warm',
-      signal,
-      (...opening) => new EmbeddedCold(context, opened, ...opening, partition.systemId),
-    )
+  return opened && startCold(context, opened, partition.systemId, signal);
+}
+
+export function startCold(
+  context: EngineContext,
+  opened: OpenedMove,
+  systemId: string,
+  signal?: AbortSignal,
+): Promise<ColdOperation> {
+  return start(
+    context,
+    opened,
+    'warm',
+    signal,
+    (...opening) => new EmbeddedCold(context, opened, ...opening, systemId),
   );
 }
 

@@ -225,6 +225,7 @@ export class World {
       archive: this.archive,
       scratch: path.join(this.folder, 'scratch'),
       batchRows: 1000,
+      thawedMs: 7 * DAY,
       longestMs,
       now: () => this.now,
     };

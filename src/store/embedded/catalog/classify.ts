@@ -2,6 +2,7 @@ import type { Kind, UploadRef } from '../../../contract/index.js';
 import { DELETED_HASH } from '../../../memory/content-hash.js';
 import type { CatalogDatabase } from './database.js';
 import { gapParameters, PASSED } from './known.js';
+import { PINNED_HOT } from './pins.js';
 import { hasTombstone } from './tombstones.js';
 import { greatestGap, PLACED_BEFORE, UPLOADED_AFTER, type Place } from './upload-order.js';
 
@@ -160,17 +161,16 @@ function stageAbsent(
 /** Gives fresh row ids to what has to be written, and notes what is written under them. */
 export function assignRowIds(
   db: CatalogDatabase,
-  stage: string,
-  hotCutoff: number,
+  { stage, system, hotCutoff, now }: { stage: string; system: string; hotCutoff: number; now: number },
 ): { rows: RowToWrite[]; deletions: DeletionToWrite[] } {
   const count = db.number(`SELECT count(*) FROM incoming WHERE stage = $stage AND ${NEEDED}`, { stage });
   const first = db.takeIds(count);
   db.run(
-    `UPDATE incoming SET row_id = $first + r.rank, tier = CASE WHEN own_time > $hotCutoff THEN 'hot' ELSE 'warm' END,
+    `UPDATE incoming SET row_id = $first + r.rank, tier = CASE WHEN own_time > $hotCutoff OR ${PINNED_HOT} THEN 'hot' ELSE 'warm' END,
        written_ord = ord, written_upload_id = upload_id, written_deletion = deletion
      FROM (SELECT n AS row_n, row_number() OVER (ORDER BY n) - 1 AS rank FROM incoming WHERE stage = $stage AND ${NEEDED}) r
      WHERE stage = $stage AND n = r.row_n`,
-    { stage, first, hotCutoff },
+    { stage, first, system, hotCutoff, now },
   );
   const written = `FROM incoming WHERE stage = $stage AND row_id IS NOT NULL AND written_deletion`;
   return {

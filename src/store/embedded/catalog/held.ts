@@ -1,5 +1,6 @@
 import type { HeldRows } from '../../../contract/index.js';
 import type { CatalogDatabase } from './database.js';
+import { NOT_PINNED } from './pins.js';
 
 /** A row of a batch that cannot be moved. */
 export interface FaultyRow {
@@ -10,9 +11,12 @@ export interface FaultyRow {
 /** What made a row fail may be gone tomorrow, and one that is damaged for good costs a look a day. */
 const HOLD_MS = 86_400_000;
 
-/** By the row id as well: a memory that was written anew since is free at once. */
+/**
+ * Whether nothing keeps a placement `p` where it is: a fault, or a pin; with `$now`. A fault counts by the row id as well: a memory that was
+ * written anew since is free at once.
+ */
 export const NOT_HELD = `NOT EXISTS (SELECT 1 FROM held_rows h
-  WHERE h.pid = p.pid AND h.row_id = p.row_id AND h.until > $now)`;
+  WHERE h.pid = p.pid AND h.row_id = p.row_id AND h.until > $now) AND ${NOT_PINNED}`;
 
 /**
  * Takes rows out of a batch, inside the caller's transaction, and keeps them out of the next ones for a day: batches take the oldest
@@ -27,8 +31,8 @@ export function holdRows(
   const named = `json_each($rows) f JOIN batch_rows b ON b.op_id = $opId AND b.new_row_id = f.value ->> 'newRowId'
     JOIN placements p ON p.pid = b.pid AND p.row_id = b.row_id`;
   db.run(
-    `INSERT INTO held_rows (pid, row_id, until) SELECT b.pid, b.row_id, $until FROM ${named} WHERE true
-     ON CONFLICT DO UPDATE SET row_id = excluded.row_id, until = excluded.until`,
+    `INSERT INTO held_rows (pid, row_id, until, reason) SELECT b.pid, b.row_id, $until, f.value ->> 'reason' FROM ${named} WHERE true
+     ON CONFLICT DO UPDATE SET row_id = excluded.row_id, until = excluded.until, reason = excluded.reason`,
     { opId, rows, until: now + HOLD_MS },
   );
   const held = db.all<HeldRows>(

@@ -33,6 +33,7 @@ export interface OpenIngest {
   known: PassedRows | null;
   /** Own times at or before this are warm. */
   hotCutoff: number;
+  now: number;
   leaseUntil: number;
 }
 
@@ -93,7 +94,7 @@ export function openIngest(db: CatalogDatabase, input: OpenIngest): OpenedIngest
       leaseUntil: input.leaseUntil,
     });
     classify(db, { ...input, ...turn, gap: input.known?.state.gap ?? null });
-    return { opId, order: turn.order, ...assignRowIds(db, input.stage, input.hotCutoff) };
+    return { opId, order: turn.order, ...assignRowIds(db, { ...input, system: input.upload.systemId }) };
   });
 }
 

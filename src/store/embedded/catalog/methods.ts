@@ -1,14 +1,18 @@
 import * as again from './again.js';
 import { backlog, furthestBehind } from './backlog.js';
 import type { CatalogDatabase } from './database.js';
+import * as chosen from './chosen.js';
+import * as explain from './explain.js';
 import * as ingest from './ingest.js';
 import * as known from './known.js';
 import * as lookup from './lookup.js';
 import * as models from './models.js';
 import * as moves from './moves.js';
 import * as operations from './operations.js';
+import * as pins from './pins.js';
 import * as quarantine from './quarantine.js';
 import * as reads from './reads.js';
+import * as select from './select.js';
 import * as sweep from './sweep.js';
 import * as textIndex from './text-index.js';
 import { listUploads } from './upload-list.js';
@@ -49,6 +53,12 @@ export const WRITE_METHODS = {
   chooseObjects: sweep.chooseObjects,
   forgetUnnamed: sweep.forgetUnnamed,
   trimChanges: sweep.trimChanges,
+  openChosen: chosen.openChosen,
+  commitThaw: chosen.commitThaw,
+  pinMemories: pins.pinMemories,
+  pinSystem: pins.pinSystem,
+  unpinMemories: pins.unpinMemories,
+  unpinSystem: pins.unpinSystem,
   ensureModel: models.ensureModel,
   beginModelMove: models.beginModelMove,
   finishModelMove: models.finishModelMove,
@@ -86,6 +96,13 @@ export const READ_METHODS = {
   searchText: wordSearch.searchText,
   listMatches: wordSearch.listMatches,
   memoriesToIndex: textIndex.memoriesToIndex,
+  choosePage: chosen.choosePage,
+  sourceObjects: chosen.sourceObjects,
+  listPins: pins.listPins,
+  selectPage: select.selectPage,
+  countSelected: select.countSelected,
+  explainPlacement: explain.explainPlacement,
+  partitionDue: explain.partitionDue,
   coldObjects: lookup.coldObjects,
   countTiers: lookup.countTiers,
   modelNames: models.modelNames,

@@ -1,6 +1,7 @@
 import type Libsql from 'libsql';
 import { AkoshaError } from '../../../contract/index.js';
 import { FORGETS_OF_VERSION_5 } from './forgets-of-version-5.js';
+import { PINS_OF_VERSION_7 } from './pins-of-version-7.js';
 import { SEARCH_OF_VERSION_6 } from './search-of-version-6.js';
 import { TIER_COUNTS_OF_VERSION_4 } from './tier-counts-of-version-4.js';
 import { inTransaction } from './transaction.js';
@@ -20,6 +21,7 @@ const MIGRATIONS: readonly Migration[] = [
   addTierCounts,
   addForgets,
   addSearchColumns,
+  addPins,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length + 1;
@@ -81,4 +83,9 @@ function addForgets(connection: Libsql.Database): void {
 /** Version 6: when memories came, their tags, and words of texts without spaces. The last two are read from the tiers once the store is open. */
 function addSearchColumns(connection: Libsql.Database): void {
   connection.exec(SEARCH_OF_VERSION_6);
+}
+
+/** Version 7: memories can be pinned to their tier, and what is held says why. */
+function addPins(connection: Libsql.Database): void {
+  connection.exec(PINS_OF_VERSION_7);
 }

@@ -2,6 +2,7 @@ import type { ColdPartitionDue, MoveOutcome, WrittenObject } from '../../store.j
 import type { CatalogDatabase } from './database.js';
 import { holdRows, NOT_HELD, type FaultyRow } from './held.js';
 import { closeOperation, openOperation, requireOpen } from './operations.js';
+import { NOT_PINNED } from './pins.js';
 
 /** A row of a move: where it stands now, and the fresh id its copy gets. */
 export interface MovingRow {
@@ -18,15 +19,15 @@ export interface OpenedMove {
   rows: MovingRow[];
 }
 
-interface Lease {
+export interface Lease {
   now: number;
   leaseUntil: number;
 }
 
-const NOT_MOVING = `NOT EXISTS (SELECT 1 FROM batch_rows b WHERE b.pid = p.pid)`;
+export const NOT_MOVING = `NOT EXISTS (SELECT 1 FROM batch_rows b WHERE b.pid = p.pid)`;
 
 /** Cold takes rows only once their upload has its receipt: a rebuild ignores journals of uploads without one. */
-const RECEIPTED = `EXISTS (SELECT 1 FROM uploads u WHERE u.system_id = p.system_id AND u.upload_id = p.upload_id
+export const RECEIPTED = `EXISTS (SELECT 1 FROM uploads u WHERE u.system_id = p.system_id AND u.upload_id = p.upload_id
   AND u.state IN ('receipted', 'done', 'raw_gone'))`;
 
 /** Hot to warm, step 1: the oldest rows at or before the cutoff that are in no open batch. */
@@ -65,41 +66,62 @@ function openBatch(
   db: CatalogDatabase,
   kind: 'move' | 'cold',
   systemId: string | null,
-  { now, leaseUntil }: Lease,
+  lease: Lease,
   choice: { index: string; where: string; parameters: Record<string, string | number> },
 ): OpenedMove | undefined {
   return db.transaction(() => {
-    const chosen = db.all<{ pid: number; row_id: number; own_time: number; ord: number }>(
+    const chosen = db.all<ChosenRow>(
       `SELECT p.pid, p.row_id, p.own_time, p.ord FROM placements p INDEXED BY ${choice.index}
        WHERE ${choice.where} AND ${NOT_MOVING} AND ${NOT_HELD} ORDER BY p.own_time, p.pid LIMIT $limit`,
-      { ...choice.parameters, now },
+      { ...choice.parameters, now: lease.now },
     );
-    if (chosen.length === 0) return undefined;
-    const first = db.takeIds(chosen.length);
-    const opId = openOperation(db, { kind, target: `batch/${first}`, systemId, leaseUntil });
-    const rows = chosen.map((row, i) => ({
-      pid: row.pid,
-      rowId: row.row_id,
-      newRowId: first + i,
-      ownTime: row.own_time,
-      ord: row.ord,
-    }));
-    db.run(
-      `INSERT INTO batch_rows (pid, op_id, row_id, new_row_id)
-       SELECT value ->> 'pid', $opId, value ->> 'rowId', value ->> 'newRowId' FROM json_each($rows)`,
-      { opId, rows: JSON.stringify(rows) },
-    );
-    return { opId, rows };
+    return openRows(db, kind, systemId, lease, chosen);
   });
 }
 
+export interface ChosenRow {
+  pid: number;
+  row_id: number;
+  own_time: number;
+  ord: number;
+}
+
+/** Step 1 for these rows, inside the caller's transaction; undefined where there is none. */
+export function openRows(
+  db: CatalogDatabase,
+  kind: 'move' | 'cold' | 'thaw',
+  systemId: string | null,
+  { leaseUntil }: Pick<Lease, 'leaseUntil'>,
+  chosen: readonly ChosenRow[],
+): OpenedMove | undefined {
+  if (chosen.length === 0) return undefined;
+  const first = db.takeIds(chosen.length);
+  const opId = openOperation(db, { kind, target: `batch/${first}`, systemId, leaseUntil });
+  const rows = chosen.map((row, i) => ({
+    pid: row.pid,
+    rowId: row.row_id,
+    newRowId: first + i,
+    ownTime: row.own_time,
+    ord: row.ord,
+  }));
+  db.run(
+    `INSERT INTO batch_rows (pid, op_id, row_id, new_row_id)
+     SELECT value ->> 'pid', $opId, value ->> 'rowId', value ->> 'newRowId' FROM json_each($rows)`,
+    { opId, rows: JSON.stringify(rows) },
+  );
+  return { opId, rows };
+}
+
 /** Rows that the commit takes: those whose placement still names the noted row and that no tombstone covers. */
-const STILL_THERE = `
+export const STILL_THERE = `
   JOIN placements p ON p.pid = b.pid AND p.row_id = b.row_id
   WHERE b.op_id = $opId AND NOT EXISTS (
     SELECT 1 FROM tombstones t WHERE t.system_id IN (p.system_id, '') AND (t.scope = 'system'
       OR (t.scope = 'project' AND t.project = p.project)
       OR (t.scope = 'memory' AND t.kind = p.kind AND t.memory_id = p.memory_id)))`;
+
+/** Of these the ones that a move to a colder tier takes: a pin may have come while they were copied; with `$now`. */
+const MAY_MOVE = `${STILL_THERE} AND ${NOT_PINNED}`;
 
 export interface CommitMove {
   opId: number;
@@ -115,8 +137,8 @@ export function commitMove(db: CatalogDatabase, input: CommitMove): MoveOutcome 
     const held = holdRows(db, input);
     const moved = db.run(
       `UPDATE placements SET row_id = m.new_row_id, tier = 'warm'
-       FROM (SELECT b.pid, b.new_row_id FROM batch_rows b ${STILL_THERE}) m WHERE placements.pid = m.pid`,
-      { opId: input.opId },
+       FROM (SELECT b.pid, b.new_row_id FROM batch_rows b ${MAY_MOVE}) m WHERE placements.pid = m.pid`,
+      { opId: input.opId, now: input.now },
     );
     finishMove(db, input);
     return { moved, held };
@@ -142,7 +164,7 @@ export function commitCold(
 
 function placeCold(
   db: CatalogDatabase,
-  { opId, systemId, object }: { opId: number; systemId: string; object: WrittenObject },
+  { opId, systemId, object, now }: { opId: number; systemId: string; object: WrittenObject; now: number },
 ): number {
   const objectId = db.takeIds(1);
   db.run(
@@ -152,15 +174,18 @@ function placeCold(
      FROM batch_rows b JOIN placements p ON p.pid = b.pid WHERE b.op_id = $opId`,
     { objectId, opId, systemId, ...object },
   );
-  db.run(`DELETE FROM memory_text WHERE rowid IN (SELECT b.pid FROM batch_rows b ${STILL_THERE})`, { opId });
+  db.run(`DELETE FROM memory_text WHERE rowid IN (SELECT b.pid FROM batch_rows b ${MAY_MOVE})`, {
+    opId,
+    now,
+  });
   return db.run(
     `UPDATE placements SET row_id = m.new_row_id, tier = 'cold', object_id = $objectId, keeper_id = $objectId
-     FROM (SELECT b.pid, b.new_row_id FROM batch_rows b ${STILL_THERE}) m WHERE placements.pid = m.pid`,
-    { opId, objectId },
+     FROM (SELECT b.pid, b.new_row_id FROM batch_rows b ${MAY_MOVE}) m WHERE placements.pid = m.pid`,
+    { opId, objectId, now },
   );
 }
 
-function finishMove(db: CatalogDatabase, { opId, now }: CommitMove): void {
+export function finishMove(db: CatalogDatabase, { opId, now }: Pick<CommitMove, 'opId' | 'now'>): void {
   db.run(
     `INSERT INTO changes (pid, row_id, what, at) SELECT b.pid, b.new_row_id, 'moved', $now FROM batch_rows b
      JOIN placements p ON p.row_id = b.new_row_id WHERE b.op_id = $opId`,

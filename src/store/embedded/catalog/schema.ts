@@ -86,8 +86,24 @@ CREATE TABLE batch_rows (
 );
 CREATE INDEX batch_rows_by_operation ON batch_rows (op_id);
 
--- Rows that could not be moved, and when they are tried again.
-CREATE TABLE held_rows (pid INTEGER PRIMARY KEY, row_id INTEGER NOT NULL, until INTEGER NOT NULL);
+-- Rows that could not be moved, when they are tried again, and why; null where that is not on record.
+CREATE TABLE held_rows (pid INTEGER PRIMARY KEY, row_id INTEGER NOT NULL, until INTEGER NOT NULL, reason TEXT);
+
+-- Memories that stay in their tier, by key, so that they outlive their versions: one, or all of a system, whose kind and id are empty.
+-- Those of people (source pin) cannot be derived: a backup has to hold them.
+CREATE TABLE pins (
+  system_id TEXT NOT NULL,
+  kind TEXT NOT NULL DEFAULT '',
+  memory_id TEXT NOT NULL DEFAULT '',
+  source TEXT NOT NULL CHECK (source IN ('pin', 'thaw')),
+  -- The coldest that they may be in; null: whichever they are in.
+  tier TEXT CHECK (tier IN ('hot', 'warm')),
+  since INTEGER NOT NULL,
+  until INTEGER,
+  reason TEXT,
+  PRIMARY KEY (system_id, kind, memory_id, source)
+) WITHOUT ROWID;
+CREATE INDEX pins_ending ON pins (until) WHERE until IS NOT NULL;
 
 -- Journal and cold objects that a committed operation placed.
 CREATE TABLE objects (

@@ -1,5 +1,6 @@
 import { operationOfObject } from '../../../contract/index.js';
 import type { CatalogDatabase } from './database.js';
+import { trimPins } from './pins.js';
 
 /** A row that stands in a table of a tier. */
 export interface StandingRow {
@@ -128,5 +129,6 @@ export function trimChanges(db: CatalogDatabase, now: number): number {
   // What was found unnamed so long ago and is still noted has gone without its note.
   db.run(`DELETE FROM unnamed WHERE since < $before`, { before });
   db.run(`DELETE FROM held_rows WHERE until <= $now`, { now });
+  trimPins(db, now);
   return db.run(`DELETE FROM changes WHERE at < $before`, { before });
 }

@@ -1,5 +1,6 @@
 import type { FaultyRow } from '../catalog/held.js';
 import type { MovingRow } from '../catalog/moves.js';
+import { nameBatch } from './batch-table.js';
 import { OperationConnection } from './operation-connection.js';
 import {
   COMMON_COLUMNS,
@@ -18,7 +19,8 @@ import type { TierDatabase } from './tier-database.js';
 /** Most that rounding may cost a component, in steps of its scale; half a step, and something for the float. */
 const MAX_ROUNDING = 0.51;
 
-const SHARED = COMMON_COLUMNS.filter(
+/** Columns that a row has in every tier, and keeps as it moves. */
+export const SHARED = COMMON_COLUMNS.filter(
   (column) => column !== 'row_id' && column !== 'op_id' && column !== 'ord',
 );
 
@@ -65,13 +67,7 @@ export class MoveStaging {
   }
 
   async #collect(tiers: TierDatabase, from: TableTier, opId: number): Promise<void> {
-    await this.#connection.run('CREATE TEMP TABLE batch (row_id BIGINT, new_row_id BIGINT, ord BIGINT)');
-    const appender = await this.#connection.appendTo('batch');
-    for (const row of this.#rows) {
-      for (const value of [row.rowId, row.newRowId, row.ord]) appender.appendBigInt(BigInt(value));
-      appender.endRow();
-    }
-    appender.closeSync();
+    await nameBatch(this.#connection, this.#rows);
     const vector = VECTOR_COLUMNS[from].join(', ');
     const standing = new Set((await tiers.tables(from)).map(({ name }) => name));
     const tables = periods(from, this.#rows).filter(({ name }) => standing.has(name));
@@ -156,12 +152,14 @@ export class MoveStaging {
   }
 }
 
-function periods(tier: TableTier, rows: readonly MovingRow[]): PeriodTable[] {
+/** The tables in which rows of these own times stand, or will. */
+export function periods(tier: TableTier, rows: readonly MovingRow[]): PeriodTable[] {
   return [
     ...new Map(rows.map((row) => tableFor(tier, row.ownTime)).map((table) => [table.name, table])).values(),
   ];
 }
 
-function within(source: string, table: PeriodTable): string {
+/** Of a source with own times what belongs in a table. */
+export function within(source: string, table: PeriodTable): string {
   return `(SELECT * FROM ${source} WHERE own_time >= ${timestampSql(table.from)} AND own_time < ${timestampSql(table.until)})`;
 }
