@@ -153,7 +153,7 @@ class Sequence {
   }
 
   async #overtake({ system: n, content, late }: Extract<Step, { do: 'overtake' }>): Promise<void> {
-    const honest = { do: 'upload' as const, system: n, poison: false, years: 0 };
+    const honest = { do: 'upload', system: n, poison: false, years: 0 } as const;
     await this.#upload({ ...honest, content, late: false });
     await this.#drain(this.#system(n));
     await this.#upload({ ...honest, content: late, late: true });
