@@ -30,18 +30,20 @@ export interface Explored {
   violation: { says: string; trace: string[] } | null;
 }
 
+/** No state has this key. */
+const NOWHERE = '';
+
 /** Rest is reached within so many steps, or never. */
 const MOST_STEPS_TO_REST = 100;
 
 /** Looks at every state that can be reached, the nearest first, and at what each comes to if the program dies there and is started again. */
 export function explore<S>(model: Model<S>, limit = 400_000): Explored {
-  const from = new Map<string, { before: string | null; does: string }>();
+  const from = new Map<string, { before: string; does: string }>();
   let frontier = [model.start];
-  from.set(keyOf(model.start), { before: null, does: '' });
+  from.set(keyOf(model.start), { before: NOWHERE, does: 'begins' });
   const traceTo = (state: S): string[] => {
     const trace: string[] = [];
-    for (let at = from.get(keyOf(state)); at?.before != null; at = from.get(at.before))
-      trace.unshift(at.does);
+    for (let at = from.get(keyOf(state)); at !== undefined; at = from.get(at.before)) trace.unshift(at.does);
     return trace;
   };
   // Many states are the same once the process has died.

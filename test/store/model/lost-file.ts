@@ -16,8 +16,6 @@ export interface LostFileGuards {
  */
 const SLOTS = [
   { kind: 'ingest', version: 1 },
-  { kind: 'ingest', version: 1 },
-  { kind: 'ingest', version: 1 },
   { kind: 'ingest', version: 2 },
   { kind: 'ingest', version: 2 },
   { kind: 'ingest', version: 2 },
@@ -36,19 +34,19 @@ interface Attempt {
 }
 
 interface State {
-  /** Whether the uploads of version 1 and 2 are there, and whether they are in the ledger. */
-  uploads: ('none' | 'raw' | 'done')[];
+  /** Whether the upload of version 2 is there, and whether it is in the ledger. */
+  upload: 'none' | 'raw' | 'done';
   attempts: Attempt[];
   /** Versions by number of row in the file of hot, and of object. 0: none. */
   rows: number[];
   objects: number[];
-  placement: { version: number; row: number; tier: 'hot' | 'cold'; keeper: number } | null;
+  placement: { version: number; row: number; tier: 'hot' | 'cold'; keeper: number };
   losses: number;
 }
 
 const NONE: Attempt = { at: 'not begun', row: -1, version: 0, keeper: -1 };
 
-/** One memory in two versions; the file of hot is lost and made anew, and what was in it comes back from the keepers. */
+/** A memory, of which a second version comes; the file of hot is lost and made anew, and what was in it comes back from the keepers. */
 export function lostFile(guards: LostFileGuards): Model<State> {
   const put = (list: readonly number[], at: number, value: number): number[] => list.with(at, value);
   const advance = (state: State, slot: number, change: Partial<Attempt>): Attempt[] =>
@@ -67,7 +65,7 @@ export function lostFile(guards: LostFileGuards): Model<State> {
   function ingest(state: State, slot: number, version: number): Step<State>[] {
     const { at } = state.attempts[slot] ?? NONE;
     const name = `ingest ${slot} of version ${version}`;
-    if (at === 'not begun' && state.uploads[version - 1] === 'raw' && !isBusy(state, slot))
+    if (at === 'not begun' && state.upload === 'raw' && !isBusy(state, slot))
       return [{ does: `${name}: opens`, next: { ...state, attempts: advance(state, slot, { at: 'open' }) } }];
     if (at === 'open') {
       const next = {
@@ -87,18 +85,17 @@ export function lostFile(guards: LostFileGuards): Model<State> {
     }
     if (at !== 'put') return [];
     const closed = { ...state, attempts: advance(state, slot, { at: 'closed' }) };
-    const isNewer = state.placement === null || state.placement.version < version;
     const next: State = {
       ...closed,
-      uploads: state.uploads.with(version - 1, 'done'),
-      placement: isNewer ? { version, row: slot, tier: 'hot', keeper: slot } : state.placement,
+      upload: 'done',
+      placement: { version, row: slot, tier: 'hot', keeper: slot },
     };
     return [{ does: `${name}: commits`, next }];
   }
 
   function open(state: State, slot: number, name: string): Step<State>[] {
     const { placement } = state;
-    if (placement?.tier !== 'hot') return [];
+    if (placement.tier !== 'hot') return [];
     const { row, version, keeper } = placement;
     const next = { ...state, attempts: advance(state, slot, { at: 'open', row, version, keeper }) };
     return [{ does: `${name}: opens`, next }];
@@ -122,7 +119,7 @@ export function lostFile(guards: LostFileGuards): Model<State> {
     }
     if (at !== 'put') return [];
     const closed = { ...state, attempts: advance(state, slot, { at: 'closed' }) };
-    const stands = state.placement?.tier === 'hot' && state.placement.row === row;
+    const stands = state.placement.tier === 'hot' && state.placement.row === row;
     const next: State = stands
       ? { ...closed, placement: { version, row: -1, tier: 'cold', keeper: slot } }
       : closed;
@@ -133,7 +130,7 @@ export function lostFile(guards: LostFileGuards): Model<State> {
     const { at, row, keeper } = state.attempts[slot] ?? NONE;
     const name = `repair ${slot}`;
     if (at === 'not begun') {
-      const isLost = state.placement?.tier === 'hot' && state.rows[state.placement.row] === 0;
+      const isLost = state.placement.tier === 'hot' && state.rows[state.placement.row] === 0;
       return isLost && !isBusy(state, slot) ? open(state, slot, name) : [];
     }
     if (at === 'open') {
@@ -148,7 +145,7 @@ export function lostFile(guards: LostFileGuards): Model<State> {
     if (at !== 'written') return [];
     const closed = { ...state, attempts: advance(state, slot, { at: 'closed' }) };
     const { placement } = state;
-    const stands = placement?.tier === 'hot' && (!guards.repairFindsItsRow || placement.row === row);
+    const stands = placement.tier === 'hot' && (!guards.repairFindsItsRow || placement.row === row);
     const next = stands ? { ...closed, placement: { ...placement, row: slot } } : closed;
     return [{ does: `${name}: commits`, next }];
   }
@@ -158,9 +155,9 @@ export function lostFile(guards: LostFileGuards): Model<State> {
     return SLOTS.flatMap((_, slot) => {
       if (state.attempts[slot]?.at !== 'closed') return [];
       const steps: Step<State>[] = [];
-      if (state.rows[slot] !== 0 && !(placement?.tier === 'hot' && placement.row === slot))
+      if (state.rows[slot] !== 0 && !(placement.tier === 'hot' && placement.row === slot))
         steps.push({ does: `sweep: takes row ${slot}`, next: { ...state, rows: put(state.rows, slot, 0) } });
-      const isNamed = placement?.keeper === slot && (guards.keepersStay || placement.tier === 'cold');
+      const isNamed = placement.keeper === slot && (guards.keepersStay || placement.tier === 'cold');
       if (state.objects[slot] !== 0 && !isNamed)
         steps.push({
           does: `sweep: takes object ${slot}`,
@@ -175,24 +172,17 @@ export function lostFile(guards: LostFileGuards): Model<State> {
 
   return {
     start: {
-      uploads: ['none', 'none'],
-      attempts: SLOTS.map(() => NONE),
-      rows: SLOTS.map(() => 0),
-      objects: SLOTS.map(() => 0),
-      placement: null,
+      upload: 'none',
+      attempts: SLOTS.map((_, slot) => (slot === 0 ? { ...NONE, at: 'closed' } : NONE)),
+      rows: SLOTS.map((_, slot) => (slot === 0 ? 1 : 0)),
+      objects: SLOTS.map((_, slot) => (slot === 0 ? 1 : 0)),
+      placement: { version: 1, row: 0, tier: 'hot', keeper: 0 },
       losses: 0,
     },
     choices: (state) => [
-      ...state.uploads.flatMap((upload, n) =>
-        upload === 'none' && state.uploads[n - 1] !== 'none'
-          ? [
-              {
-                does: `host: uploads version ${n + 1}`,
-                next: { ...state, uploads: state.uploads.with(n, 'raw') },
-              },
-            ]
-          : [],
-      ),
+      ...(state.upload === 'none'
+        ? [{ does: 'host: uploads version 2', next: { ...state, upload: 'raw' as const } }]
+        : []),
       ...cold(state, COLD),
     ],
     work: (state) => [
@@ -213,17 +203,15 @@ export function lostFile(guards: LostFileGuards): Model<State> {
         : [],
     crash: (state) => ({ ...state, attempts: dies(state) }),
     broken: ({ placement, objects, rows, losses }) => {
-      if (placement === null) return null;
       const { version, row, tier, keeper } = placement;
       if (objects[keeper] !== version) return 'no durable copy of what is placed';
       if (tier === 'cold' || rows[row] === version) return null;
       if (rows[row] !== 0) return 'a row of another version than its placement';
       return losses === 0 ? 'a row is missing though nothing was lost' : null;
     },
-    brokenAtRest: ({ uploads, placement, rows }) => {
-      const newest = uploads.findLastIndex((upload) => upload !== 'none') + 1;
-      if ((placement?.version ?? 0) !== newest) return 'not the newest version is found';
-      return placement?.tier === 'hot' && rows[placement.row] === 0 ? 'what was lost is not repaired' : null;
+    brokenAtRest: ({ upload, placement: { version, tier, row }, rows }) => {
+      if (version !== (upload === 'none' ? 1 : 2)) return 'not the newest version is found';
+      return tier === 'hot' && rows[row] === 0 ? 'what was lost is not repaired' : null;
     },
   };
 }
