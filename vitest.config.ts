@@ -16,7 +16,7 @@ const ALONE = ['test/faults/**/*.test.ts'];
  * hooks within a test (`onTestFinished`), for at its top level only the first file would have them.
  */
 const SHARED = [
-  'test/{activities,api,config,contract,memory,schedules,search}/**/*.test.ts',
+  'test/{activities,api,config,contract,maintenance,memory,schedules,search}/**/*.test.ts',
   // Not those of faults, whose requests are given milliseconds.
   'test/upload/**/!(faults).test.ts',
   // Not the hostile ones, which measure the process's memory.

@@ -23,6 +23,12 @@ export const ERROR_TYPES = {
   UploadUnknown: { permanent: true, meaning: 'no upload of this name is on record' },
   UploadStateMismatch: { permanent: true, meaning: 'the upload is not in the state that this needs' },
   UploadGone: { permanent: true, meaning: 'the upload’s files were deleted by retention' },
+  ForgetUnknown: { permanent: true, meaning: 'nothing of this name is forgotten' },
+  ForgetUnfinished: { permanent: true, meaning: 'it is still being erased' },
+  SystemForgotten: {
+    permanent: true,
+    meaning: 'all memories of the system are forgotten, and none is taken in',
+  },
   DatabaseUnreadable: { permanent: true, meaning: 'a DuckDB file cannot be read by this build' },
   SnapshotTorn: { permanent: false, meaning: 'the database changed while it was being copied' },
   NothingToUpload: { permanent: true, meaning: 'none of the named databases exists' },

@@ -1,4 +1,5 @@
 export * from './errors.js';
+export * from './forget.js';
 export * from './ids.js';
 export * from './memory.js';
 export * from './object-keys.js';

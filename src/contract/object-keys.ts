@@ -9,6 +9,10 @@ export const SYSTEMS_PREFIX = 'systems/';
 export const INBOX_PREFIX = 'inbox/';
 export const JOURNAL_PREFIX = 'journal/';
 export const COLD_PREFIX = 'cold/';
+/** What is forgotten, and must not come back: the authority, also for a rebuild. */
+export const TOMBSTONES_PREFIX = 'tombstones/';
+/** Receipts of what was forgotten, also of what was lifted since. */
+export const FORGETS_PREFIX = 'forgets/';
 
 export const MANIFEST_NAME = 'manifest.json';
 export const RECEIPT_NAME = 'receipt.json';
@@ -32,6 +36,20 @@ export function parseManifestKey(key: string): UploadRef | undefined {
   return systemId !== undefined && uploadId !== undefined && rest.length === 0
     ? { systemId, uploadId }
     : undefined;
+}
+
+export function tombstoneKey(scopeId: string): string {
+  return `${TOMBSTONES_PREFIX}${scopeId}.json`;
+}
+
+/** `requestedAt` in milliseconds since 1970: a scope may be forgotten, lifted and forgotten again. */
+export function forgetReceiptKey(scopeId: string, requestedAt: number): string {
+  return `${FORGETS_PREFIX}${scopeId}/${new Date(requestedAt).toISOString().replaceAll(':', '')}.json`;
+}
+
+/** Beside a system's uploads, where its host may look: that all of it is forgotten. */
+export function forgottenSystemKey(systemId: string): string {
+  return `${SYSTEMS_PREFIX}${systemId}/forgotten.json`;
 }
 
 export function receiptKey(ref: UploadRef): string {
@@ -72,8 +90,18 @@ export function coldKey(partition: ColdPartition, batchId: number, opId: number,
   return `${COLD_PREFIX}system=${partition.systemId}/year=${partition.year}/month=${month}/${name}`;
 }
 
+/** The name of an object that takes the place of another one: it keeps what the other says of where its rows came from. */
+export function rewrittenKey(source: string, opId: number, sha256: string): string {
+  return source.replace(/-\d+-[0-9a-f]{16}\.parquet$/, `-${opId}-${sha256.slice(0, 16)}.parquet`);
+}
+
 /** The operation id in the name of a journal or cold object, or undefined for a name of another shape. */
 export function operationOfObject(key: string): number | undefined {
   const match = /^(?:journal|cold)\/.*-(\d+)-[0-9a-f]{16}\.parquet$/.exec(key);
   return match?.[1] === undefined ? undefined : Number(match[1]);
+}
+
+/** Whose rows a journal or cold object has; raises nothing, and is empty for a name of another shape. */
+export function systemOfObject(key: string): string {
+  return /^(?:journal|cold)\/system=([^/]+)\//.exec(key)?.[1] ?? '';
 }

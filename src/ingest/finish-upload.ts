@@ -14,6 +14,7 @@ import type { UploadRecord } from '../store/index.js';
 import type { IngestContext } from './context.js';
 import { sumExcluded } from './databases.js';
 import { requireUpload } from './ledger.js';
+import { deleteRawFiles } from './raw-files.js';
 
 /** What a receipt tells of an upload's end. */
 interface FinishedUpload extends IngestSummary {
@@ -61,9 +62,7 @@ export async function finish(context: IngestContext, ref: UploadRef): Promise<Fi
   // The ledger has no state of its own for one that was given up and has its receipt.
   const isUntold = givenUp && (await context.uploads.head(receiptKey(record.place))) === undefined;
   const outcome: FinishedUpload = {
-    status: givenUp ? 'quarantined' : 'ingested',
-    rows: givenUp ? NO_ROWS : record.rows,
-    reason: record.reason,
+    ...endOf(record),
     isEnd: record.state === 'committed' || record.state === 'receipted' || isUntold,
   };
   if (record.state === 'committed' || givenUp) {
@@ -76,13 +75,27 @@ export async function finish(context: IngestContext, ref: UploadRef): Promise<Fi
   }
   await removeEntry(context.uploads, inboxKey(ref));
   failPoint('ingest.after-inbox-delete');
+  // Before it is done, so that whoever goes on after a crash does this too; and each time that it is told of, because a host may have
+  // delivered it once more.
+  if (record.forgottenRows > 0) await deleteRawFiles(context.uploads, record.place);
   await context.store.markDone(ref);
+  if (record.forgottenRows > 0) await context.store.markForgotten(ref);
   failPoint('ingest.after-done');
   return outcome;
 }
 
+/** What an upload that is through came to. */
+export function endOf({ state, rows, reason }: UploadRecord): Omit<FinishedUpload, 'isEnd'> {
+  const givenUp = state === 'quarantined' || state === 'dropped';
+  return givenUp ? { status: 'quarantined', rows: NO_ROWS, reason } : { status: 'ingested', rows, reason };
+}
+
 /** Times come from the ledger, so that a receipt put again is the same. */
-function receiptOf(record: UploadRecord, { status, rows, reason }: FinishedUpload, now: number): string {
+export function receiptOf(
+  record: UploadRecord,
+  { status, rows, reason }: Omit<FinishedUpload, 'isEnd'>,
+  now: number,
+): string {
   const receipt: Receipt = {
     format_version: 1,
     upload_id: record.uploadId,
@@ -97,6 +110,7 @@ function receiptOf(record: UploadRecord, { status, rows, reason }: FinishedUploa
     reason,
     ...(record.dropped === null ? {} : { dropped: { ...record.dropped, at: iso(record.dropped.at) } }),
     ingested_at: iso(record.committedAt ?? now),
+    ...(record.forgottenAt === null ? {} : { forgotten_at: iso(record.forgottenAt) }),
     ...againOf(record),
   };
   return `${JSON.stringify(receipt, null, 2)}\n`;

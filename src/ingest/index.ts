@@ -8,6 +8,7 @@ export { announcedUploads, parseEvents, parseEventText, type EventPlace } from '
 export { ingestUpload, type IngestOptions } from './ingest-upload.js';
 export { explainUpload, type UploadExplanation } from './explain-upload.js';
 export { dropUpload, retryUpload } from './quarantine.js';
+export { forgetIntake } from './forget-intake.js';
 export { listUploads, requireUpload } from './ledger.js';
 export type { Discovered, FailedUpload } from './look.js';
 export { KnownManifests } from './known-manifests.js';

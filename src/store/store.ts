@@ -19,6 +19,7 @@ import type {
   SearchFilters,
   StoredMemory,
 } from './memories.js';
+import type { ForgetStore } from './forgetting.js';
 import type { MemoryExplanation } from './explain.js';
 import type { PinLedger } from './pins.js';
 import type { Chosen, ChosenRequest, SelectedPage, SelectionPageRequest } from './selection.js';
@@ -26,6 +27,7 @@ import type { IngestedFile, UploadLedger } from './uploads.js';
 import type { ModelVector, VectorStore } from './vectors.js';
 
 export type * from './explain.js';
+export type * from './forgetting.js';
 export type * from './memories.js';
 export type * from './pins.js';
 export type * from './selection.js';
@@ -193,7 +195,7 @@ export interface ScanTurn {
  * and Parquet files. The steps of ingest and move are separate calls, because their order and what is durable when
  * is the protocol: see docs/reference/protocol.md.
  */
-export interface MemoryStore extends UploadLedger, VectorStore, PinLedger {
+export interface MemoryStore extends UploadLedger, VectorStore, PinLedger, ForgetStore {
   // Ingest.
   /**
    * Writes to `path` the memories of the upload's system that are unchanged in it where it has them with the same content: `KNOWN_COLUMNS`.

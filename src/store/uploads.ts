@@ -34,6 +34,18 @@ export interface IngestedFile {
   reason?: string;
 }
 
+/** Uploads whose raw files a forget deletes. */
+export interface UploadsToForget {
+  /** Null: of all systems. */
+  systemId: SystemId | null;
+  /** Through by this instant, by the system's clock. */
+  before: number;
+  /** Those in quarantine too. */
+  givenUp: boolean;
+  after: UploadRef;
+  limit: number;
+}
+
 /** Who gave up an upload in quarantine, and why. */
 export interface Dropped {
   by: string;
@@ -79,6 +91,8 @@ export interface UploadRecord extends UploadRef {
   rows: RowCounts;
   /** Of the refused rows those that are of what was forgotten. Where there are any, the raw files are not kept for the usual days. */
   forgottenRows: number;
+  /** When its raw files were deleted because of something forgotten, by the system's clock; null where they were not. */
+  forgottenAt: number | null;
 }
 
 /** The place in a list of uploads, newest first, that a page begins behind. */
@@ -171,6 +185,10 @@ export interface UploadLedger {
   requestAgain(ref: UploadRef): Promise<boolean>;
   /** Takes it out of the queue, where it cannot be ingested again: all of it stays as it was. Returns whether this call did it. */
   abandonAgain(ref: UploadRef, reason: string): Promise<boolean>;
+  /** A part of the uploads whose raw files may stand, in order of system and id. */
+  uploadsToForget(request: UploadsToForget): Promise<UploadRef[]>;
+  /** Notes that an upload's raw files were deleted because of something forgotten; the first time counts. */
+  markForgotten(ref: UploadRef): Promise<void>;
   /** What waits for a person, the latest first. */
   quarantinedUploads(limit: number): Promise<QuarantinedUpload[]>;
   /** Systems whose name is not their id, in order of their ids; with `systemId` that one alone, if it is one. */

@@ -57,7 +57,7 @@ function sameList<T>(a: readonly T[], b: readonly T[], text: (item: T) => string
 
 /**
  * Whether the store has every row of an upload. One of which rows were refused, or found older than what the store has, may have to be
- * brought again. While the object store, or the server that an upload went to, is away, what it said before counts.
+ * brought again, and so may all of one of which something was forgotten since. While the object store, or the server that an upload went to, is away, what it said before counts.
  */
 async function isIngested(
   host: HostContext,
@@ -96,6 +96,7 @@ async function receiptIsWhole(
     receipt.status === 'ingested' &&
     receipt.rows.refused === 0 &&
     receipt.rows.superseded === 0 &&
+    receipt.forgotten_at === undefined &&
     !hasUnread(receipt)
   );
 }

@@ -1,3 +1,4 @@
+import { isAkoshaError } from '../../contract/index.js';
 import type { WrittenObject } from '../store.js';
 import type { Placed } from './catalog/lookup.js';
 import type { EngineContext } from './context.js';
@@ -26,7 +27,8 @@ export async function readCurrent<Row extends { rowId: number }>(
   let missing: Placed[] | undefined;
   for (let round = 0; round < FETCH_ROUNDS && missing?.length !== 0; round++) {
     const placed = await find(missing);
-    const rows = await readPlaced(context, placed, reader, signal);
+    const isLast = round === FETCH_ROUNDS - 1;
+    const rows = await readPlaced(context, placed, reader, { signal, isLast });
     missing = [];
     for (const place of placed) {
       const row = rows.get(place.rowId);
@@ -41,7 +43,7 @@ async function readPlaced<Row extends { rowId: number }>(
   context: EngineContext,
   placed: readonly Placed[],
   reader: RowReader<Row>,
-  signal: AbortSignal | undefined,
+  { signal, isLast }: { signal: AbortSignal | undefined; isLast: boolean },
 ): Promise<Map<number, Row>> {
   const tables = new Map<string, { table: PeriodTable; rowIds: number[] }>();
   const objects = new Map<string, WrittenObject>();
@@ -61,7 +63,13 @@ async function readPlaced<Row extends { rowId: number }>(
   const cold = async (): Promise<Row[]> =>
     objects.size === 0
       ? []
-      : context.cold.use([...objects.values()], (files) => reader.objects(files, coldIds), signal);
+      : context.cold
+          .use([...objects.values()], (files) => reader.objects(files, coldIds), signal)
+          .catch((error: unknown): Row[] => {
+            // Written anew without what was forgotten, and deleted: its rows are elsewhere by then. Else it is lost, and that is told.
+            if (!isLast && isAkoshaError(error, 'ObjectNotFound')) return [];
+            throw error;
+          });
   const parts = await Promise.all([
     cold(),
     ...[...tables.values()].map(({ table, rowIds }) =>

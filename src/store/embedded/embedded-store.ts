@@ -11,6 +11,7 @@ import { openChosenCold, openChosenMove, openThaw } from './chosen-operations.js
 import { ColdCache } from './cold-cache.js';
 import { EngineContext, type HashFile } from './context.js';
 import { explainMemory } from './explain.js';
+import { forgetStore } from './forgetting.js';
 import { openIngest } from './ingest-operation.js';
 import { listKnown } from './list-known.js';
 import { listMemories } from './list-memories.js';
@@ -124,6 +125,8 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     drop: (ref, dropped) => catalog.write.dropUpload(ref, { ...dropped, at: context.now() }),
     requestAgain: (ref) => catalog.write.requestAgain(ref, context.now()),
     abandonAgain: (ref, reason) => catalog.write.abandonAgain(ref, reason),
+    uploadsToForget: (request) => catalog.read.uploadsToForget(request),
+    markForgotten: (ref) => catalog.write.markForgotten(ref, context.now()),
     quarantinedUploads: (limit) => catalog.read.quarantinedUploads(limit),
     renamedSystems: (limit, systemId) => catalog.read.renamedSystems(limit, systemId),
 
@@ -175,6 +178,7 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     listMemories: (systemId, page) => listMemories(context, systemId, page),
     explainMemory: (key, asOf) => explainMemory(context, key, asOf),
     ...vectorStore(context),
+    ...forgetStore(context),
 
     failure: () => catalog.failure(),
     checkpoint: async () => {

@@ -1,4 +1,4 @@
-import type { MemoryKey, Tier } from '../../contract/index.js';
+import { isAkoshaError, type MemoryKey, type Tier } from '../../contract/index.js';
 import { EMBEDDING_MODEL } from '../../memory/index.js';
 import type {
   Candidate,
@@ -34,10 +34,12 @@ export async function searchVectors(
   if (model !== EMBEDDING_MODEL) return [];
   return onlyKnown(context, filters, limit, async (most) => {
     if (tier !== 'cold') return again(() => searchTableVectors(context.tiers, tier, vector, filters, most));
-    const objects = await context.catalog.read.coldObjects(filters);
-    return context.cold.use(objects, (files) =>
-      searchColdVectors(context.tiers, files, vector, filters, most),
-    );
+    return again(async () => {
+      const objects = await context.catalog.read.coldObjects(filters);
+      return context.cold.use(objects, (files) =>
+        searchColdVectors(context.tiers, files, vector, filters, most),
+      );
+    });
   });
 }
 
@@ -62,9 +64,13 @@ export async function searchWords(
 ): Promise<Candidate[]> {
   if (terms.length === 0) return [];
   if (tier !== 'cold') return context.catalog.read.searchText({ tier, terms, filters, limit });
-  const objects = await context.catalog.read.coldObjects(filters);
   return onlyKnown(context, filters, limit, (most) =>
-    context.cold.use(objects, (files) => searchColdWords(context.tiers, files, terms, filters, most)),
+    again(async () => {
+      const objects = await context.catalog.read.coldObjects(filters);
+      return context.cold.use(objects, (files) =>
+        searchColdWords(context.tiers, files, terms, filters, most),
+      );
+    }),
   );
 }
 
@@ -80,10 +86,12 @@ export async function listMatches(
   if (tier !== 'cold') return context.catalog.read.listMatches({ tier, terms, filters, limit, after });
   const until = Math.min(filters.until ?? Infinity, (after?.ownTime ?? Infinity) + 1);
   const range = { ...filters, ...(until === Infinity ? {} : { until }) };
-  const objects = await context.catalog.read.coldObjects(range);
-  return context.cold.use(objects, (files) =>
-    listColdMatches(context.tiers, files, { terms, filters: range, after, limit }),
-  );
+  return again(async () => {
+    const objects = await context.catalog.read.coldObjects(range);
+    return context.cold.use(objects, (files) =>
+      listColdMatches(context.tiers, files, { terms, filters: range, after, limit }),
+    );
+  });
 }
 
 /** Keys become their current placements, placements become rows. */
@@ -103,11 +111,12 @@ export async function fetchMemories(
   return found.map(({ place, row }) => toMemory(row, place));
 }
 
+/** A table was dropped, or a cold object deleted, since it was looked for: their rows are elsewhere, and are found there. */
 async function again<T>(search: () => Promise<T>): Promise<T> {
   try {
     return await search();
   } catch (error) {
-    if (isDropped(error)) return search();
+    if (isDropped(error) || isAkoshaError(error, 'ObjectNotFound')) return search();
     throw error;
   }
 }

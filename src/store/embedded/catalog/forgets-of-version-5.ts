@@ -1,6 +1,7 @@
 /** Operations, tombstones and forgets as version 5 of the schema has them, whatever becomes of them later. */
 export const FORGETS_OF_VERSION_5 = `
 ALTER TABLE uploads ADD COLUMN forgotten_rows INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE uploads ADD COLUMN forgotten_at INTEGER;
 CREATE TABLE operations_5 (
   op_id INTEGER PRIMARY KEY,
   kind TEXT NOT NULL CHECK (kind IN ('ingest', 'move', 'cold', 'compact', 'erase', 'thaw', 'repair')),
@@ -40,6 +41,7 @@ CREATE TABLE forgotten_keys (
   system_id TEXT NOT NULL,
   kind TEXT NOT NULL,
   memory_id TEXT NOT NULL,
+  before_op INTEGER NOT NULL,
   PRIMARY KEY (scope_id, system_id, kind, memory_id)
 ) WITHOUT ROWID;
 `;

@@ -3,6 +3,8 @@ import { backlog, furthestBehind } from './backlog.js';
 import type { CatalogDatabase } from './database.js';
 import * as chosen from './chosen.js';
 import * as explain from './explain.js';
+import * as forget from './forget.js';
+import * as forgets from './forgets.js';
 import * as ingest from './ingest.js';
 import * as known from './known.js';
 import * as lookup from './lookup.js';
@@ -13,6 +15,7 @@ import * as pins from './pins.js';
 import * as quarantine from './quarantine.js';
 import * as reads from './reads.js';
 import * as select from './select.js';
+import * as rewrites from './rewrites.js';
 import * as sweep from './sweep.js';
 import * as textIndex from './text-index.js';
 import { listUploads } from './upload-list.js';
@@ -45,6 +48,16 @@ export const WRITE_METHODS = {
   openCold: moves.openCold,
   commitMove: moves.commitMove,
   commitCold: moves.commitCold,
+  openRewrite: rewrites.openRewrite,
+  commitRewrite: rewrites.commitRewrite,
+  beginForget: forget.beginForget,
+  addForgetCounts: forget.addCounts,
+  mergeWords: forget.mergeWords,
+  overwriteFreePages: forget.overwriteFreePages,
+  finishForget: forgets.finishForget,
+  liftForget: forgets.liftForget,
+  loadTombstones: forgets.loadTombstones,
+  markForgotten: uploads.markForgotten,
   openOperations: operations.openOperations,
   expiredOperations: operations.expiredOperations,
   abortOperation: operations.abortOperation,
@@ -89,6 +102,15 @@ export const READ_METHODS = {
   coldPartitionsDue: moves.coldPartitionsDue,
   countPlaced: sweep.countPlaced,
   unnamedObjects: sweep.unnamedObjects,
+  previewForget: forget.previewForget,
+  countInScope: forget.countInScope,
+  countLostWords: forget.countLostWords,
+  forgottenKeys: forget.forgottenKeys,
+  getForget: forgets.getForget,
+  listForgets: forgets.listForgets,
+  tombstones: forgets.tombstones,
+  isKeeper: rewrites.isKeeper,
+  uploadsToForget: uploads.uploadsToForget,
   countPlacements: known.countPlacements,
   knownRows: known.knownRows,
   placements: lookup.placements,

@@ -49,6 +49,8 @@ CREATE TABLE uploads (
   rows_deleted INTEGER NOT NULL DEFAULT 0,
   -- Of the refused those that are of what was forgotten: where there are any, its raw files go at once.
   forgotten_rows INTEGER NOT NULL DEFAULT 0,
+  -- When a forget deleted its raw files: what it brought may be gone, so its host sends all of it again.
+  forgotten_at INTEGER,
   PRIMARY KEY (system_id, upload_id)
 ) WITHOUT ROWID;
 CREATE INDEX uploads_by_order ON uploads (system_id, ord);
@@ -228,12 +230,14 @@ CREATE TABLE forgets (
   PRIMARY KEY (scope_id, requested_at)
 ) WITHOUT ROWID;
 
--- Memories that a forget of a project removed, until it is through: their older versions may be of another project.
+-- Memories that a forget of a project removed, until it is through: their older versions, of operations before this one, may be of another
+-- project. What is placed since is of none that is forgotten.
 CREATE TABLE forgotten_keys (
   scope_id TEXT NOT NULL,
   system_id TEXT NOT NULL,
   kind TEXT NOT NULL,
   memory_id TEXT NOT NULL,
+  before_op INTEGER NOT NULL,
   PRIMARY KEY (scope_id, system_id, kind, memory_id)
 ) WITHOUT ROWID;
 
@@ -290,6 +294,8 @@ CREATE TEMP TABLE incoming (
 ) WITHOUT ROWID;
 -- Of the memories that a reader was told to leave out where they are unchanged, those that the upload does not have like that.
 CREATE TEMP TABLE missing (stage TEXT NOT NULL, pid INTEGER NOT NULL, PRIMARY KEY (stage, pid)) WITHOUT ROWID;
+-- Placements that a forget takes, within its transaction.
+CREATE TEMP TABLE forgetting (pid INTEGER PRIMARY KEY);
 -- Of each system the operation that placed rows of it last since this process began.
 CREATE TEMP TABLE placed_by (system_id TEXT PRIMARY KEY, op_id INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TEMP TABLE incoming_texts (

@@ -1,5 +1,12 @@
 import type { Kind, RowCounts, SystemId, UploadRef, UploadState } from '../../../contract/index.js';
-import type { Dropped, FoundUpload, KnownUpload, SystemName, UploadRecord } from '../../store.js';
+import type {
+  Dropped,
+  FoundUpload,
+  KnownUpload,
+  SystemName,
+  UploadRecord,
+  UploadsToForget,
+} from '../../store.js';
 import { againOf, type AgainRow } from './again.js';
 import type { CatalogDatabase } from './database.js';
 
@@ -31,6 +38,7 @@ export interface UploadRow extends AgainRow {
   rows_absent: number;
   rows_deleted: number;
   forgotten_rows: number;
+  forgotten_at: number | null;
 }
 
 /**
@@ -165,6 +173,41 @@ export function advanceUpload(db: CatalogDatabase, ref: UploadRef, from: UploadS
   );
 }
 
+/** Its raw files are gone, because of something forgotten. */
+export function markForgotten(db: CatalogDatabase, ref: UploadRef, now: number): void {
+  db.run(
+    `UPDATE uploads SET forgotten_at = coalesce(forgotten_at, $now), state = CASE state WHEN 'done' THEN 'raw_gone' ELSE state END
+     WHERE system_id = $systemId AND upload_id = $uploadId`,
+    { ...refOf(ref), now },
+  );
+}
+
+/**
+ * Those whose raw files may stand, in order of their ids: of what came to its end by `before`; what was ingested since has been without what
+ * is forgotten.
+ */
+export function uploadsToForget(
+  db: CatalogDatabase,
+  { systemId, before, givenUp, after, limit }: UploadsToForget,
+): UploadRef[] {
+  return db
+    .all<{ system_id: string; upload_id: string }>(
+      `SELECT system_id, upload_id FROM uploads WHERE ($system IS NULL OR system_id = $system)
+         AND coalesce(committed_at, quarantined_at, dropped_at, 0) <= $before AND (system_id, upload_id) > ($afterSystem, $afterUpload) AND forgotten_at IS NULL
+         AND (state IN ('done', 'dropped') OR ($givenUp = 1 AND state = 'quarantined'))
+       ORDER BY system_id, upload_id LIMIT $limit`,
+      {
+        system: systemId,
+        before,
+        givenUp: Number(givenUp),
+        afterSystem: after.systemId,
+        afterUpload: after.uploadId,
+        limit,
+      },
+    )
+    .map(idsOf);
+}
+
 /** Systems whose name is not their id. */
 export function renamedSystems(db: CatalogDatabase, limit: number, systemId?: SystemId): SystemName[] {
   return db.all<SystemName>(
@@ -221,6 +264,7 @@ export function toRecord(row: UploadRow): UploadRecord {
     reason: row.reason,
     rows,
     forgottenRows: row.forgotten_rows,
+    forgottenAt: row.forgotten_at,
   };
 }
 
@@ -228,7 +272,7 @@ function droppedOf({ dropped_at: at, dropped_by: by, drop_reason: reason }: Uplo
   return at === null ? null : { at, by: by ?? '', reason: reason ?? '' };
 }
 
-function idsOf(row: UploadRow): UploadRef {
+function idsOf(row: Pick<UploadRow, 'system_id' | 'upload_id'>): UploadRef {
   return { systemId: row.system_id, uploadId: row.upload_id };
 }
 

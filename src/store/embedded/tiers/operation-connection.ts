@@ -43,6 +43,11 @@ export class OperationConnection {
     return this.#untilAborted(() => this.#tiers.createTables(this.#connection, tier, tables));
   }
 
+  /** Within `write`. */
+  dropTable(table: PeriodTable): Promise<void> {
+    return this.#untilAborted(() => this.#tiers.dropTable(this.#connection, table));
+  }
+
   /** Runs `work` in one transaction that writes to a tier, in turn with other writers of it. */
   write<T>(tier: TableTier, work: () => Promise<T>): Promise<T> {
     return this.#tiers.write(tier, this.#connection, work);

@@ -128,6 +128,18 @@ export class TierDatabase {
     return turn;
   }
 
+  /**
+   * Folds a tier's log into its file, in turn with its writers: rows that were deleted leave the log with it. Forced, because DuckDB refuses it
+   * while anything else reads; what does goes on reading.
+   */
+  checkpointTier(tier: TableTier): Promise<void> {
+    const turn = this.#locks[tier].then(() =>
+      this.read(async (connection) => void (await connection.run(`FORCE CHECKPOINT ${tier}`))),
+    );
+    this.#locks[tier] = turn.catch(() => undefined);
+    return turn;
+  }
+
   /** Within `write`: makes the tables of these periods where they do not stand. */
   async createTables(connection: DuckDBConnection, tier: TableTier, tables: PeriodTable[]): Promise<void> {
     const standing = new Set((await this.tables(tier)).map(({ name }) => name));

@@ -1,0 +1,42 @@
+import type { ForgetScope, UploadRef } from '../../contract/index.js';
+import { failPoint } from '../../faults/index.js';
+import { throwIfAborted } from '../../objects/index.js';
+import { scopeIdOf } from '../../memory/index.js';
+import type { ForgetContext } from './context.js';
+import { requireTombstone } from './request.js';
+
+/** Uploads per look at the ledger. */
+const PART = 500;
+
+/**
+ * Step 3: what waits is ingested without the rows of the scope, to its receipt; then the raw files go of every upload that was through when
+ * the tombstone stood, because none can be rid of single rows. What else they brought lives on in the journal. Uploads in quarantine
+ * were read by nobody: of a system that is forgotten they are given up; where less is, they wait on, and are refused its rows
+ * when they are read.
+ */
+export async function forgetUploads(
+  context: ForgetContext,
+  scope: ForgetScope,
+  signal?: AbortSignal,
+): Promise<number> {
+  const tombstone = await requireTombstone(context, scopeIdOf(scope));
+  const before = context.now();
+  const { systemId } = scope;
+  await context.intake.discover(systemId, signal);
+  await context.intake.ingestPending(systemId, before, signal);
+  failPoint('forget.after-pending');
+  let deleted = 0;
+  for (let after: UploadRef = { systemId: '', uploadId: '' }; ;) {
+    const givenUp = scope.scope === 'system';
+    const part = await context.store.uploadsToForget({ systemId, before, givenUp, after, limit: PART });
+    for (const ref of part) {
+      throwIfAborted(signal, 'deletion of raw uploads');
+      await context.intake.deleteRaw(ref);
+      await context.store.addForgetCounts(tombstone, { uploads: 1 });
+      deleted++;
+    }
+    const last = part.at(-1);
+    if (last === undefined) return deleted;
+    after = last;
+  }
+}

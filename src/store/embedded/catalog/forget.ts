@@ -1,0 +1,254 @@
+import {
+  NOTHING_FORGOTTEN,
+  type ForgetCounts,
+  type ForgetScope,
+  type Tier,
+} from '../../../contract/index.js';
+import type { CatalogDatabase } from './database.js';
+import { notePlaced } from './known.js';
+import { closeOperation } from './operations.js';
+
+/** A tombstone as its row has it; texts that a scope has not are empty, and so is the system where it is of all. */
+export interface ScopeRow {
+  scopeId: string;
+  scope: ForgetScope['scope'];
+  system: string;
+  project: string;
+  kind: string;
+  memoryId: string;
+}
+
+/** Whether placement `p` is of the scope; with `scopeParameters`. */
+const IN_SCOPE = `(($system = '' OR p.system_id = $system) AND CASE $scope WHEN 'system' THEN 1
+  WHEN 'project' THEN p.project = $project ELSE p.kind = $kind AND p.memory_id = $memoryId END)`;
+
+function scopeParameters({ scope, system, project, kind, memoryId }: ScopeRow): Record<string, string> {
+  return { scope, system, project, kind, memoryId };
+}
+
+export interface BeginForget {
+  row: ScopeRow;
+  /** As JSON, for the record. */
+  scope: ForgetScope;
+  requestedAt: number;
+  now: number;
+}
+
+/**
+ * Step 2, in one transaction: the tombstone stands; placements of the scope go with their words and vectors; whatever is under way in its
+ * systems is aborted. Returns the operations that were. A second time it takes what has come since, which is nothing.
+ */
+export function beginForget(db: CatalogDatabase, input: BeginForget): number[] {
+  const { row, requestedAt, now } = input;
+  return db.transaction(() => {
+    db.run(
+      `INSERT INTO tombstones (scope_id, scope, system_id, project, kind, memory_id, requested_at, state)
+       VALUES ($scopeId, $scope, $system, $project, $kind, $memoryId, $requestedAt, 'standing')
+       ON CONFLICT (scope_id) DO UPDATE SET state = 'standing', requested_at = excluded.requested_at`,
+      { scopeId: row.scopeId, ...scopeParameters(row), requestedAt },
+    );
+    db.run(
+      `INSERT INTO forgets (scope_id, requested_at, scope, counts) VALUES ($scopeId, $requestedAt, $scope, $counts)
+       ON CONFLICT DO UPDATE SET receipt = NULL, lifted_at = NULL`,
+      {
+        scopeId: row.scopeId,
+        requestedAt,
+        scope: JSON.stringify(input.scope),
+        counts: JSON.stringify(NOTHING_FORGOTTEN),
+      },
+    );
+    const aborted = abortInScope(db, row.system, now);
+    removePlacements(db, input);
+    return aborted;
+  });
+}
+
+/** What is of no single system, a move of hot rows, may hold rows of any. */
+function abortInScope(db: CatalogDatabase, system: string, now: number): number[] {
+  const open = db
+    .all<{ op_id: number }>(
+      `SELECT op_id FROM operations WHERE state = 'open' AND ($system = '' OR system_id IS NULL OR system_id = $system)`,
+      { system },
+    )
+    .map(({ op_id }) => op_id);
+  for (const opId of open) closeOperation(db, opId, 'aborted', now);
+  return open;
+}
+
+function removePlacements(db: CatalogDatabase, { row, requestedAt, now }: BeginForget): void {
+  const { scopeId } = row;
+  db.run('DELETE FROM forgetting');
+  db.run(`INSERT INTO forgetting SELECT pid FROM placements p WHERE ${IN_SCOPE}`, scopeParameters(row));
+  const there = 'IN (SELECT pid FROM forgetting)';
+  const counts = {
+    ...NOTHING_FORGOTTEN,
+    memories: countByTier(db, `deleted = 0 AND pid ${there}`),
+    vectors: db.number(`SELECT count(*) FROM vectors WHERE pid ${there}`),
+  };
+  addCounts(db, { scopeId, requestedAt }, counts);
+  const opId = db.takeIds(1);
+  if (row.scope === 'project') {
+    db.run(
+      `INSERT INTO forgotten_keys SELECT $scopeId, system_id, kind, memory_id, $opId FROM placements WHERE pid ${there}
+       ON CONFLICT DO NOTHING`,
+      { scopeId, opId },
+    );
+  }
+  // A list of what stands, made before, may be used by a commit once the tombstone is lifted.
+  const systems = db.all<{ id: string }>(
+    `SELECT DISTINCT system_id AS id FROM placements WHERE pid ${there}`,
+  );
+  for (const { id } of systems) notePlaced(db, id, opId);
+  db.run(`DELETE FROM memory_text WHERE rowid ${there}`);
+  db.run(`DELETE FROM changes WHERE pid ${there}`);
+  db.run(
+    `INSERT INTO changes (pid, row_id, what, at) SELECT pid, row_id, 'removed', $now FROM placements WHERE pid ${there}`,
+    { now },
+  );
+  db.run(`DELETE FROM held_rows WHERE pid ${there}`);
+  // Their vectors, and what waits for one, go with them.
+  db.run(`DELETE FROM placements WHERE pid ${there}`);
+  db.run('DELETE FROM forgetting');
+}
+
+function countByTier(db: CatalogDatabase, where: string, parameters = {}): Record<Tier, number> {
+  const counts = { hot: 0, warm: 0, cold: 0 };
+  const rows = db.all<{ tier: Tier; n: number }>(
+    `SELECT tier, count(*) AS n FROM placements p WHERE ${where} GROUP BY tier`,
+    parameters,
+  );
+  for (const { tier, n } of rows) counts[tier] = n;
+  return counts;
+}
+
+export interface ForgetKey {
+  scopeId: string;
+  requestedAt: number;
+}
+
+/** Inside the caller's transaction, or as one. */
+export function addCounts(
+  db: CatalogDatabase,
+  { scopeId, requestedAt }: ForgetKey,
+  more: Partial<ForgetCounts>,
+): void {
+  const row = db.get<{ counts: string }>(
+    `SELECT counts FROM forgets WHERE scope_id = $scopeId AND requested_at = $requestedAt`,
+    { scopeId, requestedAt },
+  );
+  if (row === undefined) return;
+  const counts = sumCounts(JSON.parse(row.counts) as ForgetCounts, { ...NOTHING_FORGOTTEN, ...more });
+  db.run(`UPDATE forgets SET counts = $counts WHERE scope_id = $scopeId AND requested_at = $requestedAt`, {
+    scopeId,
+    requestedAt,
+    counts: JSON.stringify(counts),
+  });
+}
+
+function sumCounts(a: ForgetCounts, b: ForgetCounts): ForgetCounts {
+  return {
+    memories: {
+      hot: a.memories.hot + b.memories.hot,
+      warm: a.memories.warm + b.memories.warm,
+      cold: a.memories.cold + b.memories.cold,
+    },
+    vectors: a.vectors + b.vectors,
+    rows: a.rows + b.rows,
+    objectsDeleted: a.objectsDeleted + b.objectsDeleted,
+    objectsRewritten: a.objectsRewritten + b.objectsRewritten,
+    uploads: a.uploads + b.uploads,
+  };
+}
+
+export interface Preview {
+  memories: Record<Tier, number>;
+  systems: number;
+  objects: number;
+  uploads: number;
+}
+
+export function previewForget(db: CatalogDatabase, row: ScopeRow): Preview {
+  const parameters = scopeParameters(row);
+  const { system } = row;
+  return {
+    memories: countByTier(db, `deleted = 0 AND ${IN_SCOPE}`, parameters),
+    systems: db.number(`SELECT count(DISTINCT p.system_id) FROM placements p WHERE ${IN_SCOPE}`, parameters),
+    objects: db.number(`SELECT count(*) FROM objects WHERE $system = '' OR system_id = $system`, { system }),
+    uploads: db.number(
+      `SELECT count(*) FROM uploads WHERE state NOT IN ('raw_gone', 'dropped') AND ($system = '' OR system_id = $system)`,
+      { system },
+    ),
+  };
+}
+
+/** How many placements of a scope there are, deleted ones included. */
+export function countInScope(db: CatalogDatabase, row: ScopeRow): number {
+  return db.number(`SELECT count(*) FROM placements p WHERE ${IN_SCOPE}`, scopeParameters(row));
+}
+
+/** Entries of the text index that belong to no placement. */
+export function countLostWords(db: CatalogDatabase): number {
+  return db.number(
+    `SELECT count(*) FROM memory_text_docsize d WHERE NOT EXISTS (SELECT 1 FROM placements p WHERE p.pid = d.id)`,
+  );
+}
+
+/** Pages that one step of a merge writes: tens of milliseconds, in which the catalog's thread takes nothing else. */
+const MERGED_PAGES = 256;
+
+/**
+ * What was deleted from the text index is marked, and its words stand in the index's file until its parts are merged. Merges a few of them;
+ * returns whether there is more to do.
+ */
+export function mergeWords(db: CatalogDatabase, first: boolean): boolean {
+  const total = (): number => db.number('SELECT total_changes()');
+  const before = total();
+  db.run(`INSERT INTO memory_text (memory_text, rank) VALUES ('merge', $pages)`, {
+    pages: first ? -MERGED_PAGES : MERGED_PAGES,
+  });
+  // The command itself counts as one change.
+  return total() - before >= 2;
+}
+
+/** Bytes of a step: as `MERGED_PAGES`. */
+const OVERWRITTEN_BYTES = 16 * 2 ** 20;
+
+/**
+ * Overwrites pages of the file that came free, where words of long ago stand until a page is used again; returns whether there are more. They
+ * are taken for zeros, all of them before any is given back.
+ */
+export function overwriteFreePages(db: CatalogDatabase): boolean {
+  return db.transaction(() => {
+    db.run('CREATE TABLE IF NOT EXISTS overwritten (zeros BLOB)');
+    const free = db.number('PRAGMA freelist_count') * db.number('PRAGMA page_size');
+    if (free > 0) {
+      db.run('INSERT INTO overwritten VALUES (zeroblob($bytes))', {
+        bytes: Math.min(free, OVERWRITTEN_BYTES),
+      });
+      if (free > OVERWRITTEN_BYTES) return true;
+    }
+    db.run('DROP TABLE overwritten');
+    return false;
+  });
+}
+
+export interface ForgottenKey {
+  system: string;
+  kind: string;
+  memoryId: string;
+  /** Rows of operations before this one are forgotten with it. */
+  beforeOp: number;
+}
+
+/** The memories that a forget of a project removed, behind `after`, in order. */
+export function forgottenKeys(
+  db: CatalogDatabase,
+  { scopeId, after, limit }: { scopeId: string; after: Omit<ForgottenKey, 'beforeOp'>; limit: number },
+): ForgottenKey[] {
+  return db.all<ForgottenKey>(
+    `SELECT system_id AS system, kind, memory_id AS memoryId, before_op AS beforeOp FROM forgotten_keys
+     WHERE scope_id = $scopeId AND (system_id, kind, memory_id) > ($system, $kind, $memoryId)
+     ORDER BY system_id, kind, memory_id LIMIT $limit`,
+    { scopeId, system: after.system, kind: after.kind, memoryId: after.memoryId, limit },
+  );
+}
