@@ -37,6 +37,7 @@ export const STORE = {
   moveToWarm: async () => ({ due: 0, moved: 0 }),
   moveToCold: async () => ({ due: 0, moved: 0 }),
   sweep: async () => ({ rows: 1, tables: 1, objects: 1 }),
+  endTransition: async () => ({ toWarm: 1, toCold: 1, held: 0, objects: 1, bytes: 1, seconds: 1 }),
   readOutage: async ({ start }) => ({
     ...{ start, detected: '2026-11-22T12:00:10.000Z', end: '2026-11-22T12:05:00.000Z' },
     totals: { ...NO_OUTAGE_WORK, ingested: 1, newRows: 1 },

@@ -15,7 +15,14 @@ export const tierTransitionPaths = () => ({
     store: { ...rowsOf(5, 0), moveToWarm: holding(5) },
     start: transition,
   },
+  'tier-transition-reported': { store: rowsOf(15, 12), start: transition },
+  'tier-transition-paused': { store: { ...rowsOf(15, 12), moveToWarm: pausedAfter(1) }, start: transition },
 });
+
+/** Somebody pauses moving while these batches are moved. */
+function pausedAfter(batches) {
+  return async () => (batches-- > 0 ? { due: 10, moved: 10 } : { due: 0, moved: 0, paused: true });
+}
 
 function transition(client) {
   return client.runTierTransition({ asOf: '2026-11-22T12:00:00Z', all: true });

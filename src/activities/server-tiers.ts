@@ -1,5 +1,8 @@
+import { activityInfo } from '@temporalio/activity';
 import { MAX_PARTITIONS_PER_PLAN, type StoreActivities } from '../contract/index.js';
 import {
+  beginTransition,
+  endTransition,
   moveToCold,
   moveToWarm,
   planTransition,
@@ -14,7 +17,10 @@ export interface TierActivityDeps {
   clock: () => number;
 }
 
-type TierActivities = Pick<StoreActivities, 'planTransition' | 'moveToWarm' | 'moveToCold' | 'sweep'>;
+type TierActivities = Pick<
+  StoreActivities,
+  'planTransition' | 'moveToWarm' | 'moveToCold' | 'sweep' | 'endTransition'
+>;
 
 export function tierActivities({ maintenance, clock }: TierActivityDeps): TierActivities {
   return {
@@ -22,15 +28,26 @@ export function tierActivities({ maintenance, clock }: TierActivityDeps): TierAc
       runActivity(async () => {
         // A late or backfilled run does what was due at its own time; never what is not due yet, whatever Temporal's clock says.
         const asOf = given ?? Math.min(clock(), scheduledFor ?? Infinity);
-        const { hot, warm, partitions } = await planTransition(maintenance, { asOf, all });
-        return { asOf, hot, warm, partitions: partitions.slice(0, MAX_PARTITIONS_PER_PLAN) };
+        await beginTransition(maintenance, ownTransition(), asOf);
+        const plan = await planTransition(maintenance, { asOf, all });
+        return { ...plan, asOf, partitions: plan.partitions.slice(0, MAX_PARTITIONS_PER_PLAN) };
       }),
 
-    moveToWarm: ({ asOf }) => runActivity(({ signal }) => moveToWarm(maintenance, asOf, signal)),
+    moveToWarm: ({ asOf }) =>
+      runActivity(({ signal }) => moveToWarm(maintenance, asOf, { signal, transitionId: ownTransition() })),
 
     moveToCold: ({ asOf, partition }) =>
-      runActivity(({ signal }) => moveToCold(maintenance, asOf, partition, signal)),
+      runActivity(({ signal }) =>
+        moveToCold(maintenance, asOf, partition, { signal, transitionId: ownTransition() }),
+      ),
 
     sweep: () => runActivity(({ signal }) => sweep(maintenance, signal)),
+
+    endTransition: ({ swept }) => runActivity(() => endTransition(maintenance, ownTransition(), swept)),
   };
+}
+
+/** The same in every run that it continues as, and never used again: so its report is one. */
+function ownTransition(): string {
+  return activityInfo().workflowExecution?.workflowId ?? '';
 }

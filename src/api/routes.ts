@@ -109,16 +109,6 @@ export function reportRoutes(app: App, services: ApiServices): void {
     },
     () => services.status(),
   );
-  app.get(
-    '/api/v1/tiers',
-    {
-      schema: {
-        summary: 'What each tier holds',
-        response: { 200: schema.TiersReply, ...schema.FAILURES },
-      },
-    },
-    async () => ({ tiers: await services.tiers() }),
-  );
 }
 
 /** Probes and metrics. `/health` touches nothing: it is asked every few seconds, and a slow answer has the process killed. */

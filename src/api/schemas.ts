@@ -43,7 +43,7 @@ export const SearchBody = z.strictObject({
     .optional(),
 });
 
-const Count = z.int().nonnegative();
+export const Count = z.int().nonnegative();
 
 export const SearchReply = z.object({
   query: z.string(),
@@ -91,17 +91,6 @@ export const CircuitBreakersReply = z.object({ circuit_breakers: z.array(Circuit
 export const ShutdownReply = z.object({ status: z.literal('shutting_down') });
 
 export const StatusReply = z.record(z.string(), z.unknown());
-
-const TierReply = z.object({
-  rows: Count,
-  bytes: Count.describe(
-    'On disk or in object storage. Of hot and warm the size of their database files with their logs: some kilobytes where they ' +
-      'are empty, and what deleted rows freed is used again but not given back. Of cold the objects that hold a row; 0 where there is none.',
-  ),
-  kinds: z.record(z.enum(KINDS), Count),
-});
-
-export const TiersReply = z.object({ tiers: z.record(z.enum(TIERS), TierReply) });
 
 export const HealthReply = z.object({
   status: z.literal('ok'),

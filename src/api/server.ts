@@ -16,6 +16,7 @@ import { operationRoutes, pageRoute, probeRoutes, reportRoutes, searchRoute } fr
 import { pinRoutes } from './pins.js';
 import { quarantineRoutes } from './quarantine.js';
 import type { ApiServices } from './services.js';
+import { tierRoutes } from './tiers.js';
 import { uploadRoutes } from './uploads.js';
 
 export interface ApiOptions {
@@ -63,6 +64,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   searchRoute(app, services, metrics);
   operationRoutes(app, services);
   reportRoutes(app, services);
+  tierRoutes(app, services);
   eventRoutes(app, services);
   memoryRoutes(app, services);
   explainRoutes(app, services);

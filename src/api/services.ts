@@ -11,6 +11,9 @@ import type {
   PinPageRequest,
   PinRequest,
   TierCounts,
+  TierPause,
+  TransitionForecast,
+  TransitionReport,
   UploadPage,
   UploadPageRequest,
   UploadRecord,
@@ -55,6 +58,15 @@ export interface ApiServices {
   /** What `akosha status` tells, as JSON. */
   status(): Promise<Readonly<Record<string, unknown>>>;
   tiers(): Promise<Record<Tier, TierCounts>>;
+  tierPause(): Promise<TierPause | undefined>;
+  /** Stops moving between tiers, with Temporal or without, until `resumeTiers`. */
+  pauseTiers(reason: string): Promise<TierPause>;
+  /** False where it was not paused. */
+  resumeTiers(): Promise<boolean>;
+  /** What a transition would do, as of a time or else the clock setting's. Changes nothing. */
+  forecastTransition(input: { asOf?: number | undefined; all: boolean }): Promise<TransitionForecast>;
+  /** Of the last transitions, the newest first. */
+  transitionReports(limit: number): Promise<TransitionReport[]>;
   /** A page of what a system has; see `MemoryStore.listMemories`. */
   listMemories(systemId: string, page: PageRequest): Promise<MemoryPage>;
   /** Searches what a selection asks for by text. Raises `MemoryUnknown` where that finds nothing, `StoreBusy` where it is incomplete. */

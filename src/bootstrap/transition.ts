@@ -1,5 +1,7 @@
 import type { BatchSummary, TransitionTotals } from '../contract/index.js';
 import {
+  beginTransition,
+  endTransition,
   moveToCold,
   moveToWarm,
   planTransition,
@@ -22,7 +24,12 @@ export interface TransitionOutcome extends TransitionTotals {
   finished: boolean;
   /** Rows, tables and objects. */
   swept: number;
+  /** Somebody paused moving; it is as finished as it can be. */
+  paused: boolean;
 }
+
+/** In the names of reports: no workflow's. */
+const BY_ITSELF = 'tier-transition/by-the-server';
 
 /** As in the workflow: rows that change faster than they can be moved are left to the next transition. */
 const FRUITLESS_BATCHES = 2;
@@ -38,28 +45,37 @@ export async function runTransition(
 ): Promise<TransitionOutcome> {
   const { maintenance, clock, onMoved, onSwept } = work;
   const asOf = clock();
+  const transitionId = `${BY_ITSELF}/${new Date(maintenance.now()).toISOString()}`;
+  const batch = { signal, transitionId };
+  await beginTransition(maintenance, transitionId, asOf);
   const plan = (): Promise<TransitionPlan> => planTransition(maintenance, { asOf, all: false });
-  const counted = async (from: 'hot' | 'warm', batch: Promise<BatchSummary>): Promise<BatchSummary> => {
-    const summary = await batch;
+  const counted = async (from: 'hot' | 'warm', move: Promise<BatchSummary>): Promise<BatchSummary> => {
+    const summary = await move;
     onMoved(from, summary);
     return summary;
   };
-  const toWarm = await moveAll(() => counted('hot', moveToWarm(maintenance, asOf, signal)), goOn);
+  const toWarm = await moveAll(() => counted('hot', moveToWarm(maintenance, asOf, batch)), goOn);
   let toCold = 0;
   for (let due = await plan(); due.partitions.length > 0 && goOn(); due = await plan()) {
     const before = toCold;
     for (const partition of due.partitions) {
       const move = (): Promise<BatchSummary> =>
-        counted('warm', moveToCold(maintenance, asOf, partition, signal));
+        counted('warm', moveToCold(maintenance, asOf, partition, batch));
       toCold += await moveAll(move, goOn);
     }
     // The next plan would name the same partitions again.
     if (toCold === before) break;
   }
-  if (!goOn()) return { toWarm, toCold, swept: 0, finished: false };
+  const moved = { toWarm, toCold, swept: 0, paused: false };
+  if (!goOn()) return { ...moved, finished: false };
+  if ((await plan()).paused === true) {
+    await endTransition(maintenance, transitionId, null);
+    return { ...moved, paused: true, finished: true };
+  }
   const swept = await sweep(maintenance, signal);
   onSwept(swept);
-  return { toWarm, toCold, swept: swept.rows + swept.tables + swept.objects, finished: true };
+  await endTransition(maintenance, transitionId, swept);
+  return { ...moved, swept: swept.rows + swept.tables + swept.objects, finished: true };
 }
 
 /** Returns the rows moved. */

@@ -42,9 +42,10 @@ export class WorkLog {
     this.#step('walk', `walked all uploads: looked at ${seen}, new ${added}`, ms);
   }
 
-  transitioned({ toWarm, toCold, swept, finished }: TransitionOutcome, ms: number): void {
+  transitioned({ toWarm, toCold, swept, finished, paused }: TransitionOutcome, ms: number): void {
     this.#add({ transitions: finished ? 1 : 0, toWarm, toCold });
-    const end = finished ? '' : '; ended early, Temporal answers again';
+    const early = finished ? '' : '; ended early, Temporal answers again';
+    const end = paused ? '; moving is paused' : early;
     this.#step('transition', `rows to warm ${toWarm}, to cold ${toCold}; swept ${swept}${end}`, ms);
   }
 

@@ -127,6 +127,13 @@ export const SERVER_SETTINGS = {
     description: 'Rows moved in one operation.',
     initial: 1000,
   }),
+  moveRowsPerSecond: setting(shape.wholeNumber(0, 1_000_000), {
+    group: 'Tiers',
+    rule: 'a whole number from 0 to 1000000',
+    description:
+      'The most rows that are moved in a second, for a machine on which searches suffer from a transition; 0 is no limit. Without one a day’s memories of 200 hosts take seconds.',
+    initial: 0,
+  }),
   coldBatchRows: setting(shape.wholeNumber(1, 1_000_000), {
     group: 'Tiers',
     rule: 'a whole number from 1 to 1000000',

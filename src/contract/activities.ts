@@ -142,6 +142,8 @@ export interface TransitionPlanSummary {
   warm: number;
   /** At most `MAX_PARTITIONS_PER_PLAN`; plan again when they are through. */
   partitions: ColdPartitionPlan[];
+  /** Moving is paused, and nothing is planned. */
+  paused?: true;
 }
 
 /** Keeps a plan far below Temporal's payload limit: a partition takes about 100 bytes. */
@@ -157,11 +159,42 @@ export interface HeldRows {
 }
 
 export interface BatchSummary {
-  /** Rows in the batch; 0 where none was due. */
+  /** Rows in the batch; 0 where none was due, and while moving is paused. */
   due: number;
   moved: number;
   /** Absent where there are none. */
   held?: HeldRows[];
+  /** Moving is paused: the batch was not begun. */
+  paused?: true;
+}
+
+/** What a transition did with one system's rows of one month. */
+export interface TransitionPart {
+  /** Rows moved to warm, or to cold. */
+  step: 'warm' | 'cold';
+  systemId: string;
+  /** Of their own time, UTC: `2026-11`. */
+  month: string;
+  rows: number;
+  /** Rows that could not be moved, each time that they were tried. */
+  held: number;
+  /** Cold objects written, and their bytes. */
+  objects: number;
+  bytes: number;
+}
+
+/** The sums of a transition's parts. */
+export interface TransitionCounts {
+  toWarm: number;
+  toCold: number;
+  held: number;
+  objects: number;
+  bytes: number;
+}
+
+export interface TransitionSummary extends TransitionCounts {
+  /** From its begin to its end. */
+  seconds: number;
 }
 
 export interface SweepSummary {
@@ -192,6 +225,8 @@ export interface StoreActivities {
   moveToWarm(input: { asOf: number }): Promise<BatchSummary>;
   moveToCold(input: { asOf: number; partition: ColdPartitionPlan }): Promise<BatchSummary>;
   sweep(): Promise<SweepSummary>;
+  /** Ends the report of the transition that asks, and sums it up; `swept` is null for one that was paused. */
+  endTransition(input: { swept: SweepSummary | null }): Promise<TransitionSummary>;
   /** What this server did by itself in the outage that began at `start`, in bounded size. */
   readOutage(input: { start: string }): Promise<OutageReport>;
   /** Puts down that the outage's record stands in Temporal. */

@@ -1,4 +1,4 @@
-import type { WalkState, WalkSummary } from './activities.js';
+import type { TransitionSummary, WalkState, WalkSummary } from './activities.js';
 import type { Urgency } from './activity-options.js';
 import type { IngestTotals } from './ingest-totals.js';
 import type { Kind, Tier, UploadRef } from './memory.js';
@@ -89,6 +89,10 @@ export interface TierTransitionResult extends TransitionTotals {
   sweptRows: number;
   sweptTables: number;
   sweptObjects: number;
+  /** Moving was paused before it was through: what is left is moved once it is resumed. */
+  paused?: true;
+  /** Absent from runs that an earlier version began. */
+  report?: TransitionSummary;
 }
 
 export interface OutageRecordInput {

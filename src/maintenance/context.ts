@@ -1,8 +1,10 @@
 import type { ObjectStore } from '../objects/index.js';
 import type { MemoryStore } from '../store/index.js';
+import type { Pace } from './pace.js';
 
 /** A pino logger fits. */
 export interface MaintenanceLog {
+  info(details: Record<string, unknown>, message: string): void;
   warn(details: Record<string, unknown>, message: string): void;
 }
 
@@ -17,6 +19,8 @@ export interface MaintenanceContext {
   batchRows: number;
   /** How long what was thawed stays where it was brought to, whatever its age, in milliseconds. */
   thawedMs: number;
+  /** Absent: as fast as it goes. */
+  pace?: Pace;
   /** The longest request and the longest search, in milliseconds: nothing reads a row that nobody has named for so long. */
   longestMs: number;
   /** The system's clock, milliseconds since 1970. */

@@ -1,8 +1,9 @@
 export type { MaintenanceContext } from './context.js';
 export { moveChosen, type ChosenMove } from './move-chosen.js';
 export { describeSelection, pin, unpin, type Selected } from './pins.js';
+export { Pace } from './pace.js';
+export { beginTransition, endTransition } from './report.js';
 export { sweep } from './sweep.js';
-export { moveToCold, moveToWarm, planTransition, type TransitionPlan } from './transition.js';
 export {
   erasePass,
   finishForget,
@@ -12,3 +13,10 @@ export {
   resumeForgets,
   type ForgetContext,
 } from './forget/index.js';
+export {
+  forecastTransition,
+  moveToCold,
+  moveToWarm,
+  planTransition,
+  type TransitionPlan,
+} from './transition.js';

@@ -40,7 +40,7 @@ async function moveChosenToCold(
 ): Promise<ChosenMove> {
   return inScratch(context.scratch, 'cold-', async (scratch) =>
     told(await context.store.openChosenCold(request, signal), (operation) =>
-      moveBatchToCold(context, operation, operation.partition, scratch),
+      moveBatchToCold(context, operation, { partition: operation.partition, scratch }),
     ),
   );
 }

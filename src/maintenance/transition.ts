@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { coldKey, type BatchSummary } from '../contract/index.js';
+import { coldKey, type BatchSummary, type ColdPartition } from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
 import { inScratch } from '../runtime/index.js';
 import type {
@@ -7,6 +7,7 @@ import type {
   ColdPartitionDue,
   MoveOperation,
   MoveOutcome,
+  TransitionForecast,
   WrittenObject,
 } from '../store/index.js';
 import type { MaintenanceContext } from './context.js';
@@ -17,6 +18,15 @@ export interface TransitionPlan {
   warm: number;
   /** The systems and months that are to be written to cold now. */
   partitions: ColdPartitionDue[];
+  /** Moving is paused, and nothing is planned. */
+  paused?: true;
+}
+
+/** How a batch is moved. */
+export interface BatchOptions {
+  signal?: AbortSignal;
+  /** In whose report it counts. */
+  transitionId?: string | undefined;
 }
 
 /**
@@ -27,8 +37,36 @@ export async function planTransition(
   context: MaintenanceContext,
   input: { asOf: number; all: boolean },
 ): Promise<TransitionPlan> {
+  if (await isPaused(context)) return { hot: 0, warm: 0, partitions: [], paused: true };
   const due = await context.store.countDue(input.asOf);
   return { ...due, partitions: await context.store.coldPartitionsDue(input.asOf, input.all) };
+}
+
+/** What a transition as of then would move and write. Changes nothing. Parts beyond `limit` are counted and not told. */
+export function forecastTransition(
+  { store, batchRows, pace }: MaintenanceContext,
+  input: { asOf: number; all: boolean; limit: number },
+): Promise<TransitionForecast> {
+  return store.forecastTransition({ ...input, batchRows: pace?.batchRows(batchRows) ?? batchRows });
+}
+
+async function isPaused({ store }: MaintenanceContext): Promise<boolean> {
+  return (await store.tierPause()) !== undefined;
+}
+
+/** Runs a batch when the pace allows it, unless moving is paused by then: that stands in the catalog, so it holds whoever moves. */
+async function inPace(
+  context: MaintenanceContext,
+  signal: AbortSignal | undefined,
+  move: (limit: number) => Promise<BatchSummary>,
+): Promise<BatchSummary> {
+  const { pace, batchRows } = context;
+  await pace?.wait(signal);
+  if (await isPaused(context)) return { due: 0, moved: 0, paused: true };
+  const begunAt = performance.now();
+  const summary = await move(pace?.batchRows(batchRows) ?? batchRows);
+  pace?.moved(summary.due, begunAt);
+  return summary;
 }
 
 /**
@@ -38,15 +76,18 @@ export async function planTransition(
 export async function moveToWarm(
   context: MaintenanceContext,
   asOf: number,
-  signal?: AbortSignal,
+  { signal, transitionId }: BatchOptions = {},
 ): Promise<BatchSummary> {
-  const operation = await context.store.openMove(asOf, context.batchRows, signal);
-  return operation === undefined ? { due: 0, moved: 0 } : moveBatchToWarm(context, operation);
+  return inPace(context, signal, async (limit) => {
+    const operation = await context.store.openMove(asOf, limit, signal);
+    return operation === undefined ? { due: 0, moved: 0 } : moveBatchToWarm(context, operation, transitionId);
+  });
 }
 
 export async function moveBatchToWarm(
   context: MaintenanceContext,
   operation: MoveOperation,
+  transitionId?: string,
 ): Promise<BatchSummary> {
   try {
     failPoint('move.after-open');
@@ -54,7 +95,7 @@ export async function moveBatchToWarm(
     failPoint('move.after-insert');
     await operation.verifyCopies();
     failPoint('move.before-commit');
-    const outcome = await operation.commit();
+    const outcome = await operation.commit(transitionId);
     failPoint('move.after-commit');
     return summarize(context, operation.rows, outcome);
   } finally {
@@ -67,27 +108,32 @@ export async function moveToCold(
   context: MaintenanceContext,
   asOf: number,
   partition: ColdPartitionDue,
-  signal?: AbortSignal,
+  { signal, transitionId }: BatchOptions = {},
 ): Promise<BatchSummary> {
-  return inScratch(context.scratch, 'cold-', async (scratch) => {
-    const operation = await context.store.openCold(asOf, partition, context.batchRows, signal);
-    return operation === undefined
-      ? { due: 0, moved: 0 }
-      : moveBatchToCold(context, operation, partition, scratch);
-  });
+  return inPace(context, signal, (limit) =>
+    inScratch(context.scratch, 'cold-', async (scratch) => {
+      const operation = await context.store.openCold(asOf, partition, limit, signal);
+      return operation === undefined
+        ? { due: 0, moved: 0 }
+        : moveBatchToCold(context, operation, { partition, scratch, transitionId });
+    }),
+  );
 }
 
 export async function moveBatchToCold(
   context: MaintenanceContext,
   operation: ColdOperation,
-  partition: ColdPartitionDue,
-  scratch: string,
+  {
+    partition,
+    scratch,
+    transitionId,
+  }: { partition: ColdPartition; scratch: string; transitionId?: string | undefined },
 ): Promise<BatchSummary> {
   try {
     failPoint('cold.after-open');
     const object = operation.found === 0 ? undefined : await writeColdObject(operation, partition, scratch);
     failPoint('cold.before-commit');
-    const outcome = await operation.commit(object);
+    const outcome = await operation.commit(object, transitionId);
     failPoint('cold.after-commit');
     return summarize(context, operation.rows, outcome);
   } finally {

@@ -2,7 +2,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { clockFrom, zonesBySystem, type Settings } from '../config/index.js';
 import { KnownManifests, UploadTraces, type IngestContext } from '../ingest/index.js';
-import type { MaintenanceContext } from '../maintenance/index.js';
+import { Pace, type MaintenanceContext } from '../maintenance/index.js';
 import { openObjectStore, type ListPurpose, type ObjectStore } from '../objects/index.js';
 import { hashStored, ReaderPool } from '../reader/index.js';
 import { runAll, type CircuitBreakers } from '../runtime/index.js';
@@ -106,6 +106,7 @@ export async function openServerParts(
         scratch,
         batchRows: settings.moveBatchRows,
         thawedMs: settings.thawedDays * DAY_MS,
+        pace: new Pace(settings.moveRowsPerSecond),
         longestMs: (settings.longestRequestSeconds + settings.longestSearchSeconds) * 1000,
         now: Date.now,
         log,

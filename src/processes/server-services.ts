@@ -22,8 +22,8 @@ import {
   retryUpload,
   type BatchAcceptor,
 } from '../ingest/index.js';
-import { describeSelection, pin, unpin } from '../maintenance/index.js';
-import type { MemoryExplanation, UploadRecord } from '../store/index.js';
+import { describeSelection, forecastTransition, pin, unpin } from '../maintenance/index.js';
+import type { MemoryExplanation, TransitionReport, UploadRecord } from '../store/index.js';
 import { select } from './select.js';
 import type { ServerParts } from './server-parts.js';
 
@@ -62,6 +62,7 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
     shutdown: inputs.onShutdown,
     status: () => describeServer(inputs),
     tiers: () => parts.store.countTiers(),
+    ...tierServices(parts),
     listMemories: (systemId, page) => parts.store.listMemories(systemId, page),
     select: (request, signal) => select(parts.search, request, signal),
     describeSelection: (selection) => describeSelection(parts.store, selection),
@@ -99,6 +100,27 @@ async function explainMemory({ store, clock }: ServerParts, key: MemoryKey): Pro
     `the store has no ${kind} ${memoryId} of system ${systemId}: \`akosha search\` shows keys, and \`akosha receipts --system ${systemId}\` what came from it`,
     { details: { ...key } },
   );
+}
+
+/** Of these many parts an answer is some megabytes; what is beyond is counted. */
+const PARTS_TOLD = 10_000;
+
+function tierServices({
+  store,
+  maintenance,
+  clock,
+}: ServerParts): Pick<
+  ApiServices,
+  'tierPause' | 'pauseTiers' | 'resumeTiers' | 'forecastTransition' | 'transitionReports'
+> {
+  return {
+    tierPause: () => store.tierPause(),
+    pauseTiers: (reason) => store.pauseTiers(reason),
+    resumeTiers: () => store.resumeTiers(),
+    forecastTransition: ({ asOf = clock(), all }) =>
+      forecastTransition(maintenance, { asOf, all, limit: PARTS_TOLD }),
+    transitionReports: (limit) => store.transitionReports(limit, PARTS_TOLD),
+  };
 }
 
 async function retry(inputs: ServiceInputs, ref: UploadRef): Promise<UploadRecord> {
@@ -181,9 +203,30 @@ async function describeServer(inputs: ServiceInputs): Promise<Record<string, unk
     discovery: inputs.events.status(),
     uploads: await parts.store.countUploads(),
     ...(await ingestStatus(parts.store)),
+    transition: await transitionStatus(parts),
     embedding: await inputs.embedding.status(),
     rows: Object.fromEntries(TIERS.map((tier) => [tier, tiers[tier].rows])),
     circuit_breakers: parts.breakers.statuses().map(toBreakerReply),
     ...describe(),
+  };
+}
+
+/** The last transition, and whether moving is paused. */
+async function transitionStatus({ store }: ServerParts): Promise<Record<string, unknown>> {
+  const pause = await store.tierPause();
+  const [last] = await store.transitionReports(1, 0);
+  return {
+    paused: pause === undefined ? null : { since: new Date(pause.since).toISOString(), reason: pause.reason },
+    last: last === undefined ? null : toLast(last),
+  };
+}
+
+function toLast({ transitionId, begunAt, outcome, totals }: TransitionReport) {
+  return {
+    id: transitionId,
+    begun_at: new Date(begunAt).toISOString(),
+    state: outcome ?? 'under way',
+    rows_to_warm: totals.toWarm,
+    rows_to_cold: totals.toCold,
   };
 }

@@ -23,6 +23,7 @@ import type { ForgetStore } from './forgetting.js';
 import type { MemoryExplanation } from './explain.js';
 import type { PinLedger } from './pins.js';
 import type { Chosen, ChosenRequest, SelectedPage, SelectionPageRequest } from './selection.js';
+import type { TransitionLedger } from './transitions.js';
 import type { IngestedFile, UploadLedger } from './uploads.js';
 import type { ModelVector, VectorStore } from './vectors.js';
 
@@ -31,6 +32,7 @@ export type * from './forgetting.js';
 export type * from './memories.js';
 export type * from './pins.js';
 export type * from './selection.js';
+export type * from './transitions.js';
 export type * from './uploads.js';
 export type * from './vectors.js';
 
@@ -141,7 +143,8 @@ export interface MoveOperation extends Operation {
   copyRows(): Promise<void>;
   /** Reads the copies back. A row whose copy differs is held by the commit, and the others are moved. */
   verifyCopies(): Promise<void>;
-  commit(): Promise<MoveOutcome>;
+  /** Counts it in the report of a transition, if one is named. */
+  commit(transitionId?: string): Promise<MoveOutcome>;
 }
 
 export interface ColdPartitionDue {
@@ -163,7 +166,7 @@ export interface ColdOperation extends Operation {
    */
   verifyObject(path: string, object: WrittenObject): Promise<void>;
   /** `object` is required where `found` is above 0. */
-  commit(object: WrittenObject | undefined): Promise<MoveOutcome>;
+  commit(object: WrittenObject | undefined, transitionId?: string): Promise<MoveOutcome>;
 }
 
 export interface TierCounts {
@@ -195,7 +198,7 @@ export interface ScanTurn {
  * and Parquet files. The steps of ingest and move are separate calls, because their order and what is durable when
  * is the protocol: see docs/reference/protocol.md.
  */
-export interface MemoryStore extends UploadLedger, VectorStore, PinLedger, ForgetStore {
+export interface MemoryStore extends UploadLedger, VectorStore, PinLedger, ForgetStore, TransitionLedger {
   // Ingest.
   /**
    * Writes to `path` the memories of the upload's system that are unchanged in it where it has them with the same content: `KNOWN_COLUMNS`.

@@ -1,4 +1,4 @@
-import { ApplicationFailure, continueAsNew, log, proxyActivities } from '@temporalio/workflow';
+import { ApplicationFailure, continueAsNew, log, patched, proxyActivities } from '@temporalio/workflow';
 import {
   MAINTENANCE,
   moveOptions,
@@ -32,9 +32,11 @@ interface Transition {
   all: boolean;
   totals: TransitionTotals;
   progress: ProgressTracker;
+  /** Somebody paused moving: no batch is begun any more. */
+  paused: boolean;
 }
 
-const { planTransition } = proxyActivities<StoreActivities>(storeQueryOptions(MAINTENANCE));
+const { planTransition, endTransition } = proxyActivities<StoreActivities>(storeQueryOptions(MAINTENANCE));
 const { moveToWarm, moveToCold } = proxyActivities<StoreActivities>(moveOptions());
 const { sweep } = proxyActivities<StoreActivities>(walkOptions());
 
@@ -55,31 +57,50 @@ export async function tierTransition({
       ? { asOf: null, scheduledFor: scheduledStart() ?? null, all }
       : { asOf: parseInstant(given), all },
   );
-  const transition: Transition = { asOf: plan.asOf, all, totals: { ...totals }, progress };
+  const transition: Transition = {
+    asOf: plan.asOf,
+    all,
+    totals: { ...totals },
+    progress,
+    paused: plan.paused === true,
+  };
 
   if (plan.hot > 0) {
     await ageHot(transition, plan.hot);
     // What came from hot may be due for cold already.
-    await ageWarm(transition, await planTransition({ asOf: plan.asOf, all }));
+    if (!transition.paused) await ageWarm(transition, await planAgain(transition));
   } else {
     await ageWarm(transition, plan);
   }
 
-  // The tier stays named, though the sweep is of all: it says where rows went last.
-  progress.enter('sweep', { total: null });
-  const swept = await sweep();
-  progress.finish(describe(transition.totals, swept));
+  // Whoever paused it may mistrust what stands, so nothing is deleted either.
+  const swept = transition.paused ? null : await takeAway(transition);
+  const report = patched(REPORTED) ? await endTransition({ swept }) : undefined;
+  progress.finish(describe(transition, swept));
   return {
     ...transition.totals,
     asOf: new Date(plan.asOf).toISOString(),
-    sweptRows: swept.rows,
-    sweptTables: swept.tables,
-    sweptObjects: swept.objects,
+    sweptRows: swept?.rows ?? 0,
+    sweptTables: swept?.tables ?? 0,
+    sweptObjects: swept?.objects ?? 0,
+    ...(transition.paused ? { paused: true } : {}),
+    ...(report === undefined ? {} : { report }),
   };
 }
 
-function describe({ toWarm, toCold }: TransitionTotals, { rows, tables, objects }: SweepSummary): string {
-  return `rows: to warm ${toWarm}, to cold ${toCold}; swept: rows ${rows}, tables ${tables}, objects ${objects}`;
+/** Of runs that began before transitions had reports. */
+const REPORTED = 'transition-report';
+
+function takeAway({ progress }: Transition): Promise<SweepSummary> {
+  // The tier stays named, though the sweep is of all: it says where rows went last.
+  progress.enter('sweep', { total: null });
+  return sweep();
+}
+
+function describe({ totals: { toWarm, toCold } }: Transition, swept: SweepSummary | null): string {
+  const moved = `rows: to warm ${toWarm}, to cold ${toCold}`;
+  if (swept === null) return `paused; ${moved}`;
+  return `${moved}; swept: rows ${swept.rows}, tables ${swept.tables}, objects ${swept.objects}`;
 }
 
 async function ageHot(transition: Transition, due: number): Promise<void> {
@@ -89,19 +110,26 @@ async function ageHot(transition: Transition, due: number): Promise<void> {
 }
 
 async function ageWarm(transition: Transition, first: TransitionPlanSummary): Promise<void> {
-  const { asOf, all, totals, progress } = transition;
-  for (let plan = first; plan.partitions.length > 0; plan = await planTransition({ asOf, all })) {
+  const { totals, progress } = transition;
+  for (let plan = first; plan.partitions.length > 0; plan = await planAgain(transition)) {
     const before = totals.toCold;
     progress.enter('cold', { tier: 'cold', done: before, total: before + rowsOf(plan.partitions) });
     for (const partition of plan.partitions) {
       const summary = nameOf(partition);
       await moveUntilDone(transition, 'toCold', summary, () =>
-        moveToCold.executeWithOptions({ summary }, [{ asOf, partition }]),
+        moveToCold.executeWithOptions({ summary }, [{ asOf: transition.asOf, partition }]),
       );
+      if (transition.paused) return;
     }
     // The next plan would name the same partitions again.
     if (totals.toCold === before) return;
   }
+}
+
+async function planAgain(transition: Transition): Promise<TransitionPlanSummary> {
+  const plan = await planTransition({ asOf: transition.asOf, all: transition.all });
+  transition.paused ||= plan.paused === true;
+  return plan;
 }
 
 const DESTINATIONS = { toWarm: 'warm', toCold: 'cold' } as const satisfies Record<
@@ -110,13 +138,15 @@ const DESTINATIONS = { toWarm: 'warm', toCold: 'cold' } as const satisfies Recor
 >;
 
 async function moveUntilDone(
-  { asOf, all, totals, progress }: Transition,
+  transition: Transition,
   direction: keyof TransitionTotals,
   from: string,
   move: () => Promise<BatchSummary>,
 ): Promise<void> {
+  const { asOf, all, totals, progress } = transition;
   for (let fruitless = 0; fruitless < FRUITLESS_BATCHES;) {
-    const { due, moved, held } = await move();
+    const { due, moved, held, paused } = await move();
+    transition.paused ||= paused === true;
     if (due === 0) return;
     // Rows that it held are out of the next batch, and so is what kept it from moving any.
     fruitless = moved === 0 && held === undefined ? fruitless + 1 : 0;

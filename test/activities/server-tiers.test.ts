@@ -20,6 +20,7 @@ async function waitingActivities(): Promise<Activities> {
     openMove: (_asOf: number, _limit: number, signal?: AbortSignal) => untilRaised(signal),
     openCold: (_asOf: number, _partition: unknown, _limit: number, signal?: AbortSignal) =>
       untilRaised(signal),
+    tierPause: () => Promise.resolve(undefined),
     closeExpiredOperations: () => Promise.resolve(0),
     sweepRows: (_options: unknown, signal?: AbortSignal) => untilRaised(signal),
   };

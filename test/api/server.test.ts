@@ -69,6 +69,7 @@ describe('the operating routes', () => {
       ],
       status: () => Promise.resolve({ mode: 'normal', pid: 1, ports: { api: 2 } }),
       tiers: () => Promise.resolve({ hot: tier, warm: tier, cold: tier }),
+      tierPause: () => Promise.resolve(undefined),
     });
     expect(await (await api.get('/api/v1/circuit_breakers')).json()).toEqual({
       circuit_breakers: [
@@ -101,6 +102,7 @@ describe('the operating routes', () => {
     });
     expect(await (await api.get('/api/v1/tiers')).json()).toEqual({
       tiers: { hot: tier, warm: tier, cold: tier },
+      paused: null,
     });
   });
 
@@ -148,6 +150,10 @@ describe('the operating routes', () => {
       'get /api/v1/circuit_breakers',
       'get /api/v1/status',
       'get /api/v1/tiers',
+      'get /api/v1/tiers/plan',
+      'get /api/v1/tiers/transitions',
+      'post /api/v1/tiers/pause',
+      'post /api/v1/tiers/resume',
       'post /api/v1/events/objects',
       'get /api/v1/systems/{system_id}/memories',
       'get /api/v1/systems/{system_id}/memories/explain',

@@ -57,7 +57,7 @@ describe('the record of an outage', () => {
     file.work.ingested(UPLOAD, INGESTED, 120.4);
     now += 1_000;
     file.work.walked({ seen: 5, added: 1 }, 10);
-    file.work.transitioned({ toWarm: 2, toCold: 1, swept: 4, finished: true }, 30);
+    file.work.transitioned({ toWarm: 2, toCold: 1, swept: 4, finished: true, paused: false }, 30);
     file.work.failed('upload x of laptop: the object store does not answer', 5);
     await file.sample({ akosha_ingestion_backlog_count: 4, process_cpu_seconds_total: 1 });
     await file.change({ end: new Date(now).toISOString() });

@@ -30,7 +30,11 @@ async function enter(program: Library): Promise<void> {
 }
 
 function maintenance(): ReturnType<World['maintenance']> {
-  return { ...world.maintenance(), log: { warn: (details) => void logged.push(details) } };
+  const log = {
+    info: () => undefined,
+    warn: (details: Record<string, unknown>) => void logged.push(details),
+  };
+  return { ...world.maintenance(), log };
 }
 
 function moveToWarm(): Promise<BatchSummary> {

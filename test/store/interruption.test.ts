@@ -123,9 +123,8 @@ describe('a stop', () => {
   it('before a move opens nothing that the next one would wait for', async () => {
     const world = await openWorld();
     await world.ingest('u1', 1, ROWS);
-    await expect(moveToWarm(world.maintenance(), MONTH_LATER, AbortSignal.abort())).rejects.toMatchObject(
-      CANCELLED,
-    );
+    const signal = AbortSignal.abort();
+    await expect(moveToWarm(world.maintenance(), MONTH_LATER, { signal })).rejects.toMatchObject(CANCELLED);
     expect(await moveToWarm(world.maintenance(), MONTH_LATER)).toMatchObject({ due: 2, moved: 2 });
   });
 
@@ -142,7 +141,7 @@ describe('a stop', () => {
       caller.abort();
       return putFile(...args);
     };
-    const cold = moveToCold(world.maintenance(), YEAR_LATER, partition, caller.signal);
+    const cold = moveToCold(world.maintenance(), YEAR_LATER, partition, { signal: caller.signal });
     await expect(cold).rejects.toMatchObject(CANCELLED);
     world.archive.putFile = putFile;
     expect(await world.find('a')).toMatchObject({ tier: 'warm' });

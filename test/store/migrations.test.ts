@@ -60,6 +60,7 @@ function schemaOf(file: string): Record<string, string> {
     sql
       .replace(/--.*/gu, '')
       .replace(/\s+/gu, ' ')
+      .replace(/ ?([(),]) ?/gu, '$1')
       .replace(/TABLE "(uploads|operations)"/u, 'TABLE $1');
   return Object.fromEntries(
     (rows as { name: string; sql: string }[]).map(({ name, sql }) => [name, plain(sql)]),

@@ -101,7 +101,7 @@ describe('what a transition asks of the catalog', () => {
       'a move',
       () => {
         const opened = moves.openMove(database, { cutoff: 100, limit: 10, ...lease });
-        moves.commitMove(database, { opId: opened?.opId ?? 0, faulty: [], now: 10 });
+        moves.commitMove(database, { opId: opened?.opId ?? 0, faulty: [], now: 10, transitionId: 't' });
       },
     ],
     [
@@ -112,7 +112,10 @@ describe('what a transition asks of the catalog', () => {
           opId: opened?.opId ?? 0,
           faulty: [],
           now: 10,
+          transitionId: 't',
           systemId: 'host-1',
+          month: '1970-01',
+          found: 1,
           object,
         });
       },

@@ -9,6 +9,8 @@ import { createNamespace, gate, type RunningWorkers, type TestNamespace } from '
 
 const NOON = Date.parse('2026-11-22T12:00:00Z');
 
+const REPORT = { toWarm: 0, toCold: 0, held: 0, objects: 0, bytes: 0, seconds: 1.5 };
+
 function partition(systemId: string, month: number, rows: number): ColdPartitionPlan {
   return { systemId, year: 2026, month, rows };
 }
@@ -21,15 +23,20 @@ class CountingStore {
   /** Partitions of which no batch moves anything. */
   stuck = new Set<string>();
   batch = 10;
+  /** Batches until somebody pauses it. */
+  left = Infinity;
 
   readonly activities: Partial<StoreActivities> = {
     planTransition: ({ asOf, all }) => {
       this.calls.push(`plan${all ? ' all' : ''}`);
+      if (this.left <= 0)
+        return Promise.resolve({ asOf: asOf ?? NOON, hot: 0, warm: 0, partitions: [], paused: true });
       const partitions = this.warm.filter(({ rows }) => rows > 0);
       return Promise.resolve({ asOf: asOf ?? NOON, hot: this.hot, warm: 0, partitions });
     },
     moveToWarm: ({ asOf }) => {
       this.calls.push(`warm ${new Date(asOf).toISOString()}`);
+      if (this.left-- <= 0) return Promise.resolve({ due: 0, moved: 0, paused: true });
       const due = Math.min(this.hot, this.batch);
       if (this.stuck.has('hot')) return Promise.resolve({ due, moved: 0 });
       this.hot -= due;
@@ -40,6 +47,7 @@ class CountingStore {
         (candidate) => candidate.systemId === systemId && candidate.month === month,
       );
       this.calls.push(`cold ${systemId} ${month}`);
+      if (this.left-- <= 0) return Promise.resolve({ due: 0, moved: 0, paused: true });
       const due = Math.min(found?.rows ?? 0, this.batch);
       if (found === undefined || this.stuck.has(systemId)) return Promise.resolve({ due, moved: 0 });
       found.rows -= due;
@@ -48,6 +56,10 @@ class CountingStore {
     sweep: () => {
       this.calls.push('sweep');
       return Promise.resolve({ rows: 7, tables: 2, objects: 1 });
+    },
+    endTransition: ({ swept }) => {
+      this.calls.push(swept === null ? 'end paused' : 'end');
+      return Promise.resolve(REPORT);
     },
   };
 }
@@ -82,8 +94,9 @@ describe('tierTransition', () => {
       sweptRows: 7,
       sweptTables: 2,
       sweptObjects: 1,
+      report: REPORT,
     });
-    expect(store.calls).toEqual(['plan', 'sweep']);
+    expect(store.calls).toEqual(['plan', 'sweep', 'end']);
   });
 
   it('moves hot rows, then plans again and empties each partition, until no plan names one', async () => {
@@ -101,6 +114,7 @@ describe('tierTransition', () => {
       ...['cold b 2', 'cold b 2'],
       'plan all',
       'sweep',
+      'end',
     ]);
   });
 
@@ -117,6 +131,7 @@ describe('tierTransition', () => {
       'plan',
       ...['cold restless 1', 'cold restless 1'],
       'sweep',
+      'end',
     ]);
   });
 
@@ -128,6 +143,22 @@ describe('tierTransition', () => {
     const result = await transition(store);
     expect(result).toMatchObject({ toWarm: 0, toCold: 5 });
     expect(store.calls.filter((call) => call.startsWith('warm'))).toHaveLength(2);
+  });
+
+  it.each([
+    ['before it begins', 0, ['plan', 'end paused'], 0],
+    ['among hot rows', 1, ['plan', 'warm', 'warm', 'end paused'], 10],
+    ['before cold ones', 3, ['plan', 'warm', 'warm', 'warm', 'plan', 'end paused'], 15],
+    ['among cold rows', 4, ['plan', 'warm', 'warm', 'warm', 'plan', 'cold', 'cold', 'end paused'], 25],
+  ])('paused %s stops after its batch, and sweeps nothing', async (_, batches, calls, moved) => {
+    const store = new CountingStore();
+    store.hot = 15;
+    store.warm = [partition('a', 1, 12), partition('b', 2, 10)];
+    store.left = batches;
+    const result = await transition(store);
+    expect(store.calls.map((call) => (call === 'end paused' ? call : call.split(' ')[0]))).toEqual(calls);
+    expect(result).toMatchObject({ paused: true, sweptRows: 0 });
+    expect(result.toWarm + result.toCold).toBe(moved);
   });
 
   it('goes on behind rows that cannot be moved, however many batches hold nothing else', async () => {

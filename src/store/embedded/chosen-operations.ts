@@ -33,7 +33,7 @@ export async function openChosenCold(
   const { opened, partition, ...page } = await choose(context, request);
   if (opened === undefined || partition === null) return { ...page, operation: undefined };
   const due = { ...partition, rows: opened.rows.length };
-  const operation = await startCold(context, opened, due.systemId, signal);
+  const operation = await startCold(context, opened, due, signal);
   return { ...page, operation: Object.assign(operation, { partition: due }) };
 }
 

@@ -20,6 +20,7 @@ import { IndexingAgain } from './index-again.js';
 import { fetchMemories, listMatches, searchMadeVectors, searchVectors, searchWords } from './search.js';
 import { closeExpired, sweepRows } from './sweep.js';
 import { TierDatabase } from './tiers/tier-database.js';
+import { coldDue, transitionLedger } from './transitions.js';
 import { vectorStore } from './vectors.js';
 
 export interface EmbeddedStoreOptions {
@@ -38,8 +39,6 @@ export interface EmbeddedStoreOptions {
   /** The system's clock, milliseconds since 1970. */
   now: () => number;
 }
-
-const DAY_MS = 86_400_000;
 
 /**
  * The embedded engine: DuckDB for rows, SQLite for the catalog, one process. Raises `StoreLocked` where another process has
@@ -101,7 +100,7 @@ async function nextEpoch(archive: ObjectStore): Promise<number> {
 }
 
 function storeOf(context: EngineContext, opened: readonly (() => Promise<void> | void)[]): MemoryStore {
-  const { catalog, policy } = context;
+  const { catalog } = context;
   return {
     registerUploads: (found) => catalog.write.registerUploads(found, context.now()),
     knownUploads: (places) => catalog.read.knownUploads(places),
@@ -143,8 +142,7 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     coldPartitionsDue: (asOf, all) =>
       catalog.read.coldPartitionsDue({
         cutoff: context.warmCutoff(asOf),
-        minRows: all ? 1 : policy.coldBatchRows,
-        overdueCutoff: context.warmCutoff(asOf) - policy.coldOverdueDays * DAY_MS,
+        ...coldDue(context, asOf, all),
         now: context.now(),
       }),
     openCold: (asOf, partition, limit, signal) => openCold(context, asOf, partition, limit, signal),
@@ -179,6 +177,7 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     explainMemory: (key, asOf) => explainMemory(context, key, asOf),
     ...vectorStore(context),
     ...forgetStore(context),
+    ...transitionLedger(context),
 
     failure: () => catalog.failure(),
     checkpoint: async () => {

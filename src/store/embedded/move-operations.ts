@@ -1,4 +1,4 @@
-import { AkoshaError } from '../../contract/index.js';
+import { AkoshaError, type ColdPartition } from '../../contract/index.js';
 import type { ColdOperation, ColdPartitionDue, MoveOperation, MoveOutcome, WrittenObject } from '../store.js';
 import type { MovingRow, OpenedMove } from './catalog/moves.js';
 import type { EngineContext } from './context.js';
@@ -44,13 +44,13 @@ export async function openCold(
     until: Date.UTC(partition.year, partition.month),
     ...context.lease(),
   });
-  return opened && startCold(context, opened, partition.systemId, signal);
+  return opened && startCold(context, opened, partition, signal);
 }
 
 export function startCold(
   context: EngineContext,
   opened: OpenedMove,
-  systemId: string,
+  partition: ColdPartition,
   signal?: AbortSignal,
 ): Promise<ColdOperation> {
   return start(
@@ -58,7 +58,7 @@ export function startCold(
     opened,
     'warm',
     signal,
-    (...opening) => new EmbeddedCold(context, opened, ...opening, systemId),
+    (...opening) => new EmbeddedCold(context, opened, ...opening, partition),
   );
 }
 
@@ -96,12 +96,13 @@ class EmbeddedMove extends OpenOperation implements MoveOperation {
     return this.#staging.verifyWarm();
   }
 
-  async commit(): Promise<MoveOutcome> {
+  async commit(transitionId?: string): Promise<MoveOutcome> {
     this.signal.throwIfAborted();
     const outcome = await this.context.catalog.write.commitMove({
       opId: this.opId,
       faulty: this.#staging.faulty,
       now: this.context.now(),
+      transitionId,
     });
     this.committed = true;
     return outcome;
@@ -118,21 +119,21 @@ class EmbeddedCold extends OpenOperation implements ColdOperation {
   readonly found: number;
   readonly batchId: number;
   readonly #staging: MoveStaging;
-  readonly #systemId: string;
+  readonly #partition: ColdPartition;
 
   constructor(
     context: EngineContext,
     opened: OpenedMove,
     signal: AbortSignal,
     staging: MoveStaging,
-    systemId: string,
+    partition: ColdPartition,
   ) {
     super(context, opened.opId, signal);
     this.rows = opened.rows.length;
     this.found = staging.found;
     this.batchId = firstOf(opened.rows).newRowId;
     this.#staging = staging;
-    this.#systemId = systemId;
+    this.#partition = partition;
   }
 
   exportObject(path: string): Promise<void> {
@@ -144,13 +145,16 @@ class EmbeddedCold extends OpenOperation implements ColdOperation {
     await this.context.cold.adopt(object, path);
   }
 
-  async commit(object: WrittenObject | undefined): Promise<MoveOutcome> {
+  async commit(object: WrittenObject | undefined, transitionId?: string): Promise<MoveOutcome> {
     this.signal.throwIfAborted();
     const outcome = await this.context.catalog.write.commitCold({
       opId: this.opId,
       faulty: this.#staging.faulty,
       now: this.context.now(),
-      systemId: this.#systemId,
+      transitionId,
+      systemId: this.#partition.systemId,
+      month: monthOf(this.#partition),
+      found: this.found,
       object,
     });
     this.committed = true;
@@ -167,4 +171,8 @@ function firstOf(rows: readonly MovingRow[]): MovingRow {
   const [first] = rows;
   if (first === undefined) throw new AkoshaError('VerifyFailed', 'a batch without rows');
   return first;
+}
+
+function monthOf({ year, month }: ColdPartition): string {
+  return `${year}-${String(month).padStart(2, '0')}`;
 }

@@ -1,7 +1,8 @@
 import Libsql from 'libsql';
 import { AkoshaError } from '../../../contract/index.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
-import { IDS_PER_EPOCH, SCHEMA, STAGING } from './schema.js';
+import { IDS_PER_EPOCH, SCHEMA } from './schema.js';
+import { STAGING } from './staging-schema.js';
 import { inTransaction } from './transaction.js';
 
 type Parameter = string | number | null | Buffer;

@@ -1,6 +1,7 @@
 import type { HeldRows } from '../../../contract/index.js';
 import type { CatalogDatabase } from './database.js';
 import { NOT_PINNED } from './pins.js';
+import { notePlacements, type PartNote } from './transitions.js';
 
 /** A row of a batch that cannot be moved. */
 export interface FaultyRow {
@@ -25,6 +26,7 @@ export const NOT_HELD = `NOT EXISTS (SELECT 1 FROM held_rows h
 export function holdRows(
   db: CatalogDatabase,
   { opId, faulty, now }: { opId: number; faulty: readonly FaultyRow[]; now: number },
+  note?: PartNote,
 ): HeldRows[] {
   if (faulty.length === 0) return [];
   const rows = JSON.stringify(faulty);
@@ -40,6 +42,7 @@ export function holdRows(
        min(p.system_id || '/' || p.kind || '/' || p.memory_id) AS example FROM ${named} GROUP BY 1 ORDER BY 1`,
     { opId, rows },
   );
+  notePlacements(db, note, 'held', { sql: named, parameters: { opId, rows } });
   db.run(
     `DELETE FROM batch_rows WHERE op_id = $opId
        AND new_row_id IN (SELECT value ->> 'newRowId' FROM json_each($rows))`,

@@ -107,8 +107,14 @@ export function coldObjects(
   return db.all(
     `SELECT name, bytes, sha256 FROM objects o WHERE kind = 'cold' AND ($system IS NULL OR system_id = $system)
        AND ($since IS NULL OR max_own_time >= $since) AND ($until IS NULL OR min_own_time < $until)
-       AND EXISTS (SELECT 1 FROM placements p WHERE p.keeper_id = o.object_id) ORDER BY name`,
-    { system: filters.systemId ?? null, since: filters.since ?? null, until: filters.until ?? null },
+       AND EXISTS (SELECT 1 FROM placements p WHERE p.object_id = o.object_id AND ($project IS NULL OR p.project = $project))
+     ORDER BY name`,
+    {
+      system: filters.systemId ?? null,
+      project: filters.project ?? null,
+      since: filters.since ?? null,
+      until: filters.until ?? null,
+    },
   );
 }
 

@@ -5,6 +5,7 @@ import * as chosen from './chosen.js';
 import * as explain from './explain.js';
 import * as forget from './forget.js';
 import * as forgets from './forgets.js';
+import { forecastTransition } from './forecast.js';
 import * as ingest from './ingest.js';
 import * as known from './known.js';
 import * as lookup from './lookup.js';
@@ -18,6 +19,7 @@ import * as select from './select.js';
 import * as rewrites from './rewrites.js';
 import * as sweep from './sweep.js';
 import * as textIndex from './text-index.js';
+import * as transitions from './transitions.js';
 import { listUploads } from './upload-list.js';
 import * as uploads from './uploads.js';
 import * as vectors from './vectors.js';
@@ -72,6 +74,10 @@ export const WRITE_METHODS = {
   pinSystem: pins.pinSystem,
   unpinMemories: pins.unpinMemories,
   unpinSystem: pins.unpinSystem,
+  pauseTiers: transitions.pauseTiers,
+  resumeTiers: transitions.resumeTiers,
+  beginTransition: transitions.beginTransition,
+  endTransition: transitions.endTransition,
   ensureModel: models.ensureModel,
   beginModelMove: models.beginModelMove,
   finishModelMove: models.finishModelMove,
@@ -127,6 +133,9 @@ export const READ_METHODS = {
   partitionDue: explain.partitionDue,
   coldObjects: lookup.coldObjects,
   countTiers: lookup.countTiers,
+  tierPause: transitions.tierPause,
+  transitionReports: transitions.transitionReports,
+  forecastTransition,
   modelNames: models.modelNames,
   vectorModels: models.vectorModels,
   waitingPlacements: vectors.waitingPlacements,

@@ -5,6 +5,7 @@ import { PINS_OF_VERSION_7 } from './pins-of-version-7.js';
 import { SEARCH_OF_VERSION_6 } from './search-of-version-6.js';
 import { TIER_COUNTS_OF_VERSION_4 } from './tier-counts-of-version-4.js';
 import { inTransaction } from './transaction.js';
+import { TRANSITIONS_OF_VERSION_8 } from './transitions-of-version-8.js';
 import { UPLOADS_OF_VERSION_2 } from './uploads-of-version-2.js';
 import { VECTORS_OF_VERSION_3 } from './vectors-of-version-3.js';
 
@@ -22,6 +23,7 @@ const MIGRATIONS: readonly Migration[] = [
   addForgets,
   addSearchColumns,
   addPins,
+  addTransitions,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length + 1;
@@ -88,4 +90,9 @@ function addSearchColumns(connection: Libsql.Database): void {
 /** Version 7: memories can be pinned to their tier, and what is held says why. */
 function addPins(connection: Libsql.Database): void {
   connection.exec(PINS_OF_VERSION_7);
+}
+
+/** Version 8: transitions can be paused, and tell what they did; objects tell how many rows they have. */
+function addTransitions(connection: Libsql.Database): void {
+  connection.exec(TRANSITIONS_OF_VERSION_8);
 }

@@ -3,6 +3,7 @@ import type { CatalogDatabase } from './database.js';
 import { holdRows, NOT_HELD, type FaultyRow } from './held.js';
 import { closeOperation, openOperation, requireOpen } from './operations.js';
 import { NOT_PINNED } from './pins.js';
+import { noteObject, notePlacements, type PartNote } from './transitions.js';
 
 /** A row of a move: where it stands now, and the fresh id its copy gets. */
 export interface MovingRow {
@@ -128,19 +129,22 @@ export interface CommitMove {
   /** Rows that the copying showed to be unfit. */
   faulty: readonly FaultyRow[];
   now: number;
+  /** In whose report it counts. */
+  transitionId?: string | undefined;
 }
 
 /** Hot to warm, step 3. Keeper and order stay as they are. */
 export function commitMove(db: CatalogDatabase, input: CommitMove): MoveOutcome {
   return db.transaction(() => {
     requireOpen(db, input.opId);
-    const held = holdRows(db, input);
+    const note = { transitionId: input.transitionId, step: 'warm' } as const;
+    const held = holdRows(db, input, note);
     const moved = db.run(
       `UPDATE placements SET row_id = m.new_row_id, tier = 'warm'
        FROM (SELECT b.pid, b.new_row_id FROM batch_rows b ${MAY_MOVE}) m WHERE placements.pid = m.pid`,
       { opId: input.opId, now: input.now },
     );
-    finishMove(db, input);
+    finishMove(db, input, note);
     return { moved, held };
   });
 }
@@ -151,28 +155,42 @@ export function commitMove(db: CatalogDatabase, input: CommitMove): MoveOutcome 
  */
 export function commitCold(
   db: CatalogDatabase,
-  input: CommitMove & { systemId: string; object: WrittenObject | undefined },
+  input: CommitMove & {
+    systemId: string;
+    month: string;
+    /** Rows in the object. */
+    found: number;
+    object: WrittenObject | undefined;
+  },
 ): MoveOutcome {
   return db.transaction(() => {
     requireOpen(db, input.opId);
-    const held = holdRows(db, input);
+    const note = { transitionId: input.transitionId, step: 'cold' } as const;
+    const held = holdRows(db, input, note);
     const moved = input.object === undefined ? 0 : placeCold(db, { ...input, object: input.object });
-    finishMove(db, input);
+    finishMove(db, input, note);
+    if (input.object !== undefined) noteObject(db, note, { ...input.object, ...input });
     return { moved, held };
   });
 }
 
 function placeCold(
   db: CatalogDatabase,
-  { opId, systemId, object, now }: { opId: number; systemId: string; object: WrittenObject; now: number },
+  {
+    opId,
+    systemId,
+    object,
+    found,
+    now,
+  }: { opId: number; systemId: string; object: WrittenObject; found: number; now: number },
 ): number {
   const objectId = db.takeIds(1);
   db.run(
-    `INSERT INTO objects (object_id, name, op_id, kind, system_id, bytes, sha256, min_own_time, max_own_time)
+    `INSERT INTO objects (object_id, name, op_id, kind, system_id, bytes, sha256, min_own_time, max_own_time, rows)
      SELECT $objectId, $name, $opId, 'cold', $systemId, $bytes, $sha256, coalesce(min(p.own_time), 0),
-       coalesce(max(p.own_time), 0)
+       coalesce(max(p.own_time), 0), $rows
      FROM batch_rows b JOIN placements p ON p.pid = b.pid WHERE b.op_id = $opId`,
-    { objectId, opId, systemId, ...object },
+    { objectId, opId, systemId, rows: found, ...object },
   );
   db.run(`DELETE FROM memory_text WHERE rowid IN (SELECT b.pid FROM batch_rows b ${MAY_MOVE})`, {
     opId,
@@ -185,7 +203,16 @@ function placeCold(
   );
 }
 
-export function finishMove(db: CatalogDatabase, { opId, now }: Pick<CommitMove, 'opId' | 'now'>): void {
+export function finishMove(
+  db: CatalogDatabase,
+  { opId, now }: Pick<CommitMove, 'opId' | 'now'>,
+  note?: PartNote,
+): void {
+  const placed = {
+    sql: '(SELECT new_row_id FROM batch_rows WHERE op_id = $opId) b JOIN placements p ON p.row_id = b.new_row_id',
+    parameters: { opId },
+  };
+  notePlacements(db, note, 'rows', placed);
   db.run(
     `INSERT INTO changes (pid, row_id, what, at) SELECT b.pid, b.new_row_id, 'moved', $now FROM batch_rows b
      JOIN placements p ON p.row_id = b.new_row_id WHERE b.op_id = $opId`,

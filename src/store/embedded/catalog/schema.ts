@@ -107,6 +107,33 @@ CREATE TABLE pins (
 ) WITHOUT ROWID;
 CREATE INDEX pins_ending ON pins (until) WHERE until IS NOT NULL;
 
+-- One row while moving between tiers is paused.
+CREATE TABLE tier_pause (one INTEGER PRIMARY KEY CHECK (one = 1), since INTEGER NOT NULL, reason TEXT NOT NULL);
+
+-- What transitions did, by system and month, counted by the transactions that did it.
+CREATE TABLE transitions (
+  transition_id TEXT PRIMARY KEY,
+  as_of INTEGER NOT NULL,
+  begun_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  outcome TEXT CHECK (outcome IN ('done', 'paused')),
+  swept_rows INTEGER NOT NULL DEFAULT 0,
+  swept_tables INTEGER NOT NULL DEFAULT 0,
+  swept_objects INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX transitions_by_age ON transitions (begun_at);
+CREATE TABLE transition_parts (
+  transition_id TEXT NOT NULL REFERENCES transitions (transition_id) ON DELETE CASCADE,
+  step TEXT NOT NULL,
+  system_id TEXT NOT NULL,
+  month TEXT NOT NULL,
+  rows INTEGER NOT NULL,
+  held INTEGER NOT NULL,
+  objects INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  PRIMARY KEY (transition_id, step, system_id, month)
+) WITHOUT ROWID;
+
 -- Journal and cold objects that a committed operation placed.
 CREATE TABLE objects (
   object_id INTEGER PRIMARY KEY,
@@ -117,7 +144,9 @@ CREATE TABLE objects (
   bytes INTEGER NOT NULL,
   sha256 TEXT NOT NULL,
   min_own_time INTEGER NOT NULL,
-  max_own_time INTEGER NOT NULL
+  max_own_time INTEGER NOT NULL,
+  -- That it holds, placed or not; null of journals, and where nobody counted them.
+  rows INTEGER
 );
 CREATE INDEX objects_by_kind ON objects (kind, system_id);
 
@@ -146,8 +175,8 @@ CREATE UNIQUE INDEX placements_by_row ON placements (row_id);
 CREATE INDEX placements_by_age ON placements (tier, own_time);
 CREATE INDEX placements_by_system_age ON placements (tier, system_id, own_time);
 CREATE INDEX placements_by_keeper ON placements (keeper_id);
--- Without it the foreign key reads all placements for each object that goes.
-CREATE INDEX placements_by_object ON placements (object_id) WHERE object_id IS NOT NULL;
+-- Without it the foreign key reads all placements for each object that goes. With the project, so that a search of one reads its objects alone.
+CREATE INDEX placements_by_object ON placements (object_id, project) WHERE object_id IS NOT NULL;
 
 -- How many memories stand in each tier, as the triggers keep it: to count a million takes seconds, and every look at the inbox tells it.
 CREATE TABLE tier_counts (
@@ -264,50 +293,6 @@ CREATE TABLE memories_to_index (pid INTEGER PRIMARY KEY REFERENCES placements (p
 CREATE VIRTUAL TABLE memory_text USING fts5 (
   content, content = '', contentless_delete = 1, tokenize = "unicode61 remove_diacritics 2"
 );
-`;
-
-/** Per connection: the rows of ingests in progress, between open and commit. Lost with the process, as it should be. */
-export const STAGING = `
-CREATE TEMP TABLE incoming (
-  stage TEXT NOT NULL,
-  n INTEGER NOT NULL,
-  kind TEXT NOT NULL,
-  memory_id TEXT NOT NULL,
-  hash TEXT NOT NULL,
-  own_time INTEGER NOT NULL,
-  project TEXT,
-  -- Not in the upload: stands for the memory that the upload deletes.
-  absent INTEGER NOT NULL DEFAULT 0,
-  -- What it is, and the order, upload and content that it would be placed with now.
-  pid INTEGER,
-  class TEXT,
-  ord INTEGER,
-  upload_id TEXT,
-  deletion INTEGER,
-  -- What is written for it.
-  row_id INTEGER,
-  tier TEXT,
-  written_ord INTEGER,
-  written_upload_id TEXT,
-  written_deletion INTEGER,
-  PRIMARY KEY (stage, kind, memory_id)
-) WITHOUT ROWID;
--- Of the memories that a reader was told to leave out where they are unchanged, those that the upload does not have like that.
-CREATE TEMP TABLE missing (stage TEXT NOT NULL, pid INTEGER NOT NULL, PRIMARY KEY (stage, pid)) WITHOUT ROWID;
--- Placements that a forget takes, within its transaction.
-CREATE TEMP TABLE forgetting (pid INTEGER PRIMARY KEY);
--- Of each system the operation that placed rows of it last since this process began.
-CREATE TEMP TABLE placed_by (system_id TEXT PRIMARY KEY, op_id INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TEMP TABLE incoming_texts (
-  stage TEXT,
-  n INTEGER,
-  content TEXT,
-  -- A JSON list.
-  tags TEXT,
-  -- Of the vector that came with it; null where none did.
-  model TEXT,
-  PRIMARY KEY (stage, n)
-) WITHOUT ROWID;
 `;
 
 /** Ids of an epoch lie in one block of 2^36, below 2^53 for 131,071 epochs, so that they stay exact in a double. */

@@ -1,6 +1,7 @@
 import { operationOfObject } from '../../../contract/index.js';
 import type { CatalogDatabase } from './database.js';
 import { trimPins } from './pins.js';
+import { trimTransitions } from './transitions.js';
 
 /** A row that stands in a table of a tier. */
 export interface StandingRow {
@@ -130,5 +131,6 @@ export function trimChanges(db: CatalogDatabase, now: number): number {
   db.run(`DELETE FROM unnamed WHERE since < $before`, { before });
   db.run(`DELETE FROM held_rows WHERE until <= $now`, { now });
   trimPins(db, now);
+  trimTransitions(db, now);
   return db.run(`DELETE FROM changes WHERE at < $before`, { before });
 }
