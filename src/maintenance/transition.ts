@@ -157,7 +157,7 @@ export function summarize(
 
 async function writeColdObject(
   operation: ColdOperation,
-  partition: ColdPartitionDue,
+  partition: ColdPartition,
   scratch: string,
 ): Promise<WrittenObject> {
   const file = path.join(scratch, 'cold.parquet');
