@@ -37,7 +37,9 @@ export function toolbox<Context>(
       const found = Object.hasOwn(tools, name) ? tools[name] : undefined;
       if (found === undefined) return undefined;
       try {
-        return await found.run(found.input.parse(input ?? {}), context);
+        // As they came: the tool parses them itself, and a time that is parsed is none any more.
+        found.input.parse(input ?? {});
+        return await found.run(input ?? {}, context);
       } catch (error) {
         return failed(error, name);
       }

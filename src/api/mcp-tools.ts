@@ -3,6 +3,7 @@ import { AkoshaError, isAkoshaError, messageOf, type UploadRef } from '../contra
 import type { AcceptedRow, RowSource } from '../ingest/index.js';
 import * as rows from './mcp-rows.js';
 import type { ReceivedRow } from './mcp-rows.js';
+import { SEARCH_TOOL, type SearchToolContext } from './mcp-search.js';
 import { rulesOf, toolbox, type Tool, type Toolbox, type ToolAnswer } from './mcp-toolbox.js';
 
 /** Rows that are promised, and the upload that they are in. */
@@ -15,7 +16,7 @@ interface StoredRows {
 /** Stores rows as an upload; returns once they are promised. */
 export type AcceptRows = (source: RowSource, rows: readonly AcceptedRow[]) => Promise<StoredRows>;
 
-export interface ToolContext {
+export interface ToolContext extends SearchToolContext {
   acceptRows: AcceptRows;
   /** Told of faults that are this server's, which the caller learns no details of. */
   onFault: (error: unknown) => void;
@@ -74,10 +75,11 @@ const TOOLS: Readonly<Record<string, Tool<ToolContext>>> = {
       return storeOne(received, context, { id: received.row.memory_id, relation_type: item.relation_type });
     },
   ),
+  search_all_systems: SEARCH_TOOL,
 };
 
-/** What stores memories, for agents of other programs. */
-export function storeTools(context: ToolContext): Toolbox {
+/** What stores and finds memories, for agents of other programs. */
+export function serverTools(context: ToolContext): Toolbox {
   return toolbox(TOOLS, context, (error) => failure(reasonOf(error, context), isRetryable(error)));
 }
 

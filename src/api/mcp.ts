@@ -4,20 +4,28 @@ import type { App } from './app.js';
 import { errorBody } from './errors.js';
 import { answerBatch, answerMessage, PROTOCOL_VERSIONS, toolResult, type RpcOptions } from './mcp-rpc.js';
 import { Traceparent } from '../memory/index.js';
-import { storeTools, type AcceptRows } from './mcp-tools.js';
+import { callerGone } from './caller.js';
+import type { ApiServices } from './services.js';
+import { serverTools, type AcceptRows } from './mcp-tools.js';
 
 /** A thousand memories with vectors and texts of 20 kB: the original's largest batch, as large as it comes. */
 const MAX_MCP_BODY_BYTES = 32 * 1024 ** 2;
 
 /**
- * MCP over streamable HTTP at `/mcp`, with what stores memories. There are no sessions: each request stands by itself, so a restart of
+ * MCP over streamable HTTP at `/mcp`, with what stores and finds memories. There are no sessions: each request stands by itself, so a restart of
  * the server ends nobody's session, and every answer is one JSON body.
  */
-export function mcpRoutes(app: App, acceptRows: AcceptRows, version: string): void {
-  const optionsFor = (request: FastifyRequest, flat: boolean): RpcOptions => ({
+export function mcpRoutes(
+  app: App,
+  { acceptRows, search }: Pick<ApiServices, 'acceptRows' | 'search'>,
+  version: string,
+): void {
+  const optionsFor = (request: FastifyRequest, reply: FastifyReply, flat: boolean): RpcOptions => ({
     version,
     flat,
-    tools: storeTools({
+    tools: serverTools({
+      search,
+      signal: callerGone(reply),
       acceptRows: withTrace(acceptRows, request),
       onFault: (error) => request.log.error({ err: error, requestId: request.id }, 'a tool failed'),
     }),
@@ -30,7 +38,7 @@ export function mcpRoutes(app: App, acceptRows: AcceptRows, version: string): vo
         .code(400)
         .send(errorBody('BadRequest', `MCP-Protocol-Version must be one of ${PROTOCOL_VERSIONS.join(', ')}`));
     }
-    return answerBody(request.body, optionsFor(request, false), reply);
+    return answerBody(request.body, optionsFor(request, reply, false), reply);
   });
   originalRoutes(app, { bodyLimit, version, optionsFor });
 }
@@ -58,7 +66,7 @@ const PlainCall = z.object({
 interface OriginalRoutes {
   bodyLimit: number;
   version: string;
-  optionsFor: (request: FastifyRequest, flat: boolean) => RpcOptions;
+  optionsFor: (request: FastifyRequest, reply: FastifyReply, flat: boolean) => RpcOptions;
 }
 
 /**
@@ -71,7 +79,7 @@ function originalRoutes(app: App, { bodyLimit, version, optionsFor }: OriginalRo
     app.post(
       path,
       { bodyLimit, schema: { summary: 'JSON-RPC, as Session-Buddy sends it' } },
-      (request, reply) => answerBody(request.body, optionsFor(request, true), reply),
+      (request, reply) => answerBody(request.body, optionsFor(request, reply, true), reply),
     );
   }
   for (const path of ['/tools/call', '/mcp/tools/call']) {
@@ -79,7 +87,7 @@ function originalRoutes(app: App, { bodyLimit, version, optionsFor }: OriginalRo
       path,
       { bodyLimit, schema: { summary: 'A tool, as Mahavishnu calls it' } },
       async (request, reply) => {
-        const options = optionsFor(request, true);
+        const options = optionsFor(request, reply, true);
         const plain = PlainCall.safeParse(request.body);
         if (!plain.success) return answerBody(request.body, options, reply);
         const answer = await options.tools.call(plain.data.name, plain.data.arguments);

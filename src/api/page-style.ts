@@ -19,5 +19,8 @@ button { cursor: pointer; }
 .badge.hot { background: var(--hot); }
 .badge.warm { background: var(--warm); }
 .badge.cold { background: var(--cold); }
+.tag { border: 1px solid var(--line); border-radius: .3rem; padding: 0 .35rem; }
+mark { background: #facc1580; color: inherit; border-radius: .2rem; }
+details summary { cursor: pointer; color: var(--soft); font-size: .875rem; }
 .content { margin: .4rem 0 0; white-space: pre-wrap; overflow-wrap: anywhere; max-height: 12rem; overflow: auto; }
 `;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { KINDS, TIERS } from '../contract/index.js';
+import { KINDS, SEARCH_SORTS, TIERS } from '../contract/index.js';
 import { PAGE_SCRIPT } from './page-script.js';
 import { PAGE_STYLE } from './page-style.js';
 
@@ -30,11 +30,17 @@ export const PAGE = `<!doctype html>
 <label>Kind <select id="kind">${options('all', KINDS)}</select></label>
 <label>System <input id="system" size="14" pattern="[A-Za-z0-9_\\-]{1,100}" placeholder="all"></label>
 <label>Project <input id="project" size="14" placeholder="all"></label>
+<label>Tag <input id="tag" size="10" placeholder="all"></label>
+<label>From <input id="since" type="date"></label>
+<label>To before <input id="until" type="date"></label>
+<label title="Only what had been ingested by then, in its present wording">Known by <input id="known-by" type="date"></label>
+<label>Sort by <select id="sort">${SEARCH_SORTS.map((sort) => `<option>${sort}</option>`).join('')}</select></label>
 </div>
 </form>
 <p id="notice" role="status" hidden></p>
 <p id="summary" role="status"></p>
 <ol id="results"></ol>
+<button id="more" type="button" hidden>More</button>
 </main>
 <noscript><p>This page needs JavaScript. The same search: <code>akosha search TEXT</code>.</p></noscript>
 <script>${PAGE_SCRIPT}</script>

@@ -1,11 +1,10 @@
-import type { z } from 'zod';
-import type { SearchAnswer, SearchRequest } from '../search/index.js';
 import { renderMetrics, type Metrics } from '../telemetry/index.js';
 import type { App } from './app.js';
 import { callerGone } from './caller.js';
 import { toBreakerReply } from './circuit-breakers.js';
 import { PAGE, PAGE_HEADERS } from './page.js';
 import * as schema from './schemas.js';
+import { SearchBody, SearchReply, toSearchReply, toSearchRequest } from './search-schemas.js';
 import type { ApiServices } from './services.js';
 
 /** `POST /api/v1/search`. A client that hangs up ends its search. */
@@ -15,41 +14,28 @@ export function searchRoute(app: App, services: ApiServices, metrics: Metrics): 
     {
       schema: {
         summary: 'Search all tiers by meaning and by words',
-        body: schema.SearchBody,
-        response: { 200: schema.SearchReply, ...schema.FAILURES },
+        body: SearchBody,
+        response: { 200: SearchReply, ...schema.FAILURES },
       },
     },
     async (request, reply) => {
-      const stop = metrics.searchDuration.startTimer();
-      const answer = await services.search(toRequest(request.body), callerGone(reply));
-      stop();
-      for (const { tier } of answer.partial) metrics.searchPartial.inc({ tier });
-      return toSearchReply(request.body.query, answer);
+      const search = measured(services, metrics);
+      return toSearchReply(
+        request.body.query,
+        await search(toSearchRequest(request.body), callerGone(reply)),
+      );
     },
   );
 }
 
-function toRequest(body: z.output<typeof schema.SearchBody>): SearchRequest {
-  const { query, limit, system_id, kind, project, since, until, tier } = body;
-  return { text: query, limit, systemId: system_id, kind, project, since, until, tiers: tier };
-}
-
-function toSearchReply(query: string, answer: SearchAnswer): z.input<typeof schema.SearchReply> {
-  const { results, partial, tiers, mode, embedding, ms } = answer;
-  return {
-    query,
-    results: results.map(({ systemId, memoryId, createdAt, ...rest }) => ({
-      system_id: systemId,
-      memory_id: memoryId,
-      created_at: createdAt,
-      ...rest,
-    })),
-    total_results: results.length,
-    partial,
-    tiers,
-    mode,
-    embedding,
-    took_ms: ms,
+/** The search, told to the metrics. */
+export function measured({ search }: ApiServices, metrics: Metrics): ApiServices['search'] {
+  return async (request, signal) => {
+    const stop = metrics.searchDuration.startTimer();
+    const answer = await search(request, signal);
+    stop();
+    for (const { tier } of answer.partial) metrics.searchPartial.inc({ tier });
+    return answer;
   };
 }
 

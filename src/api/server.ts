@@ -12,8 +12,8 @@ import { mcpRoutes } from './mcp.js';
 import { memoryRoutes } from './memories.js';
 import { observe } from './observe.js';
 import { openApiRoute } from './openapi.js';
-import { operationRoutes, pageRoute, probeRoutes, reportRoutes, searchRoute } from './routes.js';
 import { pinRoutes } from './pins.js';
+import { measured, operationRoutes, pageRoute, probeRoutes, reportRoutes, searchRoute } from './routes.js';
 import { quarantineRoutes } from './quarantine.js';
 import type { ApiServices } from './services.js';
 import { tierRoutes } from './tiers.js';
@@ -72,7 +72,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   uploadRoutes(app, services);
   quarantineRoutes(app, services);
   embeddingRoutes(app, services);
-  mcpRoutes(app, services.acceptRows, version);
+  mcpRoutes(app, { ...services, search: measured(services, metrics) }, version);
   probeRoutes(app, services, metrics, version);
   const bound = await listen(app, host, port);
   return {

@@ -163,6 +163,40 @@ export const SERVER_SETTINGS = {
       'After which a search answers with the tiers that have answered, and says so. Must not exceed `longest_search_seconds`.',
     initial: 10,
   }),
+  searchHotSeconds: setting(shape.decimal(0.001, 3600), {
+    group: 'Search',
+    rule: 'a number from 0.001 to 3600',
+    description:
+      'How much of a search’s time the hot tier may take to find candidates. What is late is left out, and the answer says so. A hundred times what it takes: who waits longer is better served by the other tiers.',
+    initial: 3,
+  }),
+  searchWarmSeconds: setting(shape.decimal(0.001, 3600), {
+    group: 'Search',
+    rule: 'a number from 0.001 to 3600',
+    description: 'The same of the warm tier.',
+    initial: 3,
+  }),
+  searchColdSeconds: setting(shape.decimal(0.001, 3600), {
+    group: 'Search',
+    rule: 'a number from 0.001 to 3600',
+    description:
+      'The same of the cold tier, whose objects may have to be downloaded first: what arrives too late is there for the next search.',
+    initial: 6,
+  }),
+  searchRecencyWeight: setting(shape.decimal(0, 1), {
+    group: 'Search',
+    rule: 'a number from 0 to 1',
+    description:
+      'How much newer memories are preferred among those that match alike: what a memory of this moment gains, as a share of its score. One place at the top of a ranking is 1.6 % of a score, so that the initial value lets age decide between neighbours and never bury a better match. 0: age does not count.',
+    initial: 0.02,
+  }),
+  searchRecencyHalfLifeDays: setting(shape.decimal(0.01, 36_500), {
+    group: 'Search',
+    rule: 'a number from 0.01 to 36500',
+    description:
+      'After so many days a memory gains half of `search_recency_weight`, after twice as many a quarter. A month: what is being worked on now stands out, and beyond the warm tier age hardly counts.',
+    initial: 30,
+  }),
   embeddings: setting(z.enum(['on', 'off']), {
     group: 'Search',
     rule: 'on or off',

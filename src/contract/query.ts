@@ -5,6 +5,12 @@
  */
 export const MAX_QUERY_CHARACTERS = 400_000;
 
+/**
+ * `relevance`: the best first, by meaning and by words. `time`: all that hold every word of the query, the newest first.
+ */
+export const SEARCH_SORTS = ['relevance', 'time'] as const;
+export type SearchSort = (typeof SEARCH_SORTS)[number];
+
 /** The rule that a search's text breaks, without its subject ("must …"); undefined where it is fine. The same for every way in. */
 export function brokenQueryRule(text: string): string | undefined {
   if (text.trim() === '') return 'must not be blank: it needs a character that is no white space';

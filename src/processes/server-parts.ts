@@ -6,7 +6,7 @@ import { Pace, type MaintenanceContext } from '../maintenance/index.js';
 import { openObjectStore, type ListPurpose, type ObjectStore } from '../objects/index.js';
 import { hashStored, ReaderPool } from '../reader/index.js';
 import { runAll, type CircuitBreakers } from '../runtime/index.js';
-import { Models, openSearch, type Search } from '../search/index.js';
+import { Models, openSearch, type Search, type SearchOptions } from '../search/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../store/index.js';
 import { observeCircuitBreakers, type Logger, type Metrics } from '../telemetry/index.js';
 import { ingestEvents } from './activity-metrics.js';
@@ -32,6 +32,19 @@ export interface ServerParts {
   clock: () => number;
   /** In the reverse order of opening; the store is checkpointed first. A closer that fails holds up none after it. */
   close(): Promise<void>;
+}
+
+/** What of the settings a search goes by. */
+function searchRules(settings: Settings): Pick<SearchOptions, 'timeoutMs' | 'tierTimes' | 'recency'> {
+  return {
+    timeoutMs: settings.searchTimeoutSeconds * 1000,
+    tierTimes: {
+      hot: settings.searchHotSeconds * 1000,
+      warm: settings.searchWarmSeconds * 1000,
+      cold: settings.searchColdSeconds * 1000,
+    },
+    recency: { weight: settings.searchRecencyWeight, halfLifeDays: settings.searchRecencyHalfLifeDays },
+  };
 }
 
 const MIB = 2 ** 20;
@@ -76,8 +89,8 @@ export async function openServerParts(
               onLoad: (model, ms) => log.info({ model, ms }, 'embedding model loaded'),
             }),
           );
-    const search = openSearch({ store, models, timeoutMs: settings.searchTimeoutSeconds * 1000 });
     const clock = clockFrom(settings);
+    const search = openSearch({ store, models, clock, ...searchRules(settings) });
     return {
       store,
       uploads,

@@ -1,6 +1,6 @@
 import { keyText, type MemoryKey, type Tier } from '../contract/index.js';
 import type { Candidate, MemoryStore, ModelVector, SearchFilters } from '../store/index.js';
-import type { Attempt, Budget } from './budget.js';
+import type { Attempt, Budget, OwnLimit } from './budget.js';
 
 /**
  * Shares of a search's time by which each phase must be over, so that one that hangs leaves the next its time: the query's
@@ -20,6 +20,8 @@ export interface TierCandidates {
   /** Best first. */
   vectors: readonly Candidate[];
   words: readonly Candidate[];
+  /** Whether one of its searches has as many as were asked for, so that there may be more. */
+  full: boolean;
   /** Of the slowest of its searches. */
   ms: number;
   /** Why a search of this tier did not answer. */
@@ -34,6 +36,9 @@ export interface CandidateQuery {
   limit: number;
 }
 
+/** How long each tier may take to come up with candidates, in milliseconds; one that is left out as long as the search. */
+export type TierTimes = Partial<Record<Tier, number>>;
+
 /**
  * All searches of one tier at once: words need not wait for the query's vector, and the hosts' own vectors count also where the scan of
  * those that the server made gets no turn or is late.
@@ -42,15 +47,22 @@ export async function gatherTier(
   store: MemoryStore,
   tier: Tier,
   query: CandidateQuery,
-  budget: Budget,
+  { budget, times }: { budget: Budget; times: TierTimes },
 ): Promise<TierCandidates> {
   const { terms, filters, limit } = query;
-  const byWords = budget.attempt(SHARES.candidates, () =>
-    terms.length === 0 ? Promise.resolve([]) : store.searchWords(tier, terms, filters, limit),
+  const ownLimit = limitOf(tier, times);
+  const byWords = budget.attempt(
+    SHARES.candidates,
+    () => (terms.length === 0 ? Promise.resolve([]) : store.searchWords(tier, terms, filters, limit)),
+    ownLimit,
   );
-  const [words, { own, made }] = await Promise.all([byWords, searchByVector(store, tier, query, budget)]);
+  const [words, { own, made }] = await Promise.all([
+    byWords,
+    searchByVector(store, tier, query, { budget, ownLimit }),
+  ]);
   return {
     tier,
+    full: [words, own, made].some((attempt) => found(attempt).length >= limit),
     words: found(words),
     vectors: [...found(own), ...found(made)].sort((a, b) => b.score - a.score).slice(0, limit),
     ms: Math.max(words.ms, own?.ms ?? 0, made?.ms ?? 0),
@@ -69,17 +81,26 @@ async function searchByVector(
   store: MemoryStore,
   tier: Tier,
   { vector, filters, limit }: CandidateQuery,
-  budget: Budget,
+  { budget, ownLimit }: { budget: Budget; ownLimit: OwnLimit | undefined },
 ): Promise<VectorAttempts> {
   const found = await vector;
   if (found === undefined) return {};
   const [own, made] = await Promise.all([
-    budget.attempt(SHARES.candidates, () => store.searchVectors(tier, found, filters, limit)),
-    budget.attempt(SHARES.candidates, (signal, leftMs) =>
-      store.searchMadeVectors(tier, found, filters, limit, { waitMs: leftMs * WAIT_SHARE, signal }),
+    budget.attempt(SHARES.candidates, () => store.searchVectors(tier, found, filters, limit), ownLimit),
+    budget.attempt(
+      SHARES.candidates,
+      (signal, leftMs) =>
+        store.searchMadeVectors(tier, found, filters, limit, { waitMs: leftMs * WAIT_SHARE, signal }),
+      ownLimit,
     ),
   ]);
   return { own, made };
+}
+
+export function limitOf(tier: Tier, times: TierTimes): OwnLimit | undefined {
+  const ms = times[tier];
+  if (ms === undefined) return undefined;
+  return { ms, name: `the ${tier} tier`, setting: `AKOSHA_SEARCH_${tier.toUpperCase()}_SECONDS` };
 }
 
 /** Nothing, where it was not tried. */

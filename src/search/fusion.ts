@@ -9,12 +9,27 @@ export interface RankedList<Name extends string> {
   weight?: (key: string) => number;
 }
 
+/** What one list gave to a key's score. */
+export interface Share {
+  /** From 1. */
+  rank: number;
+  weight: number;
+  /** weight / (60 + rank). */
+  part: number;
+}
+
 export interface Fused<Name extends string> {
   key: string;
-  /** The sum over the lists of weight / (60 + rank). */
+  /** The sum of the lists' parts, times the prior. */
   score: number;
-  /** The lists that hold it. */
-  matched: Name[];
+  /** Of the lists that hold it. */
+  shares: Partial<Record<Name, Share>>;
+}
+
+export interface FusionRules {
+  ownTime: (key: string) => number;
+  /** What a key's sum is multiplied by; by default 1. */
+  prior?: (key: string) => number;
 }
 
 /**
@@ -23,21 +38,24 @@ export interface Fused<Name extends string> {
  */
 export function fuse<Name extends string>(
   lists: readonly RankedList<Name>[],
-  ownTime: (key: string) => number,
+  { ownTime, prior = one }: FusionRules,
 ): Fused<Name>[] {
   const fused = new Map<string, Fused<Name>>();
-  for (const { name, keys, weight = everyOne } of lists) {
+  for (const { name, keys, weight = one } of lists) {
     keys.forEach((key, place) => {
-      const entry = fused.get(key) ?? { key, score: 0, matched: [] };
-      entry.score += weight(key) / (K + place + 1);
-      entry.matched.push(name);
+      const rank = place + 1;
+      const share = { rank, weight: weight(key), part: weight(key) / (K + rank) };
+      const entry: Fused<Name> = fused.get(key) ?? { key, score: 0, shares: {} };
+      entry.score += share.part;
+      entry.shares[name] = share;
       fused.set(key, entry);
     });
   }
+  for (const entry of fused.values()) entry.score *= prior(entry.key);
   return [...fused.values()].sort((a, b) => b.score - a.score || newerFirst(ownTime)(a.key, b.key));
 }
 
-const everyOne = (): number => 1;
+const one = (): number => 1;
 
 /** Orders keys by newer own time, then by the key itself. */
 export function newerFirst(ownTime: (key: string) => number): (a: string, b: string) => number {

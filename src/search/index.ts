@@ -2,5 +2,6 @@ export { openEmbedder, type Embedder, type EmbedderOptions } from './embedding/i
 export { VectorFiller } from './fill-vectors.js';
 export { Models } from './models.js';
 export { openSearch, type Search, type SearchOptions } from './open-search.js';
-export { search, type SearchAnswer, type SearchContext, type SearchResult } from './query.js';
+export type { Explanation, SearchAnswer, SearchResult } from './answer.js';
+export { search } from './query.js';
 export { DEFAULT_LIMIT, MAX_LIMIT, type SearchRequest } from './request.js';

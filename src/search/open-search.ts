@@ -1,12 +1,12 @@
 import { isAkoshaError } from '../contract/index.js';
 import type { MemoryStore, ModelVector } from '../store/index.js';
 import type { Models } from './models.js';
-import { search, type QueryEmbedder, type SearchAnswer } from './query.js';
+import type { SearchAnswer } from './answer.js';
+import type { QueryEmbedder, SearchContext } from './context.js';
+import { search } from './query.js';
 import type { SearchRequest } from './request.js';
 
-export interface SearchOptions {
-  store: MemoryStore;
-  timeoutMs: number;
+export interface SearchOptions extends Omit<SearchContext, 'embedder'> {
   /** The caller closes them. Undefined where embeddings are off: search goes by words alone. */
   models: Pick<Models, 'get'> | undefined;
 }
@@ -17,9 +17,9 @@ export interface Search {
 }
 
 /** Nothing is loaded yet: the first query opens the model, and where it is not to be had the next one looks again. */
-export function openSearch({ store, timeoutMs, models }: SearchOptions): Search {
-  const embedder = models === undefined ? undefined : storeEmbedder(store, models);
-  const context = { store, timeoutMs, embedder };
+export function openSearch({ models, ...options }: SearchOptions): Search {
+  const embedder = models === undefined ? undefined : storeEmbedder(options.store, models);
+  const context = { ...options, embedder };
   return { search: (request, signal) => search(context, request, signal) };
 }
 

@@ -1,10 +1,31 @@
 import { keyText } from '../contract/index.js';
 import type { StoredMemory } from '../store/index.js';
 import type { TierCandidates } from './candidates.js';
-import { fuse, newerFirst, type Fused, type RankedList } from './fusion.js';
-import { scoreWords } from './word-score.js';
+import { fuse, newerFirst, type RankedList, type Share } from './fusion.js';
+import { recencyFactor, type Recency } from './recency.js';
+import { scoreWords, type WordScore } from './word-score.js';
 
 export type Match = 'vector' | 'words';
+
+export interface Ranked {
+  key: string;
+  /** Of the fusion, with the recency prior. */
+  score: number;
+  matched: Match[];
+  /** By vector: the cosine, in cold as its signs estimate it. */
+  vector: (Share & { score: number }) | null;
+  /** By words: BM25 over the candidates, and the share of the query's words that the text holds, which is its weight. */
+  words: (Share & { score: number }) | null;
+  /** What the sum of both was multiplied by. */
+  recency: number;
+}
+
+export interface RankRules {
+  terms: readonly string[];
+  recency: Recency;
+  /** By the setting's clock, milliseconds since 1970. */
+  now: number;
+}
 
 /**
  * One ranking of all tiers' candidates: by vector and by words, each over all tiers at once, fused. A ranking of each tier
@@ -13,14 +34,28 @@ export type Match = 'vector' | 'words';
 export async function rankCandidates(
   tiers: readonly TierCandidates[],
   rows: ReadonlyMap<string, StoredMemory>,
-  terms: readonly string[],
-): Promise<Fused<Match>[]> {
+  { terms, recency, now }: RankRules,
+): Promise<Ranked[]> {
   const ownTime = (key: string): number => rows.get(key)?.ownTime ?? 0;
+  const prior = (key: string): number => recencyFactor(recency, ownTime(key), now);
+  const cosines = vectorScores(tiers, rows);
+  const words = await wordScores(tiers, rows, terms);
   const lists: RankedList<Match>[] = [
-    { name: 'vector', keys: byVector(tiers, rows, ownTime) },
-    { name: 'words', ...(await byWords(tiers, rows, terms, ownTime)) },
+    { name: 'vector', keys: bestFirst(cosines, ownTime) },
+    { name: 'words', keys: bestFirst(words.scores, ownTime), weight: words.weight },
   ];
-  return fuse(lists, ownTime);
+  return fuse(lists, { ownTime, prior }).map(({ key, score, shares }) => ({
+    key,
+    score,
+    matched: (['vector', 'words'] as const).filter((name) => shares[name] !== undefined),
+    vector: withScore(shares.vector, cosines.get(key)),
+    words: withScore(shares.words, words.scores.get(key)),
+    recency: prior(key),
+  }));
+}
+
+function withScore(share: Share | undefined, score: number | undefined): Ranked['vector'] {
+  return share === undefined ? null : { ...share, score: score ?? 0 };
 }
 
 /**
@@ -28,18 +63,17 @@ export async function rankCandidates(
  * from signs, with a standard error of about 0.07: they blur the order among near equals, and still put a cold row where it
  * roughly belongs, which its rank within the tier would not.
  */
-function byVector(
+function vectorScores(
   tiers: readonly TierCandidates[],
   rows: ReadonlyMap<string, StoredMemory>,
-  ownTime: (key: string) => number,
-): string[] {
+): Map<string, number> {
   const scores = new Map<string, number>();
   for (const candidate of tiers.flatMap(({ vectors }) => vectors)) {
     const key = keyText(candidate);
     // A row that is moving can be a candidate of two tiers.
     if (rows.has(key)) scores.set(key, Math.max(scores.get(key) ?? -Infinity, candidate.score));
   }
-  return bestFirst(scores, ownTime);
+  return scores;
 }
 
 /**
@@ -49,12 +83,11 @@ function byVector(
  * A place is worth the share of the query's words that the text holds. A question in other words than its answer shares a few
  * common ones with many texts, and at full worth those would push out what its vector found; bench/README.md has the figures.
  */
-async function byWords(
+async function wordScores(
   tiers: readonly TierCandidates[],
   rows: ReadonlyMap<string, StoredMemory>,
   terms: readonly string[],
-  ownTime: (key: string) => number,
-): Promise<Pick<RankedList<Match>, 'keys' | 'weight'>> {
+): Promise<{ scores: Map<string, number>; weight: (key: string) => number }> {
   const candidates = new Set(tiers.flatMap(({ words }) => words.map(keyText)));
   const found = [...rows];
   const scored = await scoreWords(
@@ -64,11 +97,11 @@ async function byWords(
   const scores = new Map<string, number>();
   const worth = new Map<string, number>();
   found.forEach(([key], i) => {
-    const { score, coverage } = scored[i] ?? { score: 0, coverage: 0 };
+    const { score, coverage }: WordScore = scored[i] ?? { score: 0, coverage: 0 };
     if (score > 0 || candidates.has(key)) scores.set(key, score);
     worth.set(key, coverage);
   });
-  return { keys: bestFirst(scores, ownTime), weight: (key) => worth.get(key) ?? 0 };
+  return { scores, weight: (key) => worth.get(key) ?? 0 };
 }
 
 function bestFirst(scores: ReadonlyMap<string, number>, ownTime: (key: string) => number): string[] {

@@ -24,6 +24,7 @@ describe('a client of MCP', () => {
       'store_reflection',
       'create_entity',
       'create_relation',
+      'search_all_systems',
     ]);
     const originals = JSON.parse(readFileSync('test/api/original-mcp-tools.json', 'utf8')) as {
       name: string;

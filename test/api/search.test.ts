@@ -65,6 +65,25 @@ describe('POST /api/v1/search', () => {
     });
   });
 
+  it('answers pages, newest first where asked, with snippets and explanations', async () => {
+    const api = await serve(services);
+    const asked = { query: 'zebra', sort: 'time', limit: 2, snippets: true, explain: true };
+    const first = (await (await api.post('/api/v1/search', asked)).json()) as { next_cursor: string };
+    expect(first).toMatchObject({
+      results: [
+        {
+          memory_id: 'h',
+          snippet: { text: 'a zebra today', marks: [[2, 7]], cut_before: false, cut_behind: false },
+          explain: { vector: null, words: null, recency: null, age_days: expect.any(Number) },
+        },
+        { memory_id: 'w' },
+      ],
+      next_cursor: expect.any(String),
+    });
+    const second = await api.post('/api/v1/search', { ...asked, cursor: first.next_cursor });
+    expect(await second.json()).toMatchObject({ results: [{ memory_id: 'c' }], next_cursor: null });
+  });
+
   it.each([
     ['limit', { limit: 1 }, 1],
     ['system_id', { system_id: 'laptop' }, 3],
@@ -76,6 +95,9 @@ describe('POST /api/v1/search', () => {
   it.each([
     ['kind', { kind: 'reflection' }, ['w']],
     ['project', { project: 'zoo' }, ['h']],
+    ['tag', { tag: 'stripes' }, ['w']],
+    ['known_by before they came', { known_by: '2020-01-01' }, []],
+    ['known_by after they came', { known_by: '2100-01-01' }, ['c', 'h', 'w']],
     ['one tier', { tier: 'cold' }, ['c']],
     ['several tiers', { tier: ['hot', 'cold'] }, ['c', 'h']],
     ['since', { since: iso(AGE.warm) }, ['h', 'w']],
@@ -105,6 +127,9 @@ describe('POST /api/v1/search', () => {
     ['an unknown kind', { query: 'x', kind: 'dream' }, 'kind', /conversation, reflection, entity, relation/],
     ['a time without a zone', { query: 'x', since: '2026-11-22T12:00:00' }, 'since', /ISO 8601/],
     ['a bad system_id', { query: 'x', system_id: 'a/b' }, 'system_id', /letters, digits/],
+    ['an unknown sort', { query: 'x', sort: 'size' }, 'sort', /relevance, time/],
+    ['a made-up cursor', { query: 'x', cursor: 'AAAA' }, 'cursor', /next_cursor of a page of this search/],
+    ['words for a flag', { query: 'x', explain: 'yes' }, 'explain', /true or false/],
     ['an unknown field', { query: 'x', systemId: 'a' }, 'systemId', /not known/],
     [
       'a time that ends before it begins',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fuse } from '../../src/search/fusion.js';
 
-const sameTime = (): number => 0;
+const sameTime = { ownTime: (): number => 0 };
 
 describe('reciprocal rank fusion', () => {
   it('sums 1 / (60 + rank) over the lists that hold a key', () => {
@@ -12,10 +12,11 @@ describe('reciprocal rank fusion', () => {
       ],
       sameTime,
     );
+    const share = (rank: number): object => ({ rank, weight: 1, part: 1 / (60 + rank) });
     expect(fused).toEqual([
-      { key: 'b', score: 1 / 62 + 1 / 61, matched: ['vector', 'words'] },
-      { key: 'a', score: 1 / 61 + 1 / 63, matched: ['vector', 'words'] },
-      { key: 'c', score: 1 / 62, matched: ['words'] },
+      { key: 'b', score: 1 / 62 + 1 / 61, shares: { vector: share(2), words: share(1) } },
+      { key: 'a', score: 1 / 61 + 1 / 63, shares: { vector: share(1), words: share(3) } },
+      { key: 'c', score: 1 / 62, shares: { words: share(2) } },
     ]);
   });
 
@@ -51,10 +52,19 @@ describe('reciprocal rank fusion', () => {
       { name: 'words', keys: ['b'] },
       { name: 'words', keys: ['a'] },
     ];
-    const time = (key: string): number => ({ new: 2, old: 1 })[key] ?? 0;
+    const time = { ownTime: (key: string): number => ({ new: 2, old: 1 })[key] ?? 0 };
     const order = ['new', 'old', 'a', 'b'];
     expect(fuse(lists, time).map(({ key }) => key)).toEqual(order);
     expect(fuse(lists.toReversed(), time).map(({ key }) => key)).toEqual(order);
+  });
+
+  it('multiplies the sum by the prior', () => {
+    const lists = [{ name: 'words', keys: ['a', 'b'] }];
+    const fused = fuse(lists, { ...sameTime, prior: (key) => (key === 'b' ? 1.1 : 1) });
+    expect(fused.map(({ key, score }) => [key, score])).toEqual([
+      ['b', 1.1 / 62],
+      ['a', 1 / 61],
+    ]);
   });
 
   it('of nothing is nothing', () => {

@@ -72,6 +72,27 @@ describe('search over a store of which something fails', () => {
     expect(answer.partial).toEqual([{ tier: 'cold', reason: 'words: no such object; vectors: no file' }]);
   });
 
+  it('leaves out a tier that takes longer than its own time, and names the setting', async () => {
+    const faults: Partial<MemoryStore> = {
+      searchWords: (tier, ...rest) => (tier === 'cold' ? never() : test.store.searchWords(tier, ...rest)),
+      listMatches: (tier, ...rest) => (tier === 'cold' ? never() : test.store.listMatches(tier, ...rest)),
+    };
+    const store = { ...test.store, ...faults };
+    const context = { store, embedder: undefined, timeoutMs: 20_000, tierTimes: { cold: 100 } };
+    for (const sort of ['relevance', 'time'] as const) {
+      const answer = await search(context, { text: 'zebra', sort });
+      expect(tiersOf(answer)).toEqual(['hot', 'warm']);
+      expect(answer.partial).toEqual([
+        {
+          tier: 'cold',
+          reason:
+            'words: no answer in time: the cold tier may take 0.1 s of a search (AKOSHA_SEARCH_COLD_SECONDS)',
+        },
+      ]);
+      expect(answer.ms).toBeLessThan(10_000);
+    }
+  });
+
   it('keeps what one of a tier’s two searches found', async () => {
     const answer = await searchWith({
       searchVectors: (tier, ...rest) =>

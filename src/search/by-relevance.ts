@@ -1,0 +1,96 @@
+import { missingParts, tierReport, toResult, type SearchAnswer } from './answer.js';
+import type { Budget } from './budget.js';
+import { distinctKeys, gatherTier, SHARES, type TierCandidates } from './candidates.js';
+import type { Running, SearchContext } from './context.js';
+import { markOf, writeCursor } from './cursor.js';
+import { rankCandidates, type Ranked } from './rank.js';
+import { NO_RECENCY } from './recency.js';
+import { MAX_LIMIT } from './request.js';
+import { fetchRows, type FetchedRows } from './rows.js';
+import type { ModelVector } from '../store/index.js';
+
+/** More candidates than results: both rankings must hold a row for the fusion to see it in both. */
+const CANDIDATES_PER_RESULT = 4;
+const MIN_CANDIDATES = 50;
+/** Beyond the limit there need not be more: at long lists the fusion's ranks hardly differ. */
+const MAX_EXTRA_CANDIDATES = 300;
+
+/** The best first. Each page ranks anew what the pages before have not shown. */
+export async function searchByRelevance(running: Running): Promise<SearchAnswer> {
+  const { context, request, terms, budget } = running;
+  const { text, filters } = request;
+  const { shown, wanted } = pageOf(running);
+  const reach = shown.size + wanted;
+  const embedding = embedQuery(context, text, budget);
+  const query = {
+    terms,
+    vector: embedding.then(({ vector }) => vector),
+    filters,
+    limit: Math.max(MIN_CANDIDATES, Math.min(reach * CANDIDATES_PER_RESULT, reach + MAX_EXTRA_CANDIDATES)),
+  };
+  const times = context.tierTimes ?? {};
+  const tiers = await Promise.all(
+    filters.tiers.map((tier) => gatherTier(context.store, tier, query, { budget, times })),
+  );
+  const fetched = await fetchRows(context.store, distinctKeys(tiers), filters, budget);
+  const { recency = NO_RECENCY } = context;
+  const ranked = await rankCandidates(tiers, fetched.rows, { terms, recency, now: running.now });
+  budget.throwIfCancelled();
+  const { vector, reason } = await embedding;
+  return {
+    ...takePage(running, ranked, { fetched, mayBeMore: tiers.some(({ full }) => full) }),
+    partial: missingParts(tiers, fetched.faults),
+    tiers: reportOf(tiers),
+    mode: modeOf(vector !== undefined, terms.length > 0),
+    embedding: { available: vector !== undefined, reason },
+    ms: budget.spentMs,
+  };
+}
+
+function pageOf({ request: { limit, position } }: Running): { shown: ReadonlySet<string>; wanted: number } {
+  const shown = position?.sort === 'relevance' ? position.shown : new Set<string>();
+  return { shown, wanted: Math.max(0, Math.min(limit, MAX_LIMIT - shown.size)) };
+}
+
+function takePage(
+  running: Running,
+  ranked: readonly Ranked[],
+  { fetched, mayBeMore }: { fetched: FetchedRows; mayBeMore: boolean },
+): Pick<SearchAnswer, 'results' | 'nextCursor'> {
+  const { request, terms, now } = running;
+  const { shown, wanted } = pageOf(running);
+  const left = shown.size === 0 ? ranked : ranked.filter(({ key }) => !shown.has(markOf(key)));
+  const page = left.slice(0, wanted);
+  const extras = { ...request, terms, now };
+  const results = page.flatMap((entry) => {
+    const row = fetched.rows.get(entry.key);
+    return row === undefined ? [] : [toResult(row, entry, extras)];
+  });
+  const isLast =
+    page.length === 0 || shown.size + page.length >= MAX_LIMIT || (left.length === page.length && !mayBeMore);
+  if (isLast) return { results, nextCursor: null };
+  const marks = new Set([...shown, ...page.map(({ key }) => markOf(key))]);
+  return { results, nextCursor: writeCursor({ sort: 'relevance', shown: marks }, request) };
+}
+
+function reportOf(tiers: readonly TierCandidates[]): SearchAnswer['tiers'] {
+  return Object.fromEntries(tiers.map((tier) => [tier.tier, tierReport(tier)]));
+}
+
+interface QueryVector {
+  vector: ModelVector | undefined;
+  reason: string | null;
+}
+
+async function embedQuery({ embedder }: SearchContext, text: string, budget: Budget): Promise<QueryVector> {
+  const without = (reason: string): QueryVector => ({ vector: undefined, reason });
+  if (text.trim() === '') return without('the query is blank');
+  if (embedder === undefined) return without('embeddings are off (AKOSHA_EMBEDDINGS)');
+  const made = await budget.attempt(SHARES.embedding, (stop) => embedder.embedQuery(text, stop));
+  return made.ok ? { vector: made.value, reason: null } : without(made.reason);
+}
+
+function modeOf(vector: boolean, words: boolean): SearchAnswer['mode'] {
+  if (vector) return words ? 'vector+words' : 'vector';
+  return words ? 'words' : 'none';
+}

@@ -1,0 +1,132 @@
+import { keyText, type Tier } from '../contract/index.js';
+import type { Match, MatchStart, StoredMemory } from '../store/index.js';
+import { missingParts, toResult, type SearchAnswer, type SearchResult } from './answer.js';
+import { limitOf, SHARES } from './candidates.js';
+import type { Running } from './context.js';
+import { writeCursor } from './cursor.js';
+import { fetchRows } from './rows.js';
+import { foldText } from './terms.js';
+import { foldTerm, occurrences } from './word-score.js';
+
+/**
+ * Of the candidates some are left out: what cold objects hold has been replaced, or holds a word only within a longer one. So often is the
+ * rest of a page asked for; what is then not full goes on with the next page.
+ */
+const ROUNDS = 8;
+
+interface TierMatches {
+  tier: Tier;
+  matches: Match[];
+  full: boolean;
+  ms: number;
+  faults: string[];
+}
+
+/**
+ * All that hold every word of the query, the newest first. Vectors take no part: they tell what is nearer, not what matches. A page goes on
+ * behind an own time and a key, so that none comes twice, wherever rows move meanwhile.
+ */
+export async function searchByTime(running: Running): Promise<SearchAnswer> {
+  const { request, terms, budget } = running;
+  const results: SearchResult[] = [];
+  const tiers = new Map<Tier, TierMatches>();
+  const rowFaults = new Map<Tier, string>();
+  let after = request.position?.sort === 'time' ? request.position.after : undefined;
+  let isLast = terms.length === 0;
+  for (let round = 0; round < ROUNDS && !isLast && results.length < request.limit; round++) {
+    const part = await nextPart(running, after, request.limit - results.length);
+    for (const found of part.tiers) tiers.set(found.tier, merged(tiers.get(found.tier), found));
+    for (const [tier, fault] of part.rowFaults) rowFaults.set(tier, fault);
+    results.push(...part.results);
+    after = part.last ?? after;
+    isLast = part.isLast;
+  }
+  budget.throwIfCancelled();
+  return {
+    results,
+    nextCursor: isLast || after === undefined ? null : writeCursor({ sort: 'time', after }, request),
+    partial: missingParts([...tiers.values()], rowFaults),
+    tiers: Object.fromEntries(
+      [...tiers.values()].map(({ tier, ms, matches }) => [tier, { ms, candidates: matches.length }]),
+    ),
+    mode: terms.length === 0 ? 'none' : 'words',
+    embedding: { available: false, reason: 'sorted by time, a search goes by words alone' },
+    ms: budget.spentMs,
+  };
+}
+
+interface Part {
+  tiers: TierMatches[];
+  results: SearchResult[];
+  rowFaults: ReadonlyMap<Tier, string>;
+  last: MatchStart | undefined;
+  isLast: boolean;
+}
+
+async function nextPart(running: Running, after: MatchStart | undefined, limit: number): Promise<Part> {
+  const { context, request, terms, budget, now } = running;
+  const { filters } = request;
+  const tiers = await Promise.all(filters.tiers.map((tier) => matchesOf(running, tier, { after, limit })));
+  const all = tiers.flatMap(({ tier, matches }) => matches.map((match) => ({ ...match, tier }))).sort(newest);
+  const page = all.slice(0, limit);
+  const { rows, faults } = await fetchRows(context.store, page, filters, budget);
+  const taken = new Set<string>();
+  const results: SearchResult[] = [];
+  for (const match of page) {
+    const key = keyText(match);
+    const row = rows.get(key);
+    // One of another own time was replaced: what replaced it has its own place in the list.
+    if (row === undefined || taken.has(key) || row.ownTime !== match.ownTime) continue;
+    if (match.tier === 'cold' && !holdsAll(row, terms)) continue;
+    taken.add(key);
+    results.push(toResult(row, undefined, { ...request, terms, now }));
+  }
+  const isLast = page.length === 0 || (page.length === all.length && tiers.every(({ full }) => !full));
+  return { tiers, results, rowFaults: faults, last: page.at(-1), isLast };
+}
+
+async function matchesOf(
+  { context, request, terms, budget }: Running,
+  tier: Tier,
+  page: { after: MatchStart | undefined; limit: number },
+): Promise<TierMatches> {
+  const attempt = await budget.attempt(
+    SHARES.candidates,
+    () => context.store.listMatches(tier, terms, request.filters, page),
+    limitOf(tier, context.tierTimes ?? {}),
+  );
+  const matches = attempt.ok ? attempt.value : [];
+  return {
+    tier,
+    matches,
+    full: matches.length >= page.limit,
+    ms: attempt.ms,
+    faults: attempt.ok ? [] : [`words: ${attempt.reason}`],
+  };
+}
+
+function merged(before: TierMatches | undefined, now: TierMatches): TierMatches {
+  if (before === undefined) return now;
+  return {
+    ...now,
+    matches: [...before.matches, ...now.matches],
+    ms: before.ms + now.ms,
+    faults: [...before.faults, ...now.faults],
+  };
+}
+
+/** As the tiers order them: keys by their bytes. */
+function newest(a: Match, b: Match): number {
+  if (a.ownTime !== b.ownTime) return b.ownTime - a.ownTime;
+  if (a.systemId !== b.systemId) return a.systemId < b.systemId ? -1 : 1;
+  if (a.kind !== b.kind) return a.kind < b.kind ? -1 : 1;
+  return Buffer.compare(Buffer.from(a.memoryId), Buffer.from(b.memoryId));
+}
+
+function holdsAll({ content }: StoredMemory, terms: readonly string[]): boolean {
+  const text = foldText(content);
+  return terms.every((term) => {
+    for (const { whole } of occurrences(text, foldTerm(term))) if (whole) return true;
+    return false;
+  });
+}

@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EMBEDDING_MODEL } from '../../src/memory/index.js';
+import { search, type SearchAnswer, type SearchRequest } from '../../src/search/index.js';
+import { AGE, between, direction, NOW, openTestStore, type TestStore } from './support.js';
+
+const DAY_MS = 86_400_000;
+const TIERS = ['hot', 'warm', 'cold'] as const;
+const embedder = { embedQuery: () => Promise.resolve({ model: EMBEDDING_MODEL, values: direction(1) }) };
+const ids = ({ results }: SearchAnswer): string[] => results.map(({ memoryId }) => memoryId);
+
+describe('pages of a search', () => {
+  let test: TestStore;
+  const ask = (request: SearchRequest): Promise<SearchAnswer> =>
+    search({ store: test.store, embedder, timeoutMs: 20_000, clock: () => NOW }, request);
+
+  /** Of all pages; `between` runs before each but the first. */
+  async function pages(
+    request: SearchRequest,
+    beforeNext: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<string[][]> {
+    const all: string[][] = [];
+    for (let cursor: string | undefined; ;) {
+      const answer = await ask({ ...request, cursor });
+      expect(answer.partial).toEqual([]);
+      all.push(ids(answer));
+      if (answer.nextCursor === null) return all;
+      cursor = answer.nextCursor;
+      await beforeNext();
+    }
+  }
+
+  beforeAll(async () => {
+    test = await openTestStore();
+    for (const system of ['laptop', 'robot']) {
+      await test.ingest(
+        system,
+        TIERS.flatMap((tier, t) =>
+          Array.from({ length: 9 }, (_, i) => ({
+            id: `${system} ${tier} ${i}`,
+            content: `zebra ${i % 2 === 0 ? 'with stripes' : 'monkeys'}, number ${i} of ${tier}`,
+            daysOld: AGE[tier] + (system === 'laptop' ? i : 8 - i) / 100,
+            kind: 'reflection' as const,
+            tags: i % 3 === 0 ? ['third', `"${tier}"`] : [],
+            vector: between(direction(1), direction(30 + t), i / 20),
+          })),
+        ),
+      );
+    }
+  });
+  afterAll(() => test.close());
+
+  it('by time hold all with every word once, the newest first, also while they move', async () => {
+    const found = (
+      await pages(
+        { text: 'zebra stripes', sort: 'time', limit: 4 },
+        once(() => test.age()),
+      )
+    ).flat();
+    expect(new Set(found).size).toBe(found.length);
+    expect(found).toHaveLength(30);
+    const { results } = await ask({ text: 'Stripes ZEBRA', sort: 'time', limit: 100 });
+    expect(results.map(({ memoryId }) => memoryId)).toEqual(found);
+    expect(results.map(({ createdAt }) => createdAt)).toEqual(
+      results
+        .map(({ createdAt }) => createdAt)
+        .toSorted()
+        .toReversed(),
+    );
+    // A word within another is none, in no tier.
+    expect(ids(await ask({ text: 'monkey', sort: 'time', limit: 100 }))).toEqual([]);
+    expect(ids(await ask({ text: 'monkeys', sort: 'time', limit: 100 }))).toHaveLength(24);
+  });
+
+  it('by relevance hold each once, and all that one page would', async () => {
+    const text = 'zebra stripes';
+    const found = await pages({ text, limit: 7 });
+    expect(found.flat()).toEqual(ids(await ask({ text, limit: 1000 })));
+    expect(found.flat()).toHaveLength(54);
+    expect(found[0]).toHaveLength(7);
+  });
+
+  it('by relevance hold each once while rows change and come', async () => {
+    const change = once(async () => {
+      await test.ingest('late', [
+        { id: 'late 1', content: 'zebra stripes, the best of all', daysOld: 1, vector: direction(1) },
+      ]);
+    });
+    const found = (await pages({ text: 'zebra stripes', limit: 10 }, change)).flat();
+    expect(new Set(found).size).toBe(55);
+    expect(found).toHaveLength(55);
+    expect(found.indexOf('late 1')).toBe(10);
+  });
+
+  it.each(['relevance', 'time'] as const)('by %s end where a filter’s do', async (sort) => {
+    const filters = { text: 'zebra', sort, limit: 5, systemId: 'robot' };
+    const tagged = await pages({ ...filters, tag: 'third' });
+    expect(tagged.map(({ length }) => length)).toEqual([5, 4]);
+    expect(await pages({ ...filters, tag: 'thir' })).toEqual([[]]);
+    expect((await pages({ ...filters, tag: '"cold"' })).flat()).toHaveLength(3);
+  });
+
+  it('refuse a cursor that is not of their search', async () => {
+    const request = { text: 'zebra', limit: 2 };
+    const { nextCursor } = await ask(request);
+    const cursor = nextCursor ?? '';
+    for (const other of [
+      { text: 'zebras' },
+      { sort: 'time' as const },
+      { systemId: 'robot' },
+      { cursor: `${cursor}AAAA` },
+      { cursor: cursor.slice(0, -8) },
+      { cursor: '' },
+      { cursor: '🚀' },
+    ]) {
+      await expect(ask({ ...request, cursor, ...other })).rejects.toMatchObject({
+        type: 'BadRequest',
+        message: expect.stringContaining('cursor must be the next_cursor of a page of this search'),
+      });
+    }
+    // The size of a page may be another.
+    expect((await ask({ ...request, cursor, limit: 30 })).results).toHaveLength(30);
+  });
+
+  it('explain what ranked a result', async () => {
+    const recency = { weight: 0.5, halfLifeDays: 30 };
+    const context = { store: test.store, embedder, timeoutMs: 20_000, clock: () => NOW, recency };
+    const { results } = await search(context, {
+      text: 'zebra stripes',
+      limit: 100,
+      explain: true,
+      snippets: true,
+    });
+    for (const { score, explain, createdAt, matched, snippet } of results) {
+      const { vector, words, recency: factor, ageDays } = explain ?? expect.fail();
+      expect(score).toBeCloseTo(((vector?.part ?? 0) + (words?.part ?? 0)) * (factor ?? 0), 10);
+      expect(ageDays).toBeCloseTo((NOW - Date.parse(createdAt)) / DAY_MS, 5);
+      expect(factor).toBeCloseTo(1 + 0.5 * 2 ** (-ageDays / 30), 10);
+      expect(matched).toEqual([...(vector ? ['vector'] : []), ...(words ? ['words'] : [])]);
+      expect(snippet?.marks.length).toBeGreaterThan(0);
+    }
+    const ranks = results.flatMap(({ explain }) => explain?.vector?.rank ?? []);
+    expect(new Set(ranks).size).toBe(ranks.length);
+    expect(Math.min(...ranks)).toBe(1);
+  });
+
+  it('prefer what is newer among those that match alike, and only among those', async () => {
+    await test.ingest('twins', [
+      { id: 'old', content: 'the quokka smiled', daysOld: 300 },
+      { id: 'new', content: 'the quokka smiled!', daysOld: 1 },
+      { id: 'better', content: 'the quokka smiled at the camera', daysOld: 600 },
+    ]);
+    const context = { store: test.store, embedder: undefined, timeoutMs: 20_000, clock: () => NOW };
+    const preferred = { ...context, recency: { weight: 0.02, halfLifeDays: 30 } };
+    expect(ids(await search(preferred, { text: 'quokka' }))[0]).toBe('new');
+    expect(ids(await search(preferred, { text: 'quokka camera' }))[0]).toBe('better');
+  });
+});
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done = false;
+  return async () => {
+    if (done) return;
+    done = true;
+    await work();
+  };
+}
