@@ -29,10 +29,10 @@ export function searchRoute(app: App, services: ApiServices, metrics: Metrics): 
 }
 
 /** The search, told to the metrics. */
-export function measured({ search }: ApiServices, metrics: Metrics): ApiServices['search'] {
+export function measured(services: ApiServices, metrics: Metrics): ApiServices['search'] {
   return async (request, signal) => {
     const stop = metrics.searchDuration.startTimer();
-    const answer = await search(request, signal);
+    const answer = await services.search(request, signal);
     stop();
     for (const { tier } of answer.partial) metrics.searchPartial.inc({ tier });
     return answer;
