@@ -40,7 +40,7 @@ export const DOORS = {
   workers: ['agent.ts', 'server.ts', 'replay.ts'],
   // Loads no HTTP server.
   api: ['mcp-protocol.ts'],
-  processes: ['agent.ts', 'server.ts', 'local.ts', 'host.ts'],
+  processes: ['agent.ts', 'server.ts', 'local.ts', 'host.ts', 'rebuild.ts'],
   // The second loads no schemas: each of the catalog's four threads is 50 ms of a core cheaper for it.
   memory: ['tier-rule.ts', 'content-hash.ts'],
   // A session's end loads these two and nothing else.

@@ -70,6 +70,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'tiers', summary: 'show the tiers, or age them now', load: () => import('./commands/tiers.js') },
   {
+    name: 'rebuild',
+    summary: 'make the store anew from object storage',
+    load: () => import('./commands/rebuild.js'),
+  },
+  {
     name: 'reembed',
     summary: 'move the store to another embedding model',
     load: () => import('./commands/reembed.js'),

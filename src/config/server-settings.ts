@@ -82,6 +82,13 @@ export const SERVER_SETTINGS = {
     description: 'The memory limit of the store’s DuckDB; beyond it work spills to disk.',
     initial: 1024,
   }),
+  beginEmptyStore: setting(shape.flag(), {
+    group: 'Store',
+    rule: 'true or false',
+    description:
+      'Begin an empty store where the data folder has none and the archive has the objects of one. By default the server refuses to start then and names `akosha rebuild`: a disk that is lost or not mounted would otherwise look like a store without memories.',
+    initial: false,
+  }),
   coldCacheMb: setting(shape.wholeNumber(0, 1_073_741_824), {
     group: 'Store',
     rule: 'a whole number of MiB from 0',

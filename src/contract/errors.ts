@@ -40,6 +40,10 @@ export const ERROR_TYPES = {
   },
   StoreLocked: { permanent: true, meaning: 'another process owns the store' },
   StoreDamaged: { permanent: true, meaning: 'a file of the store cannot be opened' },
+  StoreLost: {
+    permanent: true,
+    meaning: 'the store is not there, and object storage has what it was made of',
+  },
   StoreBusy: { permanent: false, meaning: 'what was asked of the store did not get its turn in time' },
   StoreClosed: { permanent: false, meaning: 'the store is shutting down' },
   VerifyFailed: { permanent: false, meaning: 'a copy does not equal its source' },

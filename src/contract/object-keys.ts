@@ -31,8 +31,12 @@ export function manifestKey(ref: UploadRef): string {
 
 /** The folders of the upload whose manifest this key is; undefined for any other key. They may be no ids. */
 export function parseManifestKey(key: string): UploadRef | undefined {
+  return parseUploadKey(key, MANIFEST_NAME);
+}
+
+function parseUploadKey(key: string, of: string): UploadRef | undefined {
   const [prefix, systemId, uploads, uploadId, name, ...rest] = key.split('/');
-  if (`${prefix}/` !== SYSTEMS_PREFIX || uploads !== 'uploads' || name !== MANIFEST_NAME) return undefined;
+  if (`${prefix}/` !== SYSTEMS_PREFIX || uploads !== 'uploads' || name !== of) return undefined;
   return systemId !== undefined && uploadId !== undefined && rest.length === 0
     ? { systemId, uploadId }
     : undefined;
@@ -104,4 +108,22 @@ export function operationOfObject(key: string): number | undefined {
 /** Whose rows a journal or cold object has; raises nothing, and is empty for a name of another shape. */
 export function systemOfObject(key: string): string {
   return /^(?:journal|cold)\/system=([^/]+)\//.exec(key)?.[1] ?? '';
+}
+
+/** The upload whose ingest wrote a journal object; undefined for a name of another shape. */
+export function uploadOfJournal(key: string): UploadRef | undefined {
+  const match = /^journal\/system=([^/]+)\/([^/]+)-\d+-[0-9a-f]{16}\.parquet$/.exec(key);
+  return match?.[1] !== undefined && match[2] !== undefined
+    ? { systemId: match[1], uploadId: match[2] }
+    : undefined;
+}
+
+/** The first 16 hex digits of the SHA-256 that a journal or cold object has by its name; undefined for a name of another shape. */
+export function hashInName(key: string): string | undefined {
+  return /-([0-9a-f]{16})\.parquet$/.exec(key)?.[1];
+}
+
+/** The folders of the upload whose receipt this key is; undefined for any other key. They may be no ids. */
+export function parseReceiptKey(key: string): UploadRef | undefined {
+  return parseUploadKey(key, RECEIPT_NAME);
 }

@@ -80,6 +80,16 @@ export const FAIL_POINTS = [
   'forget.after-receipt',
   'lift.after-object',
   'lift.after-row',
+  // Rebuild of the store from object storage.
+  'rebuild.after-begin',
+  'rebuild.after-tombstones',
+  'rebuild.after-uploads',
+  'rebuild.after-ledger',
+  'rebuild.after-queue',
+  'rebuild.after-rows',
+  'rebuild.after-place',
+  'rebuild.before-finish',
+  'rebuild.after-finish',
   // Outage of Temporal, in the server.
   'outage.after-begin',
   'outage.after-alert',

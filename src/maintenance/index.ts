@@ -13,6 +13,8 @@ export {
   resumeForgets,
   type ForgetContext,
 } from './forget/index.js';
+export type { RebuildContext, RebuildProgress } from './rebuild/context.js';
+export { rebuildStore, type Rebuilt } from './rebuild/rebuild-store.js';
 export {
   forecastTransition,
   moveToCold,

@@ -4,7 +4,7 @@ import { clockFrom, zonesBySystem, type Settings } from '../config/index.js';
 import { KnownManifests, UploadTraces, type IngestContext } from '../ingest/index.js';
 import { Pace, type MaintenanceContext } from '../maintenance/index.js';
 import { openObjectStore, type ListPurpose, type ObjectStore } from '../objects/index.js';
-import { hashStored, ReaderPool } from '../reader/index.js';
+import { ReaderPool } from '../reader/index.js';
 import { runAll, type CircuitBreakers } from '../runtime/index.js';
 import { Models, openSearch, type Search, type SearchOptions } from '../search/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../store/index.js';
@@ -12,6 +12,7 @@ import { observeCircuitBreakers, type Logger, type Metrics } from '../telemetry/
 import { ingestEvents } from './activity-metrics.js';
 import { createBreakers } from './breakers.js';
 import { modelDirectory } from './model-directory.js';
+import { engineOptions } from './engine-options.js';
 import { observed } from './observed-store.js';
 import { readerOptions } from './reader-options.js';
 
@@ -47,7 +48,6 @@ function searchRules(settings: Settings): Pick<SearchOptions, 'timeoutMs' | 'tie
   };
 }
 
-const MIB = 2 ** 20;
 const DAY_MS = 86_400_000;
 
 /** Opens the store and what works on it. Whatever had been opened is closed again where a later part fails. */
@@ -135,24 +135,13 @@ export async function openServerParts(
 
 function openStore(settings: Settings, archive: ObjectStore, reader: ReaderPool): Promise<MemoryStore> {
   return openEmbeddedStore({
-    dataFolder: settings.dataDir,
-    archive,
-    policy: {
-      hotDays: settings.hotDays,
-      warmDays: settings.warmDays,
-      coldBatchRows: settings.coldBatchRows,
-      coldOverdueDays: settings.coldOverdueDays,
-    },
-    memoryMb: settings.storeMemoryMb,
-    coldCacheBytes: settings.coldCacheMb * MIB,
-    leaseMs: settings.operationLeaseSeconds * 1000,
-    hashFile: (file, options) => hashStored(reader, file, options),
+    ...engineOptions(settings, archive, reader),
+    beginsEmpty: settings.beginEmptyStore,
     embeddingModel: settings.embeddingModel,
-    now: Date.now,
   });
 }
 
-function transitOf(dataDir: string): string {
+export function transitOf(dataDir: string): string {
   return path.join(dataDir, 'scratch', 'transit');
 }
 

@@ -17,6 +17,7 @@ import {
   type Tombstone,
 } from '../../memory/index.js';
 import type { ObjectStore } from '../../objects/index.js';
+import type { MemoryStore } from '../../store/index.js';
 import type { MaintenanceContext } from '../context.js';
 import type { ForgetContext } from './context.js';
 
@@ -104,7 +105,13 @@ export async function resumeForgets(context: ForgetContext): Promise<ForgetScope
  * For a rebuild, before anything is placed: the store's tombstones become those of object storage, and no others. Those without a receipt
  * are to be gone on with (`resumeForgets`).
  */
-export async function loadTombstones({ archive, store }: MaintenanceContext): Promise<void> {
+export async function loadTombstones({
+  archive,
+  store,
+}: {
+  archive: ObjectStore;
+  store: Pick<MemoryStore, 'loadTombstones'>;
+}): Promise<void> {
   const standing: (Tombstone & { receipt: ForgetReceipt | null })[] = [];
   for await (const tombstone of standingObjects(archive))
     standing.push({ ...tombstone, receipt: await receiptOf(archive, tombstone) });

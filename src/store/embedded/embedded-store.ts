@@ -1,102 +1,70 @@
-import { mkdir, stat } from 'node:fs/promises';
-import path from 'node:path';
-import { COLD_PREFIX, JOURNAL_PREFIX, operationOfObject, type Tier } from '../../contract/index.js';
+import { stat } from 'node:fs/promises';
+import { AkoshaError, type Tier } from '../../contract/index.js';
 import { EMBEDDING_MODEL } from '../../memory/index.js';
-import type { ObjectStore } from '../../objects/index.js';
-import { runAll, takeLock } from '../../runtime/index.js';
-import type { MemoryStore, TierCounts, TierPolicy } from '../store.js';
-import { Catalog } from './catalog/catalog.js';
-import { IDS_PER_EPOCH } from './catalog/schema.js';
+import { runAll } from '../../runtime/index.js';
+import type { MemoryStore, TierCounts } from '../store.js';
 import { openChosenCold, openChosenMove, openThaw } from './chosen-operations.js';
-import { ColdCache } from './cold-cache.js';
-import { EngineContext, type HashFile } from './context.js';
+import type { EngineContext } from './context.js';
 import { explainMemory } from './explain.js';
 import { forgetStore } from './forgetting.js';
 import { openIngest } from './ingest-operation.js';
 import { listKnown } from './list-known.js';
 import { listMemories } from './list-memories.js';
 import { openCold, openMove } from './move-operations.js';
+import { lookAtArchive, openEngine, type EngineOptions } from './open-engine.js';
 import { IndexingAgain } from './index-again.js';
 import { fetchMemories, listMatches, searchMadeVectors, searchVectors, searchWords } from './search.js';
 import { closeExpired, sweepRows } from './sweep.js';
-import { TierDatabase } from './tiers/tier-database.js';
 import { coldDue, transitionLedger } from './transitions.js';
 import { vectorStore } from './vectors.js';
 
-export interface EmbeddedStoreOptions {
-  /** `<data>/store` and `<data>/cache` go here. */
-  dataFolder: string;
-  /** Where cold objects are, to read them. */
-  archive: ObjectStore;
-  policy: TierPolicy;
-  memoryMb: number;
-  coldCacheBytes: number;
-  /** How long an operation may take before it counts as dead, in milliseconds. */
-  leaseMs: number;
-  hashFile: HashFile;
+export interface EmbeddedStoreOptions extends EngineOptions {
+  /** Begin an empty store although the archive has the objects of another one. */
+  beginsEmpty?: boolean;
   /** What a new store begins with, by default the model of the hosts' own vectors. One that exists has its own. */
   embeddingModel?: string | undefined;
-  /** The system's clock, milliseconds since 1970. */
-  now: () => number;
 }
 
 /**
  * The embedded engine: DuckDB for rows, SQLite for the catalog, one process. Raises `StoreLocked` where another process has
- * the folder, `StoreDamaged` where a file cannot be opened. What the last process left open is aborted before anything
- * else runs.
+ * the folder, `StoreDamaged` where a file cannot be opened, `StoreLost` where the folder has no store and the archive is one's. What the
+ * last process left open is aborted before anything else runs.
  */
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<MemoryStore> {
-  const folder = path.join(options.dataFolder, 'store');
-  await mkdir(folder, { recursive: true });
-  const unlock = await takeLock(path.join(folder, 'lock'));
-  const opened: (() => Promise<void> | void)[] = [unlock];
+  const engine = await openEngine(options, () => firstEpoch(options));
   try {
-    const catalog = await Catalog.open(path.join(folder, 'catalog.db'), () => nextEpoch(options.archive));
-    opened.unshift(() => catalog.close());
-    const tiers = await TierDatabase.open({
-      folder,
-      memoryMb: options.memoryMb,
-      scratch: path.join(options.dataFolder, 'scratch', 'duckdb'),
-    });
-    opened.unshift(() => {
-      tiers.close();
-    });
-    const cold = new ColdCache({
-      folder: path.join(options.dataFolder, 'cache', 'cold'),
-      archive: options.archive,
-      maxBytes: options.coldCacheBytes,
-      hashFile: options.hashFile,
-    });
-    const context = new EngineContext(
-      catalog,
-      tiers,
-      cold,
-      options.archive,
-      options.policy,
-      options.hashFile,
-      options.leaseMs,
-      options.now,
-    );
-    await catalog.write.abortAllOperations(options.now());
-    await catalog.write.ensureModel(options.embeddingModel ?? EMBEDDING_MODEL, options.now());
-    const indexing = new IndexingAgain(context);
-    opened.unshift(() => indexing.close());
-    return storeOf(context, opened);
+    await requireWhole(engine.context, options);
+    await engine.context.catalog.write.abortAllOperations(options.now());
+    await engine.context.catalog.write.ensureModel(options.embeddingModel ?? EMBEDDING_MODEL, options.now());
+    const indexing = new IndexingAgain(engine.context);
+    engine.opened.unshift(() => indexing.close());
+    return storeOf(engine.context, engine.opened);
   } catch (error) {
-    await runAll(opened).catch(() => undefined);
+    await runAll(engine.opened).catch(() => undefined);
     throw error;
   }
 }
 
-/** Above every epoch that wrote under this bucket, so that a new store never takes another's objects for its own garbage. */
-async function nextEpoch(archive: ObjectStore): Promise<number> {
-  let newest = 0;
-  for (const prefix of [JOURNAL_PREFIX, COLD_PREFIX]) {
-    for await (const page of archive.list(prefix, { purpose: 'open' })) {
-      for (const { key } of page.objects) newest = Math.max(newest, operationOfObject(key) ?? 0);
-    }
-  }
-  return Math.floor(newest / IDS_PER_EPOCH) + 1;
+/**
+ * A folder without a store beside an archive with one is a disk that was lost, or not mounted, or another's bucket. Whoever began an empty
+ * store there would answer searches with nothing, and take each host's next upload for all it ever had.
+ */
+async function firstEpoch({ archive, beginsEmpty }: EmbeddedStoreOptions): Promise<number> {
+  const { epoch, isEmpty } = await lookAtArchive(archive);
+  if (isEmpty || beginsEmpty === true) return epoch;
+  throw new AkoshaError(
+    'StoreLost',
+    `the data folder has no store, and ${archive.url} has the objects of one: rebuild it from there with \`akosha rebuild\`, correct data_dir (AKOSHA_DATA_DIR) or archive_store (AKOSHA_ARCHIVE_STORE), or begin an empty store beside what stands with begin_empty_store (AKOSHA_BEGIN_EMPTY_STORE)`,
+  );
+}
+
+async function requireWhole({ catalog }: EngineContext, { dataFolder }: EmbeddedStoreOptions): Promise<void> {
+  const begunAt = await catalog.read.rebuildBegunAt();
+  if (begunAt === 0) return;
+  throw new AkoshaError(
+    'StoreLost',
+    `the store in ${dataFolder} is being rebuilt since ${new Date(begunAt).toISOString()}: end it with \`akosha rebuild\`, which goes on where it stopped`,
+  );
 }
 
 function storeOf(context: EngineContext, opened: readonly (() => Promise<void> | void)[]): MemoryStore {

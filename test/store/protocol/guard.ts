@@ -25,6 +25,8 @@ export const FILES = {
   ingest: 'store/embedded/catalog/ingest.js',
   known: 'store/embedded/catalog/known.js',
   moves: 'store/embedded/catalog/moves.js',
+  rebuildObjects: 'store/embedded/catalog/rebuild-objects.js',
+  rebuildStore: 'maintenance/rebuild/rebuild-store.js',
   operations: 'store/embedded/catalog/operations.js',
   schema: 'store/embedded/catalog/schema.js',
   sweep: 'store/embedded/catalog/sweep.js',

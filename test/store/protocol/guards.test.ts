@@ -6,10 +6,11 @@ import { loadPatched, loadProgram, type Library } from './library.js';
 import { MIRROR_GUARDS } from './mirror-guards.js';
 import { MOVE_GUARDS } from './move-guards.js';
 import { OPERATION_GUARDS } from './operation-guards.js';
+import { REBUILD_GUARDS } from './rebuild-guards.js';
 import { SWEEP_GUARDS } from './sweep-guards.js';
 import { World } from './world.js';
 
-/** Those of the protocol's table that concern ingest, moves and the sweep. */
+/** Those of the protocol's table that concern ingest, moves, the sweep and the rebuild. */
 const GUARDS = [
   ...INGEST_GUARDS,
   ...KNOWN_GUARDS,
@@ -18,6 +19,7 @@ const GUARDS = [
   ...OPERATION_GUARDS,
   ...MOVE_GUARDS,
   ...SWEEP_GUARDS,
+  ...REBUILD_GUARDS,
 ];
 
 /**

@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { Kind, RowCounts } from '../../../src/contract/index.js';
+import type { Rebuilt } from '../../../src/maintenance/index.js';
+import type { Receipt } from '../../../src/memory/index.js';
 import type {
+  EngineOptions,
+  FoundUpload,
   IngestOperation,
   KnownList,
   MemoryStore,
@@ -60,9 +64,13 @@ export class World {
     return world;
   }
 
-  async open(leaseMs = 900_000): Promise<void> {
+  async open(leaseMs = 900_000, options: { beginsEmpty?: boolean } = {}): Promise<void> {
     this.archive = await this.library.objects.openObjectStore(`file://${this.folder}/objects`);
-    this.store = await this.library.store.openEmbeddedStore({
+    this.store = await this.library.store.openEmbeddedStore({ ...this.#options(leaseMs), ...options });
+  }
+
+  #options(leaseMs = 900_000): EngineOptions {
+    return {
       dataFolder: this.folder,
       archive: this.archive,
       policy: { hotDays: 7, warmDays: 90, coldBatchRows: 1000, coldOverdueDays: 7 },
@@ -71,7 +79,81 @@ export class World {
       leaseMs,
       hashFile,
       now: () => this.now,
-    });
+    };
+  }
+
+  /** What the server puts beside an upload once it is receipted, and what the host had put before. */
+  async putReceipt(uploadId: string): Promise<void> {
+    await this.putManifest(uploadId);
+    const record = await this.store.getUpload({ systemId: SYSTEM, uploadId });
+    if (record === undefined) throw new Error(`${uploadId} is not on record`);
+    const { order, rows, reader, mirrors, reason, state } = record;
+    const receipt: Receipt = {
+      format_version: 1,
+      upload_id: uploadId,
+      system_id: SYSTEM,
+      status: state === 'quarantined' ? 'quarantined' : 'ingested',
+      ...{ order, rows, mirrors, reason, reader: reader ?? '', files: [] },
+      ingested_at: new Date(record.committedAt ?? NOW).toISOString(),
+    };
+    const key = this.library.contract.receiptKey({ systemId: SYSTEM, uploadId });
+    await this.archive.put(key, JSON.stringify(receipt));
+  }
+
+  async putManifest(uploadId: string): Promise<void> {
+    const record = await this.store.getUpload({ systemId: SYSTEM, uploadId });
+    const key = this.library.contract.manifestKey({ systemId: SYSTEM, uploadId });
+    await this.archive.put(key, JSON.stringify({ order: record?.order ?? 0 }));
+  }
+
+  async putTombstone(id: string): Promise<void> {
+    const what = { scope: 'memory', system_id: SYSTEM, kind: 'conversation', memory_id: id };
+    const tombstone = { format_version: 1, what, requested_at: new Date(NOW).toISOString() };
+    await this.archive.put(`tombstones/${id}.json`, JSON.stringify(tombstone));
+  }
+
+  /** All that is old enough for it. */
+  async moveAllToCold(): Promise<void> {
+    for (const partition of await this.store.coldPartitionsDue(NOW, true))
+      await this.library.maintenance.moveToCold(this.maintenance(), NOW, partition);
+  }
+
+  /** The disk is gone. */
+  async lose(): Promise<void> {
+    await this.store.close();
+    for (const name of ['store', 'cache'])
+      await rm(path.join(this.folder, name), { recursive: true, force: true });
+  }
+
+  /** The store anew from what stands in object storage, and open. */
+  async rebuild(
+    options: Partial<Parameters<Library['maintenance']['rebuildStore']>[0]> = {},
+  ): Promise<Rebuilt> {
+    const rebuild = await this.library.store.openRebuild({ ...this.#options(), asOf: NOW });
+    const rebuilt = await this.library.maintenance
+      .rebuildStore({
+        rebuild,
+        uploads: this.archive,
+        archive: this.archive,
+        scratch: path.join(this.folder, 'scratch'),
+        readManifest: (place) => this.#readManifest(place.uploadId),
+        hashFile,
+        longestMs: 0,
+        oldServerDeadSince: null,
+        skipDamaged: false,
+        now: () => this.now,
+        onProgress: () => undefined,
+        ...options,
+      })
+      .finally(() => rebuild.close());
+    await this.open();
+    return rebuilt;
+  }
+
+  async #readManifest(uploadId: string): Promise<FoundUpload> {
+    const bytes = await this.archive.get(this.library.contract.manifestKey({ systemId: SYSTEM, uploadId }));
+    const order = Number((JSON.parse(bytes.toString()) as { order: number }).order);
+    return { systemId: SYSTEM, uploadId, order, previousOrder: null, manifestSha256: 'x', createdAt: NOW };
   }
 
   async destroy(): Promise<void> {

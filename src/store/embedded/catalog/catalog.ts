@@ -104,7 +104,7 @@ export class Catalog {
     this.scan = remote<CatalogReader>((method, args) => scanner.call(method, args));
   }
 
-  /** `firstEpoch` is what a new catalog starts with. Raises `StoreDamaged` where the file cannot be opened. */
+  /** `firstEpoch` is what a new catalog starts with; with 0 it stays without one. Raises `StoreDamaged` where the file cannot be opened. */
   static async open(path: string, firstEpoch: () => Promise<number>): Promise<Catalog> {
     const threads: CatalogThread[] = [];
     const start = (mode: CatalogThreadData['mode']): CatalogThread => {
@@ -119,7 +119,8 @@ export class Catalog {
       await probe.openOperations('');
       const readers = Array.from({ length: READERS }, () => start('read'));
       const catalog = new Catalog(writer, readers, start('read'));
-      if ((await catalog.read.currentEpoch()) === 0) await catalog.write.ensureEpoch(await firstEpoch());
+      const epoch = (await catalog.read.currentEpoch()) === 0 ? await firstEpoch() : 0;
+      if (epoch > 0) await catalog.write.ensureEpoch(epoch);
       return catalog;
     } catch (error) {
       // A thread that is left keeps the process from ending. What went wrong first is what to tell.

@@ -60,6 +60,11 @@ export class CatalogDatabase {
     return this.#statement(sql).run(parameters).changes;
   }
 
+  /** Runs statements that take no parameters, such as those that make tables. */
+  execute(sql: string): void {
+    this.#connection.exec(sql);
+  }
+
   /** Runs `work` in one transaction: all of it stands or nothing. */
   transaction<T>(work: () => T): T {
     return inTransaction(this.#connection, work);

@@ -15,6 +15,9 @@ import * as operations from './operations.js';
 import * as pins from './pins.js';
 import * as quarantine from './quarantine.js';
 import * as reads from './reads.js';
+import * as rebuild from './rebuild.js';
+import * as rebuildLedger from './rebuild-ledger.js';
+import * as rebuildObjects from './rebuild-objects.js';
 import * as select from './select.js';
 import * as rewrites from './rewrites.js';
 import * as sweep from './sweep.js';
@@ -84,6 +87,20 @@ export const WRITE_METHODS = {
   deleteOldVectors: models.deleteOldVectors,
   keepVectors: vectors.keepVectors,
   stopWaiting: vectors.stopWaiting,
+  beginRebuild: rebuild.beginRebuild,
+  startRebuildEpoch: rebuild.startRebuildEpoch,
+  markStepDone: rebuild.markStepDone,
+  finishRebuild: rebuild.finishRebuild,
+  noteUploads: rebuildLedger.noteUploads,
+  settleUploads: rebuildLedger.settleUploads,
+  adoptReceipts: rebuildLedger.adoptReceipts,
+  noteObjects: rebuildObjects.noteObjects,
+  queueObjects: rebuildObjects.queueObjects,
+  markDamaged: rebuildObjects.markDamaged,
+  dropFound: rebuildObjects.dropFound,
+  stageFound: rebuildObjects.stageFound,
+  stageFoundTexts: rebuildObjects.stageFoundTexts,
+  placeFound: rebuildObjects.placeFound,
   ensureEpoch,
   checkpoint: (db: CatalogDatabase): void => {
     db.checkpoint();
@@ -140,6 +157,12 @@ export const READ_METHODS = {
   vectorModels: models.vectorModels,
   waitingPlacements: vectors.waitingPlacements,
   searchMadeVectors: vectors.searchMadeVectors,
+  rebuildBegunAt: rebuild.rebuildBegunAt,
+  isStepDone: rebuild.isStepDone,
+  unknownPlaces: rebuildLedger.unknownPlaces,
+  untoldReceipts: rebuildLedger.untoldReceipts,
+  queuedObjects: rebuildObjects.queuedObjects,
+  rebuildProgress: rebuildObjects.rebuildProgress,
   currentEpoch: (db: CatalogDatabase): number => db.number(`SELECT value FROM meta WHERE key = 'epoch'`),
 };
 

@@ -156,6 +156,18 @@ export class TierDatabase {
     await connection.run(`DROP TABLE ${qualified(table)}`);
   }
 
+  /** Drops every table of both tiers. */
+  async dropAll(): Promise<void> {
+    for (const tier of ['hot', 'warm'] as const) {
+      const tables = await this.tables(tier);
+      await this.read((connection) =>
+        this.write(tier, connection, async () => {
+          for (const table of tables) await this.dropTable(connection, table);
+        }),
+      );
+    }
+  }
+
   /** Those that stand; what a transaction under way makes or drops counts once it is through. */
   tables(tier: TableTier): Promise<readonly PeriodTable[]> {
     return this.#periods[tier].get(async () => {
