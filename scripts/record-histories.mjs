@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { dailyIngestPaths } from './histories/daily-ingest.mjs';
 import { ingestSystemPaths } from './histories/ingest-system.mjs';
+import { moveMemoriesPaths } from './histories/move-memories.mjs';
 import { outageRecordPaths } from './histories/outage-record.mjs';
 import { recordPaths } from './histories/recorder.mjs';
 import { tierTransitionPaths } from './histories/tier-transition.mjs';
@@ -16,6 +17,7 @@ const paths = Object.entries({
   ...uploadMemoryPaths(),
   ...ingestSystemPaths(),
   ...dailyIngestPaths(),
+  ...moveMemoriesPaths(),
   ...outageRecordPaths(),
   ...tierTransitionPaths(),
 });

@@ -36,6 +36,7 @@ export const STORE = {
   planTransition: async ({ asOf }) => ({ asOf: asOf ?? 0, hot: 0, warm: 0, partitions: [] }),
   moveToWarm: async () => ({ due: 0, moved: 0 }),
   moveToCold: async () => ({ due: 0, moved: 0 }),
+  moveChosen: async () => ({ due: 0, moved: 0, left: 0, next: null }),
   sweep: async () => ({ rows: 1, tables: 1, objects: 1 }),
   endTransition: async () => ({ toWarm: 1, toCold: 1, held: 0, objects: 1, bytes: 1, seconds: 1 }),
   readOutage: async ({ start }) => ({

@@ -3,6 +3,7 @@ import { MAX_PARTITIONS_PER_PLAN, type StoreActivities } from '../contract/index
 import {
   beginTransition,
   endTransition,
+  moveChosen,
   moveToCold,
   moveToWarm,
   planTransition,
@@ -19,7 +20,7 @@ export interface TierActivityDeps {
 
 type TierActivities = Pick<
   StoreActivities,
-  'planTransition' | 'moveToWarm' | 'moveToCold' | 'sweep' | 'endTransition'
+  'planTransition' | 'moveToWarm' | 'moveToCold' | 'moveChosen' | 'sweep' | 'endTransition'
 >;
 
 export function tierActivities({ maintenance, clock }: TierActivityDeps): TierActivities {
@@ -40,6 +41,8 @@ export function tierActivities({ maintenance, clock }: TierActivityDeps): TierAc
       runActivity(({ signal }) =>
         moveToCold(maintenance, asOf, partition, { signal, transitionId: ownTransition() }),
       ),
+
+    moveChosen: (input) => runActivity(({ signal }) => moveChosen(maintenance, input, signal)),
 
     sweep: () => runActivity(({ signal }) => sweep(maintenance, signal)),
 

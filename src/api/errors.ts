@@ -12,6 +12,7 @@ const STATUS: Partial<Record<ErrorType, number>> = {
   MemoryUnknown: 404,
   UploadUnknown: 404,
   ObjectExists: 409,
+  MoveUnderWay: 409,
   UploadReplaced: 409,
   UploadStateMismatch: 409,
   UploadGone: 410,

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { KINDS, TIERS } from '../contract/index.js';
+import { isoTime, KINDS, TIERS } from '../contract/index.js';
 import type { PageStart, WholeMemory } from '../store/index.js';
 import type { App } from './app.js';
-import { FAILURES, SystemId } from './schemas.js';
+import { Kind } from './memory-key.js';
+import { FAILURES, SystemId, Time } from './schemas.js';
 import type { ApiServices } from './services.js';
 
 /** A page of rows with their vectors is some megabytes as JSON; more at once would hold up the server's other answers. */
@@ -23,6 +24,10 @@ const After = z.string().transform((text, context): PageStart => {
 const LIMIT_RULE = `must be a whole number from 1 to ${MAX_PAGE}`;
 const Page = z.strictObject({
   after: After.optional(),
+  kind: Kind.optional(),
+  project: z.string().optional(),
+  since: Time.optional().describe('Own times from this one on.'),
+  until: Time.optional().describe('Own times before this one.'),
   limit: z.coerce
     .number({ error: LIMIT_RULE })
     .int(LIMIT_RULE)
@@ -37,6 +42,7 @@ const MemoriesReply = z.object({
       kind: z.enum(KINDS),
       memory_id: z.string(),
       tier: z.enum(TIERS),
+      created_at: z.iso.datetime().describe('Own time.'),
       hash: z.string().describe('The content hash.'),
       content: z.string(),
       project: z.string().nullable(),
@@ -72,6 +78,6 @@ export function memoryRoutes(app: App, services: ApiServices): void {
   );
 }
 
-function toReply({ systemId: _asked, memoryId, ...memory }: WholeMemory) {
-  return { memory_id: memoryId, ...memory };
+function toReply({ systemId: _asked, memoryId, ownTime, ...memory }: WholeMemory) {
+  return { memory_id: memoryId, created_at: isoTime(ownTime), ...memory };
 }

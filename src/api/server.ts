@@ -10,6 +10,7 @@ import { explainRoutes } from './explain.js';
 import { guard } from './guard.js';
 import { mcpRoutes } from './mcp.js';
 import { memoryRoutes } from './memories.js';
+import { moveRoutes } from './moves.js';
 import { observe } from './observe.js';
 import { openApiRoute } from './openapi.js';
 import { pinRoutes } from './pins.js';
@@ -69,6 +70,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   memoryRoutes(app, services);
   explainRoutes(app, services);
   pinRoutes(app, services);
+  moveRoutes(app, services);
   uploadRoutes(app, services);
   quarantineRoutes(app, services);
   embeddingRoutes(app, services);

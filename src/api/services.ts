@@ -1,4 +1,4 @@
-import type { MemoryKey, Selection, Tier, UploadRef } from '../contract/index.js';
+import type { MemoryKey, MoveAction, Selection, Tier, UploadRef } from '../contract/index.js';
 import type { UploadExplanation } from '../ingest/index.js';
 import type { Selected } from '../maintenance/index.js';
 import type { CircuitBreakerStatus } from '../runtime/index.js';
@@ -77,6 +77,16 @@ export interface ApiServices {
   pin(selection: Selection, request: PinRequest): Promise<number>;
   /** Returns how many pins it took away. */
   unpin(selection: Selection): Promise<number>;
+  /**
+   * Starts to move memories to a tier. Raises `OrchestratorUnavailable`, soon, where Temporal is away, and `MoveUnderWay` while those of the
+   * same system are being moved.
+   */
+  moveMemories(request: {
+    action: MoveAction;
+    to: Tier;
+    selection: Selection;
+    total: number;
+  }): Promise<{ workflowId: string; runId: string }>;
   /** Where a memory is and why. Raises `MemoryUnknown`. */
   explainMemory(key: MemoryKey): Promise<MemoryExplanation>;
   /** What became of an upload, and what will. Raises `UploadUnknown`. */

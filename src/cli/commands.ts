@@ -27,6 +27,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/restore.js'),
   },
   {
+    name: 'export',
+    summary: 'write the memories of a system to one file',
+    load: () => import('./commands/export.js'),
+  },
+  {
     name: 'session-end',
     summary: 'note that a session has ended, and return at once',
     load: () => import('./commands/session-end.js'),
@@ -67,6 +72,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'unpin',
     summary: 'let pinned memories age again',
     load: () => import('./commands/unpin.js'),
+  },
+  {
+    name: 'move',
+    summary: 'move memories to a colder tier now',
+    load: () => import('./commands/move.js'),
+  },
+  {
+    name: 'thaw',
+    summary: 'bring memories back to a warmer tier',
+    load: () => import('./commands/thaw.js'),
   },
   { name: 'tiers', summary: 'show the tiers, or age them now', load: () => import('./commands/tiers.js') },
   {

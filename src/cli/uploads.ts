@@ -48,8 +48,7 @@ export async function findUpload(api: ApiClient, uploadId: string, system?: stri
   const query = new URLSearchParams({ upload_id: uploadId, limit: String(NAMED) });
   const { uploads } = await api.get(`/api/v1/uploads?${query.toString()}`, UploadPage);
   const [found, ...others] = uploads;
-  if (found === undefined)
-    throw unknownUpload(uploadId);
+  if (found === undefined) throw unknownUpload(uploadId);
   if (others.length > 0) {
     const systems = uploads.map(({ system_id }) => system_id).join(', ');
     throw new AkoshaError(

@@ -6,6 +6,8 @@ import {
   WORKFLOWS,
   type DailyIngestInput,
   type DailyIngestResult,
+  type MoveMemoriesInput,
+  type MoveMemoriesResult,
   type Progress,
   type TierTransitionInput,
   type TierTransitionResult,
@@ -18,6 +20,7 @@ import { withSpan } from '../runtime/index.js';
 import type {
   dailyIngest,
   ingestSystem,
+  moveMemories,
   outageRecord,
   tierTransition,
   uploadMemory,
@@ -29,6 +32,7 @@ import { ensureSearchAttributes } from './search-attributes.js';
 import {
   dailyIngestOptions,
   ingestSystemOptions,
+  moveMemoriesOptions,
   outageRecordOptions,
   tierTransitionOptions,
   triggeredIngestOptions,
@@ -67,6 +71,10 @@ export interface AkoshaClient {
   runTierTransition(
     input?: Pick<TierTransitionInput, 'asOf' | 'all'>,
   ): Promise<RunHandle<TierTransitionResult>>;
+  /** Moves or thaws memories. Raises `MoveUnderWay` while those of the same system are being moved. */
+  moveMemories(input: Omit<MoveMemoriesInput, 'state'>): Promise<RunHandle<MoveMemoriesResult>>;
+  /** The run that `moveMemories` has started, for whoever waits for it. */
+  movedMemories(workflowId: string, runId: string): RunHandle<MoveMemoriesResult>;
   /**
    * Has the record of the outage that began at `start` (ISO 8601) put into Temporal, as the workflow `outage/<start>`. Returns false where
    * it stands there already.
@@ -166,6 +174,22 @@ export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient 
       return runHandle(connection, handle, handle.firstExecutionRunId);
     },
 
+    async moveMemories(input) {
+      const options = moveMemoriesOptions(input);
+      const handle = await request(async () => {
+        try {
+          return await workflow.start<typeof moveMemories>(WORKFLOWS.moveMemories, options);
+        } catch (error) {
+          if (error instanceof WorkflowExecutionAlreadyStartedError) throw moveUnderWay(options.workflowId);
+          throw error;
+        }
+      });
+      return runHandle(connection, handle, handle.firstExecutionRunId);
+    },
+
+    movedMemories: (workflowId, runId) =>
+      runHandle(connection, workflow.getHandle<typeof moveMemories>(workflowId, runId), runId),
+
     recordOutage: (start) =>
       request(async () => {
         try {
@@ -189,6 +213,14 @@ export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient 
     agentIsPolling: (systemId) => isAgentPolling(connection, systemId),
     close: () => connection.close(),
   };
+}
+
+function moveUnderWay(workflowId: string): AkoshaError {
+  return new AkoshaError(
+    'MoveUnderWay',
+    `memories are being moved already by workflow ${workflowId}: wait for it, or cancel it`,
+    { details: { workflow_id: workflowId } },
+  );
 }
 
 /** To the millisecond: tells one manual run from another. */

@@ -8,6 +8,7 @@ import {
   WORKFLOW_IDS,
   type DailyIngestInput,
   type IngestSystemInput,
+  type MoveMemoriesInput,
   type OutageRecordInput,
   type TierTransitionInput,
   type UploadMemoryInput,
@@ -111,6 +112,28 @@ export function tierTransitionOptions(
     workflowId: WORKFLOW_IDS.tierTransition(time),
     taskQueue: TASK_QUEUES.server,
     args: [input],
+    priority: fairnessOf(MAINTENANCE),
+  };
+}
+
+/** Another one of these memories must end first: it would neither do this one's work nor leave it alone. */
+const AFTER_THE_LAST = {
+  workflowIdConflictPolicy: 'FAIL',
+  workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+} as const;
+
+export function moveMemoriesOptions(input: MoveMemoriesInput): StartOptions<MoveMemoriesInput> {
+  const { action, to, selection, total } = input;
+  const { systemId } = selection;
+  return {
+    ...AFTER_THE_LAST,
+    workflowId: WORKFLOW_IDS.moveMemories(systemId),
+    taskQueue: TASK_QUEUES.server,
+    args: [input],
+    ...(systemId === undefined ? {} : { typedSearchAttributes: ofSystem(systemId) }),
+    staticSummary: `${action === 'move' ? 'Moves' : 'Thaws'} ${total} memories to ${to}`,
+    staticDetails:
+      'Moves what a person chose, batch by batch (copy, verify, commit); asked for again, it goes on.',
     priority: fairnessOf(MAINTENANCE),
   };
 }

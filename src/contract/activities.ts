@@ -2,6 +2,7 @@ import type { ErrorType } from './errors.js';
 import type { IngestTotals } from './ingest-totals.js';
 import type { Kind, RowCounts, UploadRef } from './memory.js';
 import type { OutageReport } from './outage.js';
+import type { MoveStep, Selection, SelectionCursor } from './selection.js';
 
 /** A snapshot that waits in a host's outbox. */
 export interface WaitingUpload {
@@ -197,6 +198,13 @@ export interface TransitionSummary extends TransitionCounts {
   seconds: number;
 }
 
+export interface ChosenBatchSummary extends BatchSummary {
+  /** Memories that cannot be moved now. */
+  left: number;
+  /** Where the next batch begins; null behind the last. */
+  next: SelectionCursor | null;
+}
+
 export interface SweepSummary {
   rows: number;
   tables: number;
@@ -224,6 +232,10 @@ export interface StoreActivities {
   }): Promise<TransitionPlanSummary & { asOf: number }>;
   moveToWarm(input: { asOf: number }): Promise<BatchSummary>;
   moveToCold(input: { asOf: number; partition: ColdPartitionPlan }): Promise<BatchSummary>;
+  /** The next batch of what a person chose, from one tier to another; a batch that an earlier attempt moved is not moved again. */
+  moveChosen(
+    input: MoveStep & { selection: Selection; after: SelectionCursor | null },
+  ): Promise<ChosenBatchSummary>;
   sweep(): Promise<SweepSummary>;
   /** Ends the report of the transition that asks, and sums it up; `swept` is null for one that was paused. */
   endTransition(input: { swept: SweepSummary | null }): Promise<TransitionSummary>;

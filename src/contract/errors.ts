@@ -20,6 +20,7 @@ export const ERROR_TYPES = {
   UploadUnreadable: { permanent: true, meaning: 'an upload breaks a rule and goes to quarantine' },
   UploadReplaced: { permanent: true, meaning: 'an upload id is already taken by other content' },
   MemoryUnknown: { permanent: true, meaning: 'no memory of this key is in the store' },
+  MoveUnderWay: { permanent: true, meaning: 'memories of this system are being moved already' },
   UploadUnknown: { permanent: true, meaning: 'no upload of this name is on record' },
   UploadStateMismatch: { permanent: true, meaning: 'the upload is not in the state that this needs' },
   UploadGone: { permanent: true, meaning: 'the upload’s files were deleted by retention' },

@@ -19,6 +19,7 @@ export const WORKFLOWS = {
   ingestSystem: 'ingestSystem',
   dailyIngest: 'dailyIngest',
   tierTransition: 'tierTransition',
+  moveMemories: 'moveMemories',
   outageRecord: 'outageRecord',
 } as const;
 
@@ -31,13 +32,15 @@ export const WORKFLOW_IDS = {
   triggeredIngest: (systemId?: string): string =>
     systemId === undefined ? 'daily-ingest/manual' : `daily-ingest/manual/${systemId}`,
   tierTransition: (time: string): string => `tier-transition/manual/${time}`,
+  /** Of one system's memories or of those of several: two at once would undo each other's work. */
+  moveMemories: (systemId?: string): string => (systemId === undefined ? 'move' : `move/${systemId}`),
   /** By when the outage began, ISO 8601. */
   outageRecord: (start: string): string => `outage/${start}`,
 } as const;
 
 /** The system that a workflow works for, by its id; undefined where it works for all. */
 export function systemOfWorkflow(workflowId: string): string | undefined {
-  return /^(?:upload|ingest|daily-ingest\/manual)\/([^/:]+)$/.exec(workflowId)?.[1];
+  return /^(?:upload|ingest|move|daily-ingest\/manual)\/([^/:]+)$/.exec(workflowId)?.[1];
 }
 
 export const SCHEDULE_IDS = {

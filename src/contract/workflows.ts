@@ -2,6 +2,7 @@ import type { TransitionSummary, WalkState, WalkSummary } from './activities.js'
 import type { Urgency } from './activity-options.js';
 import type { IngestTotals } from './ingest-totals.js';
 import type { Kind, Tier, UploadRef } from './memory.js';
+import type { MoveAction, Selection, SelectionCursor } from './selection.js';
 
 /** Arguments and results of the workflows: one object each, references and counts only. */
 export interface UploadMemoryInput {
@@ -93,6 +94,27 @@ export interface TierTransitionResult extends TransitionTotals {
   paused?: true;
   /** Absent from runs that an earlier version began. */
   report?: TransitionSummary;
+}
+
+export interface MoveMemoriesInput {
+  action: MoveAction;
+  to: Tier;
+  selection: Selection;
+  /** Memories that were meant when it was asked for. */
+  total: number;
+  /** Carried over a continue-as-new: the way from tier to tier that it is at, how far, and what came of it so far. */
+  state?: Omit<MoveMemoriesResult, 'paused'> & { step: number; after: SelectionCursor | null };
+}
+
+export interface MoveMemoriesResult {
+  /** One that goes two ways counts twice. */
+  moved: number;
+  /** What could not be moved when its turn came: pinned, in another batch, changed meanwhile, without its upload's receipt, or held. */
+  left: number;
+  /** Of these the ones that failed: their rows are missing, or a copy differs. */
+  held: number;
+  /** Moving between tiers was paused, and it stopped. */
+  paused?: true;
 }
 
 export interface OutageRecordInput {

@@ -68,7 +68,8 @@ function nextStep(upload: UploadRecord, ahead: number | null): string {
   const { state, attempts, uploadId } = upload;
   if (ahead !== null) {
     const before = ahead === 0 ? 'it is the next of its system' : `${ahead} uploads of its system come first`;
-    const tries = attempts === 0 ? '' : `; a reader had it ${attempts} times and did not come back with its rows`;
+    const tries =
+      attempts === 0 ? '' : `; a reader had it ${attempts} times and did not come back with its rows`;
     return `it waits to be ingested: ${before}${tries}`;
   }
   switch (state) {

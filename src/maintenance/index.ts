@@ -1,5 +1,5 @@
 export type { MaintenanceContext } from './context.js';
-export { moveChosen, type ChosenMove } from './move-chosen.js';
+export { moveChosen } from './move-chosen.js';
 export { describeSelection, pin, unpin, type Selected } from './pins.js';
 export { Pace } from './pace.js';
 export { beginTransition, endTransition } from './report.js';

@@ -1,16 +1,15 @@
-import { type BatchSummary, type MoveStep, type Selection, type SelectionCursor } from '../contract/index.js';
+import type {
+  BatchSummary,
+  ChosenBatchSummary,
+  MoveStep,
+  Selection,
+  SelectionCursor,
+} from '../contract/index.js';
 import { failPoint } from '../faults/index.js';
 import { inScratch } from '../runtime/index.js';
 import type { Chosen, ChosenRequest, MoveOperation } from '../store/index.js';
 import type { MaintenanceContext } from './context.js';
-import { moveBatchToCold, moveBatchToWarm, summarize } from './transition.js';
-
-export interface ChosenMove extends BatchSummary {
-  /** Memories that cannot be moved now: pinned, in another batch, changed meanwhile, without its upload's receipt, or held. */
-  left: number;
-  /** Where the next batch begins; null behind the last. */
-  next: SelectionCursor | null;
-}
+import { inPace, moveBatchToCold, moveBatchToWarm, summarize } from './transition.js';
 
 /**
  * Moves the next batch of a selection from one tier to another, colder or warmer: copy, verify, commit. Raises `Cancelled` once the signal is
@@ -20,13 +19,23 @@ export async function moveChosen(
   context: MaintenanceContext,
   { selection, from, to, after }: MoveStep & { selection: Selection; after: SelectionCursor | null },
   signal?: AbortSignal,
-): Promise<ChosenMove> {
-  const request = { selection, from, to, after: after ?? undefined, limit: context.batchRows };
-  if (from === 'hot')
+): Promise<ChosenBatchSummary> {
+  const batch = await inPace(context, signal, (limit) =>
+    moveBatch(context, { selection, from, to, after: after ?? undefined, limit }, signal),
+  );
+  return batch ?? { due: 0, moved: 0, left: 0, next: after, paused: true };
+}
+
+async function moveBatch(
+  context: MaintenanceContext,
+  request: ChosenRequest,
+  signal: AbortSignal | undefined,
+): Promise<ChosenBatchSummary> {
+  if (request.from === 'hot')
     return told(await context.store.openChosenMove(request, signal), (operation) =>
       moveBatchToWarm(context, operation),
     );
-  if (to === 'cold') return moveChosenToCold(context, request, signal);
+  if (request.to === 'cold') return moveChosenToCold(context, request, signal);
   const staysUntil = context.now() + context.thawedMs;
   return told(await context.store.openThaw({ ...request, staysUntil }, signal), (operation) =>
     thawBatch(context, operation),
@@ -37,7 +46,7 @@ async function moveChosenToCold(
   context: MaintenanceContext,
   request: ChosenRequest,
   signal: AbortSignal | undefined,
-): Promise<ChosenMove> {
+): Promise<ChosenBatchSummary> {
   return inScratch(context.scratch, 'cold-', async (scratch) =>
     told(await context.store.openChosenCold(request, signal), (operation) =>
       moveBatchToCold(context, operation, { partition: operation.partition, scratch }),
@@ -63,7 +72,7 @@ async function thawBatch(context: MaintenanceContext, operation: MoveOperation):
 async function told<Opened>(
   { operation, selected, next }: Chosen<Opened>,
   move: (operation: Opened) => Promise<BatchSummary>,
-): Promise<ChosenMove> {
+): Promise<ChosenBatchSummary> {
   const batch = operation === undefined ? { due: 0, moved: 0 } : await move(operation);
   return { ...batch, left: selected - batch.moved, next };
 }

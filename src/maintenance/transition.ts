@@ -50,19 +50,21 @@ export function forecastTransition(
   return store.forecastTransition({ ...input, batchRows: pace?.batchRows(batchRows) ?? batchRows });
 }
 
+const PAUSED: BatchSummary = { due: 0, moved: 0, paused: true };
+
 async function isPaused({ store }: MaintenanceContext): Promise<boolean> {
   return (await store.tierPause()) !== undefined;
 }
 
-/** Runs a batch when the pace allows it, unless moving is paused by then: that stands in the catalog, so it holds whoever moves. */
-async function inPace(
+/** Runs a batch when the pace allows it; undefined where moving is paused by then: that stands in the catalog, so it holds whoever moves. */
+export async function inPace<Summary extends BatchSummary>(
   context: MaintenanceContext,
   signal: AbortSignal | undefined,
-  move: (limit: number) => Promise<BatchSummary>,
-): Promise<BatchSummary> {
+  move: (limit: number) => Promise<Summary>,
+): Promise<Summary | undefined> {
   const { pace, batchRows } = context;
   await pace?.wait(signal);
-  if (await isPaused(context)) return { due: 0, moved: 0, paused: true };
+  if (await isPaused(context)) return undefined;
   const begunAt = performance.now();
   const summary = await move(pace?.batchRows(batchRows) ?? batchRows);
   pace?.moved(summary.due, begunAt);
@@ -78,10 +80,11 @@ export async function moveToWarm(
   asOf: number,
   { signal, transitionId }: BatchOptions = {},
 ): Promise<BatchSummary> {
-  return inPace(context, signal, async (limit) => {
+  const moved = await inPace<BatchSummary>(context, signal, async (limit) => {
     const operation = await context.store.openMove(asOf, limit, signal);
     return operation === undefined ? { due: 0, moved: 0 } : moveBatchToWarm(context, operation, transitionId);
   });
+  return moved ?? PAUSED;
 }
 
 export async function moveBatchToWarm(
@@ -110,7 +113,7 @@ export async function moveToCold(
   partition: ColdPartitionDue,
   { signal, transitionId }: BatchOptions = {},
 ): Promise<BatchSummary> {
-  return inPace(context, signal, (limit) =>
+  const moved = await inPace<BatchSummary>(context, signal, (limit) =>
     inScratch(context.scratch, 'cold-', async (scratch) => {
       const operation = await context.store.openCold(asOf, partition, limit, signal);
       return operation === undefined
@@ -118,6 +121,7 @@ export async function moveToCold(
         : moveBatchToCold(context, operation, { partition, scratch, transitionId });
     }),
   );
+  return moved ?? PAUSED;
 }
 
 export async function moveBatchToCold(

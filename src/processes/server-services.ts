@@ -55,7 +55,7 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
   const { parts, state } = inputs;
   return {
     search: (request, signal) => parts.search.search(request, signal),
-    triggerIngest: (systemId) => triggerIngest(inputs, systemId),
+    triggerIngest: (systemId) => withTemporal(inputs, () => inputs.client.triggerIngest(systemId)),
     acceptRows: (source, rows) => inputs.acceptor.accept(source, rows),
     takeEvents: (event, signal) => inputs.events.intake.takePosted(event, signal),
     circuitBreakers: () => parts.breakers.statuses(),
@@ -69,6 +69,7 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
     listPins: (page) => parts.store.listPins(page),
     pin: (selection, request) => pin(parts.store, selection, request),
     unpin: (selection) => unpin(parts.store, selection),
+    moveMemories: (request) => withTemporal(inputs, () => inputs.client.moveMemories(request)),
     explainMemory: (key) => explainMemory(parts, key),
     explainUpload: (ref) => explainUpload(parts.store, ref),
     getUpload: (ref) => requireUpload(parts.store, ref),
@@ -144,17 +145,17 @@ function tellIngest({ ingest, parts }: ServiceInputs, systemId: string): void {
   });
 }
 
-/** A Temporal at hand answers in milliseconds; whoever triggers an ingest is to learn at once that there is none. */
+/** A Temporal at hand answers in milliseconds; whoever asks for a workflow is to learn at once that there is none. */
 const REACHABLE_MS = 1_000;
 
 /**
  * Asks first whether Temporal is there: a start would be tried again for 10 s. Workers that are not connected say that it is
  * away; workers that are do not say the opposite, because they keep polling one that went silent.
  */
-async function triggerIngest({ client, state }: ServiceInputs, systemId: string | undefined) {
+async function withTemporal<T>({ client, state }: ServiceInputs, start: () => Promise<T>): Promise<T> {
   if (!state.working || !(await client.isReachable(REACHABLE_MS))) throw temporalAway(client);
   try {
-    return await client.triggerIngest(systemId);
+    return await start();
   } catch (error) {
     throw isAkoshaError(error, 'OrchestratorUnavailable') ? temporalAway(client, error) : error;
   }

@@ -171,6 +171,14 @@ const ListRows = z.object({
   ...Work,
 });
 
+const PackRows = z.object({
+  job: z.literal('packRows'),
+  rows: Path,
+  output: Path,
+  memoryLimitMb: z.number().int().positive(),
+  ...Work,
+});
+
 const KeptTableSchema = z.object({
   name: z.string(),
   path: Path,
@@ -199,6 +207,7 @@ export const JobSchema = z.discriminatedUnion('job', [
   ReadDatabases,
   BuildDatabase,
   ListRows,
+  PackRows,
   AssembleKept,
 ]);
 export type Job = z.infer<typeof JobSchema>;
@@ -207,6 +216,7 @@ export type CheckPatternsJob = z.infer<typeof CheckPatterns>;
 export type SnapshotJob = z.infer<typeof SnapshotDatabase>;
 export type ReadJob = z.infer<typeof ReadDatabases>;
 export type BuildJob = z.infer<typeof BuildDatabase>;
+export type PackJob = z.infer<typeof PackRows>;
 export type ListJob = z.infer<typeof ListRows>;
 
 export const RequestSchema = z.object({ id: z.number().int(), job: JobSchema });

@@ -174,6 +174,15 @@ export class ReaderPool {
     );
   }
 
+  /** Writes rows of an export (JSON lines) as Parquet. */
+  packRows({ scratch, rows, output }: ListRequest, options: JobOptions = {}): Promise<ListResult> {
+    const { memoryLimitMb } = this.#options;
+    const paths = { rows: resolve(rows), output: resolve(output) };
+    return inJobFolder(scratch, (work) =>
+      this.#run({ job: 'packRows', ...paths, memoryLimitMb, work }, ListSchema, options),
+    );
+  }
+
   #limits(): { memoryLimitMb: number; external: ExternalReaderOptions; externalTimeoutMs: number } {
     const { memoryLimitMb, external, jobTimeoutMs } = this.#options;
     // Half, so that a job whose external reader hangs still has the time to go on without it.

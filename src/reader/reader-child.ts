@@ -33,6 +33,10 @@ async function load(job: Job): Promise<(onStep: () => void) => Promise<unknown>>
       const { buildDatabase } = await import('./build-job.js');
       return () => buildDatabase(job);
     }
+    case 'packRows': {
+      const { packRows } = await import('./build-job.js');
+      return () => packRows(job);
+    }
     case 'listRows': {
       const { listRows } = await import('./build-job.js');
       return () => listRows(job);

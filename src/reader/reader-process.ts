@@ -252,6 +252,8 @@ function describe(job: Job): string {
       return `reading ${named(job.databases.map(({ label }) => label))}`;
     case 'buildDatabase':
       return 'building a database';
+    case 'packRows':
+      return 'writing rows as Parquet';
     case 'listRows':
       return 'listing rows';
   }

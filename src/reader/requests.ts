@@ -58,9 +58,9 @@ export interface BuildRequest {
 }
 
 export interface ListRequest {
-  /** Path of a merged export. */
+  /** Path of a merged export; to pack, of JSON lines. */
   rows: string;
   scratch: string;
-  /** Path of the JSON lines to write. */
+  /** Path of the JSON lines to write, or of the Parquet. */
   output: string;
 }

@@ -48,12 +48,19 @@ export type PageStart = Omit<MemoryKey, 'systemId'>;
 
 export interface PageRequest {
   after?: PageStart | undefined;
+  kind?: Kind | undefined;
+  project?: string | undefined;
+  /** Own time, milliseconds since 1970: from `since` to before `until`. */
+  since?: number | undefined;
+  until?: number | undefined;
   limit: number;
 }
 
 /** A memory whole, as its host had it. */
 export interface WholeMemory extends MemoryKey {
   tier: Tier;
+  /** Milliseconds since 1970. */
+  ownTime: number;
   hash: string;
   content: string;
   project: string | null;

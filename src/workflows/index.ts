@@ -1,6 +1,7 @@
 // Exactly the workflows that are registered: an exported function's name is its type, for ever.
 export { dailyIngest } from './daily-ingest.js';
 export { ingestSystem } from './ingest-system.js';
+export { moveMemories } from './move-memories.js';
 export { outageRecord } from './outage-record.js';
 export { tierTransition } from './tier-transition.js';
 export { uploadMemory } from './upload-memory.js';

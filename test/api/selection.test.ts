@@ -29,10 +29,7 @@ it('pins what is named, filtered or searched, and only counts where it is asked 
   const named = await api.post('/api/v1/pins', { memories: [key], tier: 'warm', reason: 'why' });
   expect(await named.json()).toEqual({ dry_run: false, system: null, matched: MATCHED, pins: 3 });
   const selection = { memories: [{ systemId: 'laptop-1', kind: 'entity', memoryId: 'a/b?' }] };
-  expect(asked).toEqual([
-    { selection, query: null },
-    [selection, { tier: 'warm', reason: 'why' }],
-  ]);
+  expect(asked).toEqual([{ selection, query: null }, [selection, { tier: 'warm', reason: 'why' }]]);
   const filters = { query: 'keys', system_id: 'laptop-1', project: 'p', since: '2026-01-01' };
   const counted = await api.post('/api/v1/pins', { ...filters, dry_run: true });
   expect(await counted.json()).toEqual({ dry_run: true, system: 'laptop-1', matched: MATCHED, pins: null });

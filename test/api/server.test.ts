@@ -161,6 +161,8 @@ describe('the operating routes', () => {
       'get /api/v1/pins',
       'post /api/v1/pins',
       'post /api/v1/pins/remove',
+      'post /api/v1/move',
+      'post /api/v1/thaw',
       'get /api/v1/systems/{system_id}/uploads/{upload_id}',
       'post /api/v1/systems/{system_id}/uploads/{upload_id}/again',
       'get /api/v1/systems/{system_id}/uploads',

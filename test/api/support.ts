@@ -36,6 +36,7 @@ const NO_SERVICES: ApiServices = {
   listPins: notAsked,
   pin: notAsked,
   unpin: notAsked,
+  moveMemories: notAsked,
   explainMemory: notAsked,
   explainUpload: notAsked,
   getUpload: notAsked,

@@ -1,11 +1,14 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { contentHash } from '../../src/memory/index.js';
+import { openObjectStore } from '../../src/objects/index.js';
 import { findRunning } from '../../src/runtime/index.js';
 import { serve } from '../api/support.js';
+import { originalId, putOriginal } from '../ingest/support.js';
 import { query, SAMPLES } from '../support/databases.js';
 import { Program } from '../support/program.js';
 
@@ -130,6 +133,143 @@ describe('akosha restore', () => {
     });
     expect(await readdir(to)).toEqual([]);
   }, 60_000);
+
+  describe('akosha export', () => {
+    const exported = (format: string, ...args: string[]) =>
+      program.json<Record<string, unknown>>(
+        ...['export', '--system', 'laptop-1', '--format', format, ...args],
+      );
+
+    it.each(['parquet', 'jsonl'])(
+      'writes every memory as %s, and reads it back',
+      async (format) => {
+        const file = path.join(folder, 'out', `all.${format}`);
+        const answer = await exported(format, '--out', file);
+        expect(answer).toMatchObject({
+          success: true,
+          format,
+          file,
+          memories: 447,
+          equal: 447,
+          mismatched: 0,
+        });
+        const source = format === 'parquet' ? `read_parquet('${file}')` : `read_json('${file}')`;
+        const rows = await query(
+          `SELECT count(DISTINCT (kind, memory_id)) AS memories, count(DISTINCT tier) AS tiers, min(system_id) AS system,
+           count(created_at) AS times, count(*) FILTER (length(hash) = 64) AS hashes, count(embedding) AS vectors FROM ${source}`,
+          {},
+        );
+        const { exact, rounded } = z
+          .object({ embeddings: z.object({ exact: z.number(), rounded: z.number() }) })
+          .parse(answer).embeddings;
+        // As JSON, which makes texts of whole numbers.
+        const all = { memories: '447', times: '447', hashes: '447' };
+        expect(rows).toEqual([{ ...all, tiers: '3', system: 'laptop-1', vectors: String(exact + rounded) }]);
+        expect(await readdir(path.dirname(file))).toContain(path.basename(file));
+        expect((await readdir(path.dirname(file))).filter((name) => name.startsWith('.'))).toEqual([]);
+      },
+      60_000,
+    );
+
+    it('writes a database that is unchanged when it is uploaded again', async () => {
+      const file = path.join(folder, 'again.duckdb');
+      expect(await exported('duckdb', '--out', file)).toMatchObject({ memories: 447, equal: 447 });
+      const objects = await openObjectStore(`file://${path.join(program.dataDir, 'objects')}`);
+      const upload = { systemId: 'laptop-1', uploadId: originalId() };
+      await putOriginal(objects, upload, { 'again.duckdb.gz': gzipSync(await readFile(file)) });
+      await objects.close();
+      await program.walk();
+      const { rows } = await program.json<{ rows: Record<string, number> }>(
+        ...['receipts', '--upload', upload.uploadId],
+      );
+      expect(rows).toMatchObject({ unchanged: 447, new: 0, changed: 0, refused: 0 });
+    }, 60_000);
+
+    it('keeps to filters, and overwrites nothing', async () => {
+      const file = path.join(folder, 'some.jsonl');
+      const filters = ['--kind', 'reflection', '--since', '2026-11-01', '--until', '2026-11-22T12:00:00Z'];
+      const answer = await exported('jsonl', '--out', file, ...filters);
+      const lines = (await readFile(file, 'utf8')).trim().split('\n');
+      const rows = lines.map((line) =>
+        z.looseObject({ kind: z.string(), created_at: z.string() }).parse(JSON.parse(line)),
+      );
+      expect(answer).toMatchObject({
+        memories: rows.length,
+        kinds: { conversation: 0, reflection: rows.length },
+      });
+      expect(rows.length).toBeGreaterThan(0);
+      expect(rows.every(({ kind, created_at: at }) => kind === 'reflection' && at >= '2026-11-01')).toBe(
+        true,
+      );
+      const args = ['export', '--system', 'laptop-1', '--format', 'jsonl', '--out', file];
+      const taken = await program.run(args);
+      expect([taken.code, taken.stderr]).toEqual([2, expect.stringContaining('overwrites nothing')]);
+      const nobody = await program.run([
+        ...args.slice(0, 1),
+        '--system',
+        'nobody',
+        ...args.slice(3, 5),
+        '--out',
+        `${file}-2`,
+      ]);
+      expect([nobody.code, nobody.stderr]).toEqual([
+        1,
+        expect.stringContaining('no such memories of system nobody'),
+      ]);
+    }, 60_000);
+  });
+
+  it('explains, pins, thaws and moves what is named', async () => {
+    const explain = async (memory: string) =>
+      program.json<{
+        tier: string;
+        pins: { source: string }[];
+        why: string;
+        next: { waits_for: { what: string }[] } | null;
+      }>(...['explain', memory]);
+    const { memories } = await program.api<{ memories: { kind: string; memory_id: string; tier: string }[] }>(
+      '/api/v1/systems/laptop-1/memories?limit=500',
+    );
+    const cold = memories.find(({ tier }) => tier === 'cold') ?? expect.fail('nothing is cold');
+    const name = `laptop-1/${cold.kind}/${cold.memory_id}`;
+    expect(await explain(name)).toMatchObject({ tier: 'cold', next: null, pins: [] });
+    const unknown = await program.run(['explain', `${name}-not`]);
+    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('akosha search')]);
+    expect((await program.run(['explain', 'no-upload'])).code).toBe(1);
+
+    const thawed = await program.json<{ status: string; moved: number }>(
+      'thaw',
+      name,
+      '--to',
+      'hot',
+      '--wait',
+    );
+    expect(thawed).toMatchObject({ status: 'done', moved: 1, left: 0 });
+    expect(await explain(name)).toMatchObject({ tier: 'hot', pins: [{ source: 'thaw', tier: 'hot' }] });
+    expect(await program.age()).toBe(0);
+
+    expect(await program.json('pin', name, '--reason', 'kept')).toMatchObject({ pins: 1 });
+    const refused = await program.json<object>('move', name, '--to', 'cold', '--wait');
+    expect(refused).toMatchObject({ moved: 0, left: 1 });
+    const { pins } = await program.json<{ pins: object[] }>('pin', 'list', '--system', 'laptop-1');
+    expect(pins).toMatchObject([{ memory_id: cold.memory_id, source: 'pin', tier: 'hot', reason: 'kept' }]);
+    expect(await program.json('unpin', name)).toMatchObject({ pins: 1 });
+    expect(await program.json('move', name, '--to', 'cold', '--wait')).toMatchObject({ moved: 2, left: 0 });
+    expect(await explain(name)).toMatchObject({ tier: 'cold' });
+
+    const many = await program.run(['thaw', '--system', 'laptop-1', '--to', 'warm']);
+    expect([many.code, many.stderr]).toEqual([2, expect.stringContaining('say --yes')]);
+    const found = await program.json<object>(
+      'pin',
+      '--query',
+      'how are keys rotated',
+      '--limit',
+      '3',
+      '--dry-run',
+    );
+    expect(found).toMatchObject({ dry_run: true, system: null, pins: null });
+    expect((await program.run(['pin'])).code).toBe(2);
+  }, 120_000);
 });
 
 describe('a memory that does not come back as it was', () => {
@@ -139,6 +279,7 @@ describe('a memory that does not come back as it was', () => {
       systemId: 'laptop-1',
       kind: 'entity' as const,
       tier: 'cold' as const,
+      ownTime: 0,
       content: 'n',
       project: null,
       tags: null,

@@ -24,7 +24,7 @@ const GRACE_MS = 2_500;
 
 /**
  * The second transition, a week on, has something to move out of hot. The third, half a year on, moves everything to cold, so that the
- * journal object keeps nothing any more; a transition finds the garbage of the one before, and the next takes it.
+ * journal object keeps nothing any more; a transition finds the garbage of the one before, and the next takes it. Then all of it is thawed.
  */
 const CHAIN: readonly ((program: Program) => Promise<unknown>)[] = [
   (program) => program.sync(),
@@ -37,6 +37,8 @@ const CHAIN: readonly ((program: Program) => Promise<unknown>)[] = [
   (program) => program.age('2026-11-29T12:00:00Z'),
   () => sleep(GRACE_MS),
   (program) => program.age('2027-06-01T12:00:00Z'),
+  thaw,
+  (program) => program.age(),
   () => sleep(GRACE_MS),
   (program) => program.age(),
 ];
@@ -77,6 +79,19 @@ interface Upload {
   again: { times: number } | null;
 }
 
+/** All back from cold. Asked for again while it runs it is refused, and after a crash it takes what is left. */
+async function thaw(program: Program): Promise<void> {
+  const body = { system_id: program.systemId, to: 'warm' };
+  await program.waitUntil('thawed', async () => {
+    const { total } = await program.api<{ total: number }>('/api/v1/thaw', 'POST', {
+      ...body,
+      dry_run: true,
+    });
+    if (total > 0) await program.api('/api/v1/thaw', 'POST', body).catch(() => undefined);
+    return total === 0;
+  });
+}
+
 /** Taken again after a crash, it finds the upload as it left it, or further on. */
 async function retry(program: Program): Promise<void> {
   const { systemId, uploadId } = BROKEN;
@@ -113,7 +128,7 @@ const IN_READER: readonly string[] = ['upload.after-copy', 'upload.after-fold'];
 const CHAINS = {
   upload: FAIL_POINTS.filter((point) => point.startsWith('upload.') && !IN_READER.includes(point)),
   ingest: FAIL_POINTS.filter((point) => /^(ingest|retry|drop|again)\./.test(point)),
-  transition: FAIL_POINTS.filter((point) => /^(move|cold|sweep)\./.test(point)),
+  transition: FAIL_POINTS.filter((point) => /^(move|cold|thaw|sweep)\./.test(point)),
 };
 
 /**

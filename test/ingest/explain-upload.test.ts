@@ -26,7 +26,10 @@ it('an upload is explained from the queue to its end', async () => {
     await putOriginal(world.uploads, ref, { 'reflection.duckdb.gz': Buffer.from('no gzip') });
     await registerUpload(world.context, ref);
   }
-  expect(await explain(first)).toMatchObject({ ahead: 0, next: expect.stringContaining('next of its system') });
+  expect(await explain(first)).toMatchObject({
+    ahead: 0,
+    next: expect.stringContaining('next of its system'),
+  });
   expect(await explain(second)).toMatchObject({ ahead: 1, next: expect.stringContaining('1 uploads') });
 
   await ingestUpload(world.context, first);
@@ -41,5 +44,7 @@ it('an upload is explained from the queue to its end', async () => {
   expect(dropped.happened.at(-1)?.detail).toBe('by me: test data');
   expect(dropped.next).toBe('nothing: a person gave it up');
 
-  await expect(explain({ systemId: 'old', uploadId: 'nothing' })).rejects.toMatchObject({ type: 'UploadUnknown' });
+  await expect(explain({ systemId: 'old', uploadId: 'nothing' })).rejects.toMatchObject({
+    type: 'UploadUnknown',
+  });
 });

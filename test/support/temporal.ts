@@ -149,6 +149,7 @@ export const IDLE_STORE: StoreActivities = {
   planTransition: ({ asOf }) => Promise.resolve({ asOf: asOf ?? 0, hot: 0, warm: 0, partitions: [] }),
   moveToWarm: () => Promise.resolve({ due: 0, moved: 0 }),
   moveToCold: () => Promise.resolve({ due: 0, moved: 0 }),
+  moveChosen: () => Promise.resolve({ due: 0, moved: 0, left: 0, next: null }),
   sweep: () => Promise.resolve({ rows: 0, tables: 0, objects: 0 }),
   endTransition: () => Promise.resolve({ toWarm: 0, toCold: 0, held: 0, objects: 0, bytes: 0, seconds: 0 }),
   readOutage: ({ start }) =>

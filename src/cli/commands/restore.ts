@@ -6,6 +6,7 @@ import { ReaderPool } from '../../reader/index.js';
 import { ApiClient } from '../api-client.js';
 import { EXIT } from '../errors.js';
 import { print, withJson } from '../output.js';
+import { progressLine } from '../progress-line.js';
 import { restoreSystem, type Restored } from '../restore/restore-system.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
 
@@ -55,19 +56,6 @@ async function run(options: Options): Promise<void> {
     progress.clear();
     await reader.close();
   }
-}
-
-interface ProgressLine {
-  show: (text: string) => void;
-  clear: () => void;
-}
-
-/** One line that is written over, on a terminal only. */
-function progressLine(out: NodeJS.WriteStream | undefined): ProgressLine {
-  const write = (text: string): void => {
-    if (out?.isTTY === true) out.write(`\r\x1b[K${text}`);
-  };
-  return { show: write, clear: () => write('') };
 }
 
 function toAnswer(systemId: string, { mismatched, ...restored }: Restored) {

@@ -1,84 +1,71 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { z } from 'zod';
-import { KINDS, TIERS, type Kind, type SystemId, type Tier } from '../../contract/index.js';
+import { KINDS, type Kind, type SystemId, type Tier } from '../../contract/index.js';
 import type { ApiClient } from '../api-client.js';
-
-/** Of a page: some megabytes with their vectors, which is little to hold and few enough round trips. */
-const PAGE_ROWS = 200;
-
-const Memory = z.object({
-  kind: z.enum(KINDS),
-  memory_id: z.string(),
-  tier: z.enum(TIERS),
-  hash: z.string(),
-  content: z.string(),
-  project: z.string().nullable(),
-  tags: z.array(z.string().nullable()).nullable(),
-  fields: z.string(),
-  embedding: z.array(z.number()).nullable(),
-});
-const Page = z.object({ memories: z.array(Memory), next: z.string().nullable() });
+import { memoryPages, type PagedMemory } from '../memory-pages.js';
 
 /** What was read of a system. */
 export interface Collected {
-  /** Content hashes by key (`keyOf`): some 150 bytes a memory. */
-  hashes: Map<string, string>;
+  memories: number;
   kinds: Record<Kind, number>;
   tiers: Record<Tier, number>;
   /** Memories by what is left of their vectors; `none` has those that never had one. */
   embeddings: { exact: number; rounded: number; none: number };
 }
 
-export function keyOf({ kind, memory_id }: { kind: Kind; memory_id: string }): string {
-  return `${kind}:${memory_id}`;
-}
-
-/**
- * Reads all memories of a system from the server, and writes each as a line of the row format (`ReaderPool.buildDatabase`) to the file
- * of its kind. What is ingested meanwhile may be among them or not; each memory is as it was when its page was read.
- */
-export async function collectMemories(
-  api: ApiClient,
-  systemId: SystemId,
-  fileOf: (kind: Kind) => string,
-  onRead: (memories: number) => void,
-): Promise<Collected> {
-  const collected: Collected = {
-    hashes: new Map(),
+export function nothingCollected(): Collected {
+  return {
+    memories: 0,
     kinds: { conversation: 0, reflection: 0, entity: 0, relation: 0 },
     tiers: { hot: 0, warm: 0, cold: 0 },
     embeddings: { exact: 0, rounded: 0, none: 0 },
   };
+}
+
+export interface CollectFiles {
+  /** Of each kind: gets its memories as lines of the row format (`ReaderPool.buildDatabase`). */
+  rowsOf: (kind: Kind) => string;
+  /** Gets the hashes of all, for `compareDatabases`. */
+  expected: string;
+}
+
+/** Reads all memories of a system from the server, and writes them to files. */
+export async function collectMemories(
+  api: ApiClient,
+  systemId: SystemId,
+  { rowsOf, expected }: CollectFiles,
+  onRead: (memories: number) => void,
+): Promise<Collected> {
+  const collected = nothingCollected();
   const handles = new Map<string, FileHandle>();
   try {
-    for (const file of new Set(KINDS.map(fileOf))) handles.set(file, await open(file, 'wx'));
-    let after: string | null = null;
-    do {
-      const query = new URLSearchParams({ limit: String(PAGE_ROWS), ...(after === null ? {} : { after }) });
-      const page: z.output<typeof Page> = await api.get(
-        `/api/v1/systems/${systemId}/memories?${query.toString()}`,
-        Page,
-      );
+    for (const file of [...new Set(KINDS.map(rowsOf)), expected]) handles.set(file, await open(file, 'wx'));
+    for await (const memories of memoryPages(api, systemId)) {
       for (const [file, handle] of handles) {
-        const lines = page.memories.filter(({ kind }) => fileOf(kind) === file).map(lineOf);
+        const lines =
+          file === expected
+            ? memories.map(hashLine)
+            : memories.filter(({ kind }) => rowsOf(kind) === file).map(rowLine);
         await handle.write(lines.join(''));
       }
-      for (const memory of page.memories) count(collected, memory);
-      onRead(collected.hashes.size);
-      after = page.next;
-    } while (after !== null);
+      for (const memory of memories) count(collected, memory);
+      onRead(collected.memories);
+    }
     return collected;
   } finally {
     for (const handle of handles.values()) await handle.close();
   }
 }
 
-function lineOf({ tier: _tier, hash: _hash, ...row }: z.output<typeof Memory>): string {
+function hashLine({ kind, memory_id, hash }: PagedMemory): string {
+  return `${JSON.stringify({ kind, memory_id, hash })}\n`;
+}
+
+function rowLine({ tier: _tier, hash: _hash, created_at: _ownTime, ...row }: PagedMemory): string {
   return `${JSON.stringify(row)}\n`;
 }
 
-function count(collected: Collected, memory: z.output<typeof Memory>): void {
-  collected.hashes.set(keyOf(memory), memory.hash);
+export function count(collected: Collected, memory: PagedMemory): void {
+  collected.memories += 1;
   collected.kinds[memory.kind] += 1;
   collected.tiers[memory.tier] += 1;
   const vector = memory.embedding === null ? 'none' : memory.tier === 'hot' ? 'exact' : 'rounded';

@@ -1,9 +1,10 @@
-import { link, lstat, mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AkoshaError, KINDS, type Kind, type SystemId } from '../../contract/index.js';
-import { LOG_SUFFIXES, type ReaderPool } from '../../reader/index.js';
+import type { ReaderPool } from '../../reader/index.js';
 import { inScratch } from '../../runtime/index.js';
 import type { ApiClient } from '../api-client.js';
+import { putInPlace, refuseExisting } from '../place-files.js';
 import { collectMemories, type Collected } from './collect.js';
 import { compareDatabases, type Comparison } from './compare.js';
 
@@ -23,7 +24,7 @@ export interface RestoreRequest {
   onProgress: (text: string) => void;
 }
 
-export interface Restored extends Omit<Collected, 'hashes'>, Comparison {
+export interface Restored extends Omit<Collected, 'memories'>, Comparison {
   files: string[];
 }
 
@@ -41,40 +42,31 @@ export async function restoreSystem(
 ): Promise<Restored> {
   const target = resolve(folder);
   const files = DATABASES.map((name) => join(target, name));
-  for (const file of files) await refuseExisting(file);
+  for (const file of files) await refuseExisting(file, REMEDY);
   await mkdir(target, { recursive: true });
   // Beside the outcome: on the same file system, so that putting it in place is no copy.
   return inScratch(target, '.restore-', async (scratch) => {
-    const { hashes, ...counts } = await collectMemories(api, systemId, rowsFileIn(scratch), (read) => {
+    const expected = join(scratch, 'expected.jsonl');
+    const collectInto = { rowsOf: rowsFileIn(scratch), expected };
+    const { memories, ...counts } = await collectMemories(api, systemId, collectInto, (read) => {
       onProgress(`reading: ${read} memories`);
     });
-    if (hashes.size === 0) {
+    if (memories === 0) {
       throw new AkoshaError(
         'BadRequest',
         `the server at ${api.url} has no memories of system ${systemId}: --system must name one that it has (\`akosha search\` shows whose a memory is)`,
       );
     }
-    onProgress(`writing: ${hashes.size} memories`);
+    onProgress(`writing: ${memories} memories`);
     const built = await buildDatabases(reader, scratch);
-    onProgress(`comparing: ${hashes.size} memories`);
-    const compared = await compareDatabases(reader, built, hashes, scratch);
-    await putInPlace(built, files);
+    onProgress(`comparing: ${memories} memories`);
+    const compared = await compareDatabases(reader, built, expected, scratch);
+    await putInPlace(built, files, REMEDY);
     return { files, ...counts, ...compared };
   });
 }
 
-/** A log of an earlier database of that name would be worked into the new one by whoever opens it. */
-async function refuseExisting(file: string): Promise<void> {
-  for (const suffix of ['', ...LOG_SUFFIXES]) {
-    const found = await lstat(file + suffix).catch(() => undefined);
-    if (found !== undefined) throw exists(file + suffix);
-  }
-}
-
-function exists(file: string, cause?: unknown): AkoshaError {
-  const message = `${file} exists, and a restore overwrites nothing: move it away, or name another folder with --to`;
-  return new AkoshaError('BadRequest', message, { cause });
-}
+const REMEDY = 'a restore overwrites nothing: move it away, or name another folder with --to';
 
 function rowsFileIn(scratch: string): (kind: Kind) => string {
   return (kind) => join(scratch, `${DATABASE_OF[kind]}.jsonl`);
@@ -89,24 +81,4 @@ async function buildDatabases(reader: ReaderPool, scratch: string): Promise<stri
     built.push(output);
   }
   return built;
-}
-
-/** By links, which never replace a file that came meanwhile. All of them or none. */
-async function putInPlace(built: readonly string[], files: readonly string[]): Promise<void> {
-  const placed: string[] = [];
-  try {
-    for (const [i, file] of files.entries()) {
-      await link(built[i] ?? '', file).catch((error: unknown) => {
-        throw isTaken(error) ? exists(file, error) : error;
-      });
-      placed.push(file);
-    }
-  } catch (error) {
-    for (const file of placed) await rm(file, { force: true });
-    throw error;
-  }
-}
-
-function isTaken(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EEXIST';
 }

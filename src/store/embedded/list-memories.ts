@@ -9,10 +9,10 @@ import { wholeFromObjects, wholeFromTable } from './tiers/listing.js';
 export async function listMemories(
   context: EngineContext,
   systemId: SystemId,
-  { after, limit }: PageRequest,
+  page: PageRequest,
 ): Promise<MemoryPage> {
   const { read } = context.catalog;
-  const placed = await read.systemPlacements({ systemId, after, limit });
+  const placed = await read.systemPlacements({ systemId, ...page });
   const { found, missing } = await readCurrent(
     context,
     (again) => (again === undefined ? Promise.resolve(placed) : read.placements(again)),
@@ -30,9 +30,13 @@ export async function listMemories(
     );
   }
   const memories = found
-    .map(({ place, row: { rowId: _rowId, ...memory } }) => ({ ...memory, tier: place.tier }))
+    .map(({ place, row: { rowId: _rowId, ...memory } }) => ({
+      ...memory,
+      tier: place.tier,
+      ownTime: place.ownTime,
+    }))
     .sort(byKey);
-  return { memories, next: nextPage(placed, limit) };
+  return { memories, next: nextPage(placed, page.limit) };
 }
 
 /** By the placements, because a memory that is deleted meanwhile leaves its page short without making it the last. */

@@ -8,6 +8,7 @@ import { MOVE_GUARDS } from './move-guards.js';
 import { OPERATION_GUARDS } from './operation-guards.js';
 import { REBUILD_GUARDS } from './rebuild-guards.js';
 import { SWEEP_GUARDS } from './sweep-guards.js';
+import { THAW_GUARDS } from './thaw-guards.js';
 import { World } from './world.js';
 
 /** Those of the protocol's table that concern ingest, moves, the sweep and the rebuild. */
@@ -20,6 +21,7 @@ const GUARDS = [
   ...MOVE_GUARDS,
   ...SWEEP_GUARDS,
   ...REBUILD_GUARDS,
+  ...THAW_GUARDS,
 ];
 
 /**

@@ -1,5 +1,5 @@
 import type { Kind, MemoryKey, Tier } from '../../../contract/index.js';
-import type { Candidate, PageStart, SearchFilters, TierCounts, WrittenObject } from '../../store.js';
+import type { Candidate, PageRequest, SearchFilters, TierCounts, WrittenObject } from '../../store.js';
 import type { CatalogDatabase } from './database.js';
 
 /** Where a memory's row is now. */
@@ -52,15 +52,27 @@ export function placements(db: CatalogDatabase, keys: readonly MemoryKey[]): Pla
 /** The current placements of a system in order of kind and memory id, from the one behind `after` on. */
 export function systemPlacements(
   db: CatalogDatabase,
-  { systemId, after, limit }: { systemId: string; after: PageStart | undefined; limit: number },
+  { systemId, after, limit, kind, project, since, until }: PageRequest & { systemId: string },
 ): Placed[] {
-  // No kind is empty, so everything is behind that.
-  const { kind, memoryId } = after ?? { kind: '', memoryId: '' };
   const rows = db.all<PlacedRow>(
     `SELECT ${PLACED} FROM placements p LEFT JOIN objects o ON o.object_id = p.object_id
-     WHERE p.system_id = $systemId AND (p.kind, p.memory_id) > ($kind, $memoryId) AND p.deleted = 0
+     WHERE p.system_id = $systemId AND (p.kind, p.memory_id) > ($afterKind, $afterId) AND p.deleted = 0
+       AND ${FILTERED}
      ORDER BY p.kind, p.memory_id LIMIT $limit`,
-    { systemId, kind, memoryId, limit },
+    {
+      ...filterParameters({
+        tiers: [],
+        ...(kind === undefined ? {} : { kind }),
+        ...(project === undefined ? {} : { project }),
+        ...(since === undefined ? {} : { since }),
+        ...(until === undefined ? {} : { until }),
+      }),
+      systemId,
+      // No kind is empty, so everything is behind that.
+      afterKind: after?.kind ?? '',
+      afterId: after?.memoryId ?? '',
+      limit,
+    },
   );
   return rows.map(toPlaced);
 }

@@ -4,7 +4,7 @@ import { literal, qualified, type PeriodTable } from './tables.js';
 import { queryRows, type TierDatabase } from './tier-database.js';
 
 /** A row of any tier with everything that its host had. */
-export interface WholeRow extends Omit<WholeMemory, 'tier'> {
+export interface WholeRow extends Omit<WholeMemory, 'tier' | 'ownTime'> {
   rowId: number;
 }
 
