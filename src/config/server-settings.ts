@@ -82,6 +82,20 @@ export const SERVER_SETTINGS = {
     description: 'The memory limit of the store’s DuckDB; beyond it work spills to disk.',
     initial: 1024,
   }),
+  backupIntervalSeconds: setting(shape.wholeNumber(1, 86_400), {
+    group: 'Store',
+    rule: 'a whole number from 1 to 86400',
+    description:
+      'How often what object storage does not tell by itself (the ledger of uploads, pins) is put there as a backup, where it changed. A lost disk costs no more of it than this.',
+    initial: 300,
+  }),
+  backupsKept: setting(shape.wholeNumber(1, 10_000), {
+    group: 'Store',
+    rule: 'a whole number from 1 to 10000',
+    description:
+      'How many backups are kept: should the newest be damaged, a rebuild takes the one before it. The default is an hour of them.',
+    initial: 12,
+  }),
   beginEmptyStore: setting(shape.flag(), {
     group: 'Store',
     rule: 'true or false',

@@ -14,6 +14,10 @@ export const TOMBSTONES_PREFIX = 'tombstones/';
 /** Receipts of what was forgotten, also of what was lifted since. */
 export const FORGETS_PREFIX = 'forgets/';
 
+export const BACKUP_PREFIX = 'backup/';
+/** Names the backup that counts; put after it. */
+export const BACKUP_POINTER = `${BACKUP_PREFIX}latest.json`;
+
 export const MANIFEST_NAME = 'manifest.json';
 export const RECEIPT_NAME = 'receipt.json';
 
@@ -126,4 +130,17 @@ export function hashInName(key: string): string | undefined {
 /** The folders of the upload whose receipt this key is; undefined for any other key. They may be no ids. */
 export function parseReceiptKey(key: string): UploadRef | undefined {
   return parseUploadKey(key, RECEIPT_NAME);
+}
+
+/** Backups, in the order in which they were taken; `takenAt` in milliseconds since 1970. The hash tells a whole one from another. */
+export function backupKey(takenAt: number, sha256: string): string {
+  return `${BACKUP_PREFIX}store-${String(takenAt).padStart(15, '0')}-${sha256.slice(0, 16)}.jsonl.gz`;
+}
+
+/** When a backup was taken, and the hash in its name; undefined for a key of another shape. */
+export function parseBackupKey(key: string): { takenAt: number; hash: string } | undefined {
+  const match = /^backup\/store-(\d{15})-([0-9a-f]{16})\.jsonl\.gz$/.exec(key);
+  return match?.[1] !== undefined && match[2] !== undefined
+    ? { takenAt: Number(match[1]), hash: match[2] }
+    : undefined;
 }

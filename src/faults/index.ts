@@ -80,9 +80,16 @@ export const FAIL_POINTS = [
   'forget.after-receipt',
   'lift.after-object',
   'lift.after-row',
+  // Backup of what object storage does not tell, in the server.
+  'backup.after-write',
+  'backup.after-put',
+  'backup.after-pointer',
+  'backup.after-saved',
+  'backup.after-prune',
   // Rebuild of the store from object storage.
   'rebuild.after-begin',
   'rebuild.after-tombstones',
+  'rebuild.after-backup',
   'rebuild.after-uploads',
   'rebuild.after-ledger',
   'rebuild.after-queue',

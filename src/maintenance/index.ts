@@ -22,3 +22,4 @@ export {
   planTransition,
   type TransitionPlan,
 } from './transition.js';
+export { takeBackup, type BackupContext } from './backup/take-backup.js';

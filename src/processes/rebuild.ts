@@ -16,6 +16,8 @@ export interface RebuildRequest {
   oldServerDeadSince: number | null;
   skipDamaged: boolean;
   onProgress: (progress: RebuildProgress) => void;
+  /** As `RebuildContext.onDamaged`. */
+  onDamaged: (key: string) => void;
   signal: AbortSignal;
 }
 

@@ -10,6 +10,7 @@ import { listSchedules, reconcileSchedules } from '../schedules/index.js';
 import { observeProcess, type Metrics, type TemporalTraces } from '../telemetry/index.js';
 import { countWork, setBacklog, withMetrics } from './activity-metrics.js';
 import type { ProcessOptions } from './agent.js';
+import { backupOptions, runBackups } from './backup-loop.js';
 import { createBatchAcceptor } from './batch-acceptor.js';
 import { openEmbedding, type Embedding } from './embedding.js';
 import { runInboxPoll } from './inbox-poll.js';
@@ -66,6 +67,7 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
     'inbox poll': pollInboxes(options, { parts, embedding }, ingest, stopping.signal),
     'outage watch': outage.run(stopping.signal),
     embedding: embedding.run(stopping.signal),
+    backup: runBackups(backupOptions(options, parts), stopping.signal),
     'object events': events.run(stopping.signal),
     'schedule watch': runScheduleWatch(
       { list: () => listSchedules(client), onPaused: (ids) => outage.marks.setPaused(ids), metrics, log },

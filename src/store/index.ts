@@ -1,4 +1,5 @@
 export type * from './store.js';
+export type * from './backup.js';
 export type * from './rebuild.js';
 export { FIRST_WAITING } from './vectors.js';
 export { openEmbeddedStore, type EmbeddedStoreOptions } from './embedded/embedded-store.js';

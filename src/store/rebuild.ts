@@ -4,7 +4,7 @@ import type { ForgetStore } from './forgetting.js';
 import type { FoundUpload } from './uploads.js';
 
 /** What a rebuild does once, in this order; each may be done again from its beginning without harm. */
-export type RebuildStep = 'tombstones' | 'uploads' | 'ledger' | 'objects';
+export type RebuildStep = 'tombstones' | 'backup' | 'uploads' | 'ledger' | 'objects';
 
 /** What stands of an upload in object storage. */
 export interface StandingUpload {
@@ -62,6 +62,9 @@ export interface StoreRebuild {
 
   /** As of any store; before anything is placed. */
   loadTombstones(...standing: Parameters<ForgetStore['loadTombstones']>): Promise<void>;
+
+  /** Takes in a file that `writeBackup` wrote, taken at this instant (milliseconds since 1970): before uploads are noted. Returns its rows. */
+  restoreBackup(file: string, takenAt: number): Promise<number>;
 
   /** Once all are noted, `settleUploads` makes the ledger agree with what stands. */
   noteUploads(standing: readonly StandingUpload[]): Promise<void>;

@@ -24,6 +24,7 @@ import type { MemoryExplanation } from './explain.js';
 import type { PinLedger } from './pins.js';
 import type { Chosen, ChosenRequest, SelectedPage, SelectionPageRequest } from './selection.js';
 import type { TransitionLedger } from './transitions.js';
+import type { BackupStore } from './backup.js';
 import type { IngestedFile, UploadLedger } from './uploads.js';
 import type { ModelVector, VectorStore } from './vectors.js';
 
@@ -198,7 +199,8 @@ export interface ScanTurn {
  * and Parquet files. The steps of ingest and move are separate calls, because their order and what is durable when
  * is the protocol: see docs/reference/protocol.md.
  */
-export interface MemoryStore extends UploadLedger, VectorStore, PinLedger, ForgetStore, TransitionLedger {
+export interface MemoryStore
+  extends BackupStore, UploadLedger, VectorStore, PinLedger, ForgetStore, TransitionLedger {
   // Ingest.
   /**
    * Writes to `path` the memories of the upload's system that are unchanged in it where it has them with the same content: `KNOWN_COLUMNS`.

@@ -140,6 +140,16 @@ export function createMetrics() {
       labelNames: ['what'],
       registers,
     }),
+    backupTime: new Gauge({
+      name: 'akosha_backup_timestamp_seconds',
+      help: 'When all that object storage does not tell by itself was last known to stand in a backup, in seconds since 1970; until the first look, when the server started.',
+      registers,
+    }),
+    backupOk: new Gauge({
+      name: 'akosha_backup_ok',
+      help: 'Whether the last look found a backup whole or made one (1), or failed (0).',
+      registers,
+    }),
     searchDuration: new Histogram({
       name: 'akosha_search_duration_seconds',
       help: 'From a search request to its answer.',

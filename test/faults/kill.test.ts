@@ -208,8 +208,8 @@ const RUNS = 9;
 const WITH_MODEL = 3;
 const NO_MODEL = { AKOSHA_EMBEDDINGS: 'off' };
 
-/** Those of an outage are `outage.test.ts`'s, and those of a rebuild `rebuild.test.ts`'s: this chain has none. Nor does it forget. */
-const POINTS = FAIL_POINTS.filter((point) => !/^(outage|forget|lift|rebuild)\./.test(point));
+/** Those of an outage are `outage.test.ts`'s, and those of a backup and a rebuild `rebuild.test.ts`'s: this chain has none. Nor does it forget. */
+const POINTS = FAIL_POINTS.filter((point) => !/^(outage|forget|lift|backup|rebuild)\./.test(point));
 
 describe.concurrent('the program, killed', () => {
   it.each(Array.from({ length: RUNS }, (_, run) => POINTS.filter((_point, i) => i % RUNS === run)))(

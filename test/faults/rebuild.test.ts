@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { FAIL_POINTS } from '../../src/faults/index.js';
 import { openWorld } from '../store/support.js';
 
+const BACKUP_POINTS = FAIL_POINTS.filter((point) => point.startsWith('backup.'));
 const POINTS = FAIL_POINTS.filter((point) => point.startsWith('rebuild.'));
 
 const CONTENTS = `SELECT memory_id, hash, ord, upload_id, tier FROM placements ORDER BY memory_id`;
@@ -55,3 +57,26 @@ it('akosha rebuild, killed at each of its points and run again, makes the same s
   expect((await world.find('a'))?.content).toBe('two');
   expect((await world.find('cold'))?.content).toBe('long ago');
 }, 120_000);
+
+it('a backup, killed at each of its points and taken again, is one that a rebuild can use', async () => {
+  const world = await openWorld();
+  await world.store.close();
+  const record = path.join(world.folder, 'struck');
+  const run = async (): Promise<unknown> => {
+    const program = fileURLToPath(new URL('./backing-up.mjs', import.meta.url));
+    const env = {
+      ...process.env,
+      AKOSHA_FAIL_POINT: BACKUP_POINTS.join(','),
+      AKOSHA_FAIL_RECORD: record,
+    };
+    return promisify(execFile)(process.execPath, [program, world.folder], { env }).catch(
+      (error: unknown) => error,
+    );
+  };
+  for (const _ of BACKUP_POINTS) expect(await run()).toMatchObject({ signal: 'SIGKILL' });
+  expect((await readFile(record, 'utf8')).trim().split('\n').toSorted()).toEqual(BACKUP_POINTS.toSorted());
+  expect(await run()).toMatchObject({ stdout: `${BACKUP_POINTS.length + 1}\n` });
+  await world.open();
+  await world.lose();
+  expect(await world.rebuild()).toMatchObject({ uploads: BACKUP_POINTS.length + 1 });
+}, 60_000);

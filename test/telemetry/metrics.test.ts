@@ -22,6 +22,8 @@ const NAMES = [
   'akosha_vectors_waiting_rows',
   'akosha_vectors_made_total',
   'akosha_swept_total',
+  'akosha_backup_timestamp_seconds',
+  'akosha_backup_ok',
   'akosha_search_duration_seconds',
   'akosha_search_partial_total',
   'akosha_object_list_requests_total',

@@ -49,6 +49,7 @@ async function run(options: Options): Promise<void> {
       oldServerDeadSince: options.deadSince ?? null,
       skipDamaged: options.skipDamaged === true,
       onProgress: progress,
+      onDamaged: (key) => console.error(`rebuild: ${key} is damaged, and passed over`),
       signal: stopping.signal,
     });
     print(toAnswer(rebuilt), options.json, render);

@@ -1,9 +1,10 @@
 import type { UploadRef } from '../../contract/index.js';
 import type { ObjectStore } from '../../objects/index.js';
+import type { HashFile } from '../backup/hash-file.js';
 import type { FoundUpload, StoreRebuild } from '../../store/index.js';
 
 export interface RebuildProgress {
-  step: 'waiting' | 'tombstones' | 'uploads' | 'ledger' | 'objects' | 'finishing';
+  step: 'waiting' | 'tombstones' | 'backup' | 'uploads' | 'ledger' | 'objects' | 'finishing';
   done: number;
   /** Null while it is not known. */
   total: number | null;
@@ -20,7 +21,7 @@ export interface RebuildContext {
   scratch: string;
   /** What the manifest at a place says; undefined where none stands. */
   readManifest: (place: UploadRef, signal?: AbortSignal) => Promise<FoundUpload | undefined>;
-  hashFile: (file: string) => Promise<{ bytes: number; sha256: string }>;
+  hashFile: HashFile;
   /** The longest request and the longest search, in milliseconds: for so long after its end writes of the old server may still land. */
   longestMs: number;
   /** Since when the old server is certainly dead, milliseconds since 1970; by default since the rebuild was begun. */
@@ -30,6 +31,8 @@ export interface RebuildContext {
   /** The system's clock, milliseconds since 1970. */
   now: () => number;
   onProgress: (progress: RebuildProgress) => void;
+  /** Told of each backup that is not what was written, and is passed over. */
+  onDamaged: (key: string) => void;
   signal?: AbortSignal;
 }
 

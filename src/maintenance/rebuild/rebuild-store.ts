@@ -1,8 +1,11 @@
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failPoint, type FailPoint } from '../../faults/index.js';
 import { throwIfAborted } from '../../objects/index.js';
 import type { RebuildCounts, RebuildStep } from '../../store/index.js';
 import { loadTombstones } from '../forget/index.js';
+import { fetchBackup } from '../backup/find-backup.js';
+import { inScratch } from '../../runtime/index.js';
 import type { RebuildContext } from './context.js';
 import { noteUploads, restoreLedger } from './ledger.js';
 import { listObjects, takeObjects } from './objects.js';
@@ -37,6 +40,7 @@ export async function rebuildStore(context: RebuildContext): Promise<Rebuilt> {
     () => loadTombstones({ archive: context.archive, store: rebuild }),
     'rebuild.after-tombstones',
   );
+  await once('backup', () => restoreBackup(context), 'rebuild.after-backup');
   await once('uploads', () => noteUploads(context), 'rebuild.after-uploads');
   await once('ledger', () => restoreLedger(context), 'rebuild.after-ledger');
   await once('objects', () => listObjects(context), 'rebuild.after-queue');
@@ -46,6 +50,17 @@ export async function rebuildStore(context: RebuildContext): Promise<Rebuilt> {
   const counts = await rebuild.finish();
   failPoint('rebuild.after-finish');
   return { ...counts, rows, ms: context.now() - begunAt, waitedMs };
+}
+
+/** From the newest that is whole; without any, receipts tell of all uploads whose raw files stand. */
+async function restoreBackup(context: RebuildContext): Promise<void> {
+  await inScratch(context.scratch, 'backup-', async (scratch) => {
+    const file = path.join(scratch, 'backup.jsonl.gz');
+    const found = await fetchBackup(context, file, (key) => context.onDamaged(key));
+    if (found === undefined) return;
+    const done = await context.rebuild.restoreBackup(file, found.takenAt);
+    context.onProgress({ step: 'backup', done, total: done });
+  });
 }
 
 /** So often the wait is told. */

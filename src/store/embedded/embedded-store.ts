@@ -147,6 +147,10 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     ...forgetStore(context),
     ...transitionLedger(context),
 
+    unsaved: () => catalog.read.unsaved(),
+    writeBackup: (file) => catalog.scan.writeBackup(file, context.now()),
+    markSaved: (seq) => catalog.write.markSaved(seq),
+
     failure: () => catalog.failure(),
     checkpoint: async () => {
       await context.tiers.checkpoint();

@@ -1,5 +1,9 @@
+import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { createGunzip } from 'node:zlib';
+import { z } from 'zod';
 import { EMBEDDING_MODEL } from '../../memory/index.js';
 import { failPoint } from '../../faults/index.js';
 import { runAll } from '../../runtime/index.js';
@@ -59,6 +63,7 @@ function rebuildOf(
     isDone: (step) => read.isStepDone(step),
     markDone: (step) => write.markStepDone(step),
     loadTombstones: (standing) => forgetStore(context).loadTombstones(standing),
+    restoreBackup: (file, takenAt) => restoreBackup(context, file, takenAt),
     noteUploads: (standing) => write.noteUploads(standing),
     settleUploads: () => write.settleUploads(),
     unknownPlaces: (after, limit) => read.unknownPlaces(after, limit),
@@ -112,4 +117,29 @@ async function takeObjects(
   } finally {
     rows.close();
   }
+}
+
+/** Rows of a backup per transaction. */
+const RESTORED_AT_ONCE = 1_000;
+
+const BackupLine = z.object({
+  table: z.string(),
+  row: z.record(z.string(), z.union([z.string(), z.number(), z.null()])),
+});
+
+async function restoreBackup({ catalog }: EngineContext, file: string, takenAt: number): Promise<number> {
+  let restored = 0;
+  let rows: z.infer<typeof BackupLine>[] = [];
+  const flush = async (): Promise<void> => {
+    await catalog.write.restoreRows(rows);
+    restored += rows.length;
+    rows = [];
+  };
+  for await (const line of createInterface({ input: createReadStream(file).pipe(createGunzip()) })) {
+    rows.push(BackupLine.parse(JSON.parse(line)));
+    if (rows.length === RESTORED_AT_ONCE) await flush();
+  }
+  await flush();
+  await catalog.write.noteBackup(takenAt);
+  return restored;
 }

@@ -67,6 +67,26 @@ export const REBUILD_GUARDS: readonly Guard[] = [
     },
   },
   {
+    name: 'tombstones-have-one-authority',
+    prevents: 'what was forgotten, and lifted since the backup, is not found after a rebuild',
+    without: [
+      {
+        file: 'store/embedded/catalog/backup.js',
+        from: "systems: '1',",
+        to: "systems: '1', tombstones: '1',",
+      },
+    ],
+    scenario: async (world, broken) => {
+      await world.ingest('u1', 1, [{ id: 'a', text: 'one' }]);
+      await world.putReceipt('u1');
+      world.forget('a');
+      await world.backup();
+      await world.lose();
+      await world.rebuild();
+      await expectText(world, 'a', 'one', broken);
+    },
+  },
+  {
     name: 'rebuild-places-the-greatest-order',
     prevents: 'an older version, read later, replaces a newer one',
     // Of objects that are read together, the same is decided before.

@@ -118,6 +118,17 @@ export class World {
       await this.library.maintenance.moveToCold(this.maintenance(), NOW, partition);
   }
 
+  backup(): Promise<{ key: string | null; rows: number }> {
+    const scratch = path.join(this.folder, 'scratch');
+    return this.library.maintenance.takeBackup({
+      store: this.store,
+      archive: this.archive,
+      scratch,
+      hashFile,
+      keep: 2,
+    });
+  }
+
   /** The disk is gone. */
   async lose(): Promise<void> {
     await this.store.close();
@@ -143,6 +154,7 @@ export class World {
         skipDamaged: false,
         now: () => this.now,
         onProgress: () => undefined,
+        onDamaged: () => undefined,
         ...options,
       })
       .finally(() => rebuild.close());

@@ -60,6 +60,21 @@ export class CatalogDatabase {
     return this.#statement(sql).run(parameters).changes;
   }
 
+  /** The rows of a query one by one, for one that has more than memory should hold. */
+  *each(sql: string): Generator<unknown> {
+    yield* this.#statement(sql).iterate();
+  }
+
+  /** Runs `work`, which only reads, on one state of the catalog, whatever is committed meanwhile. */
+  snapshot<T>(work: () => T): T {
+    this.#connection.exec('BEGIN');
+    try {
+      return work();
+    } finally {
+      this.#connection.exec('COMMIT');
+    }
+  }
+
   /** Runs statements that take no parameters, such as those that make tables. */
   execute(sql: string): void {
     this.#connection.exec(sql);

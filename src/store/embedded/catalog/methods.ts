@@ -1,4 +1,5 @@
 import * as again from './again.js';
+import * as backup from './backup.js';
 import { backlog, furthestBehind } from './backlog.js';
 import type { CatalogDatabase } from './database.js';
 import * as chosen from './chosen.js';
@@ -88,6 +89,9 @@ export const WRITE_METHODS = {
   keepVectors: vectors.keepVectors,
   stopWaiting: vectors.stopWaiting,
   beginRebuild: rebuild.beginRebuild,
+  markSaved: backup.markSaved,
+  restoreRows: backup.restoreRows,
+  noteBackup: backup.noteBackup,
   startRebuildEpoch: rebuild.startRebuildEpoch,
   markStepDone: rebuild.markStepDone,
   finishRebuild: rebuild.finishRebuild,
@@ -157,6 +161,8 @@ export const READ_METHODS = {
   vectorModels: models.vectorModels,
   waitingPlacements: vectors.waitingPlacements,
   searchMadeVectors: vectors.searchMadeVectors,
+  unsaved: backup.unsaved,
+  writeBackup: backup.writeBackup,
   rebuildBegunAt: rebuild.rebuildBegunAt,
   isStepDone: rebuild.isStepDone,
   unknownPlaces: rebuildLedger.unknownPlaces,

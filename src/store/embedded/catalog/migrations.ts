@@ -7,6 +7,7 @@ import { TIER_COUNTS_OF_VERSION_4 } from './tier-counts-of-version-4.js';
 import { inTransaction } from './transaction.js';
 import { TRANSITIONS_OF_VERSION_8 } from './transitions-of-version-8.js';
 import { UPLOADS_OF_VERSION_2 } from './uploads-of-version-2.js';
+import { UNSAVED_OF_VERSION_9 } from './unsaved-of-version-9.js';
 import { VECTORS_OF_VERSION_3 } from './vectors-of-version-3.js';
 
 /**
@@ -24,6 +25,7 @@ const MIGRATIONS: readonly Migration[] = [
   addSearchColumns,
   addPins,
   addTransitions,
+  addUnsaved,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length + 1;
@@ -95,4 +97,9 @@ function addPins(connection: Libsql.Database): void {
 /** Version 8: transitions can be paused, and tell what they did; objects tell how many rows they have. */
 function addTransitions(connection: Libsql.Database): void {
   connection.exec(TRANSITIONS_OF_VERSION_8);
+}
+
+/** Version 9: what is in no backup is known. */
+function addUnsaved(connection: Libsql.Database): void {
+  connection.exec(UNSAVED_OF_VERSION_9);
 }

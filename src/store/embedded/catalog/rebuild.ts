@@ -97,8 +97,9 @@ export function finishRebuild(db: CatalogDatabase): Ended {
       pending: db.number(`SELECT count(*) FROM uploads WHERE state = 'pending'`),
       tombstones: db.number(`SELECT count(*) FROM tombstones`),
     };
+    db.run(`UPDATE models SET total = (SELECT count(*) FROM placements WHERE deleted = 0)`);
     for (const table of TABLES) db.execute(`DROP TABLE ${table}`);
-    db.run(`DELETE FROM meta WHERE key = 'rebuild_begun_at'`);
+    db.run(`DELETE FROM meta WHERE key IN ('rebuild_begun_at', 'rebuild_backup_at')`);
     return ended;
   });
 }

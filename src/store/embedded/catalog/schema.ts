@@ -270,6 +270,36 @@ CREATE TABLE forgotten_keys (
   PRIMARY KEY (scope_id, system_id, kind, memory_id)
 ) WITHOUT ROWID;
 
+-- What changed since the last backup, of what cannot be made anew of objects: uploads that are through, one by one; the rest by its table.
+CREATE TABLE unsaved (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  what TEXT NOT NULL,
+  system_id TEXT NOT NULL DEFAULT '',
+  upload_id TEXT NOT NULL DEFAULT '',
+  UNIQUE (what, system_id, upload_id)
+);
+CREATE TRIGGER uploads_unsaved AFTER UPDATE OF state, again_requested_at ON uploads
+WHEN NEW.state NOT IN ('committed', 'receipted') BEGIN
+  DELETE FROM unsaved WHERE what = 'uploads' AND system_id = NEW.system_id AND upload_id = NEW.upload_id;
+  INSERT INTO unsaved (what, system_id, upload_id) VALUES ('uploads', NEW.system_id, NEW.upload_id);
+END;
+CREATE TRIGGER pins_unsaved AFTER INSERT ON pins BEGIN
+  DELETE FROM unsaved WHERE what = 'pins';
+  INSERT INTO unsaved (what) VALUES ('pins');
+END;
+CREATE TRIGGER pins_changed_unsaved AFTER UPDATE ON pins BEGIN
+  DELETE FROM unsaved WHERE what = 'pins';
+  INSERT INTO unsaved (what) VALUES ('pins');
+END;
+CREATE TRIGGER pins_gone_unsaved AFTER DELETE ON pins BEGIN
+  DELETE FROM unsaved WHERE what = 'pins';
+  INSERT INTO unsaved (what) VALUES ('pins');
+END;
+CREATE TRIGGER models_unsaved AFTER UPDATE OF role ON models BEGIN
+  DELETE FROM unsaved WHERE what = 'models';
+  INSERT INTO unsaved (what) VALUES ('models');
+END;
+
 -- What a sweep found to be named by nothing, and when first: it goes once nobody can still be reading it.
 CREATE TABLE unnamed (
   what TEXT NOT NULL CHECK (what IN ('row', 'object')),
