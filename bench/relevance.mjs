@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { search } from '../dist/search/index.js';
-import { openBench, openModel, printTable } from './support.mjs';
+import { NOW, openBench, openModel, printTable } from './support.mjs';
 
 const sample = (name) => fileURLToPath(new URL(`../samples/${name}`, import.meta.url));
 const DATABASES = ['reflection', 'knowledge_graph'].map((name) => sample(`session-buddy/${name}.duckdb`));
@@ -16,7 +16,12 @@ const queries = JSON.parse(await readFile(sample('queries.json'), 'utf8'));
 const bench = await openBench();
 const model = await openModel();
 const MODEL = 'all-MiniLM-L6-v2';
-const embedder = { embedQuery: async (text) => ({ model: MODEL, values: await model.embedQuery(text) }) };
+const embedder = {
+  embedQuery: async (text) => ({ model: MODEL, values: await model.embedQuery(text) }),
+  embedTexts: (_model, texts, signal) => model.embed(texts, signal),
+};
+// The settings' initial values.
+const recency = { weight: 0.02, halfLifeDays: 30 };
 try {
   await bench.ingest('sample', DATABASES);
   const rows = [
@@ -53,7 +58,10 @@ async function measureAll(where, rows) {
 }
 
 async function bySearch(text, embedder) {
-  const answer = await search({ store: bench.store, embedder, timeoutMs: 30_000 }, { text, limit: RANKS });
+  const answer = await search(
+    { store: bench.store, embedder, timeoutMs: 30_000, recency, clock: () => NOW },
+    { text, limit: RANKS },
+  );
   if (answer.partial.length > 0) throw new Error(JSON.stringify(answer.partial));
   return answer.results;
 }

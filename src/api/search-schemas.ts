@@ -72,7 +72,7 @@ export const SearchReply = z.object({
             'By meaning: its rank, its cosine (in cold as signs estimate it), and its part of the score.',
           ),
           words: Share.describe(
-            'By words: its rank, its BM25, its weight (the share of the query’s words), and its part.',
+            'By words: its rank, its BM25, its weight (by the share of the query’s words that it holds), and its part.',
           ),
           recency: z.number().nullable().describe('What the sum of both parts was multiplied by.'),
           age_days: z.number(),

@@ -6,6 +6,7 @@ import { markOf, writeCursor } from './cursor.js';
 import { rankCandidates, type Ranked } from './rank.js';
 import { NO_RECENCY } from './recency.js';
 import { MAX_LIMIT } from './request.js';
+import { rescoreCold } from './rescore.js';
 import { fetchRows, type FetchedRows } from './rows.js';
 import type { ModelVector } from '../store/index.js';
 
@@ -34,9 +35,11 @@ export async function searchByRelevance(running: Running): Promise<SearchAnswer>
   );
   const fetched = await fetchRows(context.store, distinctKeys(tiers), filters, budget);
   const { recency = NO_RECENCY } = context;
-  const ranked = await rankCandidates(tiers, fetched.rows, { terms, recency, now: running.now });
-  budget.throwIfCancelled();
   const { vector, reason } = await embedding;
+  const rescored = await rescoreCold(running, tiers, fetched.rows, vector);
+  const rules = { terms, recency, now: running.now, rescored };
+  const ranked = await rankCandidates(tiers, fetched.rows, rules);
+  budget.throwIfCancelled();
   return {
     ...takePage(running, ranked, { fetched, mayBeMore: tiers.some(({ full }) => full) }),
     partial: missingParts(tiers, fetched.faults),

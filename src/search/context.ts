@@ -7,6 +7,8 @@ import type { CheckedRequest } from './request.js';
 /** Turns a query into a vector, and says which model did. */
 export interface QueryEmbedder {
   embedQuery(text: string, signal?: AbortSignal): Promise<ModelVector>;
+  /** Vectors of stored texts by a model; where it is left out, cold memories are ranked by their signs alone. */
+  embedTexts?(model: string, texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]>;
 }
 
 export interface SearchContext {

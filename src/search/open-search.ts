@@ -30,6 +30,7 @@ function storeEmbedder(store: MemoryStore, models: Pick<Models, 'get'>): QueryEm
     return { model: current, values: await (await models.get(current)).embedQuery(text, signal) };
   };
   return {
+    embedTexts: async (model, texts, signal) => (await models.get(model)).embed(texts, signal),
     embedQuery: (text, signal) =>
       embedOnce(text, signal).catch((error: unknown) => {
         // A move to another model ended meanwhile, and the old one with it.

@@ -85,7 +85,7 @@ describe('search', () => {
   it('lets one common word not outweigh the meaning', async () => {
     const text = 'renewing signing secrets safely for every gateway deployment under heavy traffic';
     MEANINGS[text] = direction(1);
-    const { results } = await ask({ text, systemId: 'laptop', limit: 3 });
+    const { results } = await ask({ text, systemId: 'laptop', limit: 9 });
     expect(results[0]).toMatchObject({ project: 'gateway', matched: ['vector'] });
     expect(results.some(({ matched }) => matched.includes('words'))).toBe(true);
   });

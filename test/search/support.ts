@@ -31,6 +31,8 @@ export interface TestStore {
   store: MemoryStore;
   /** Ingests memories of a system by the whole chain, from a DuckDB file. */
   ingest(systemId: string, memories: readonly TestMemory[]): Promise<void>;
+  /** The same of database files. */
+  ingestFiles(systemId: string, databases: readonly string[]): Promise<void>;
   /** Moves everything to the tier it belongs in. */
   age(): Promise<void>;
   /** Where its objects are, and its copies of them. */
@@ -60,22 +62,28 @@ export async function openTestStore(): Promise<TestStore> {
   let store = await open();
   const clock = (): number => NOW;
   let uploads = 0;
+  let files = 0;
+  const ingestFiles = async (systemId: string, databases: readonly string[]): Promise<void> => {
+    const uploadId = `upload-${++uploads}`;
+    const place = { systemId, dataDir: join(folder, systemId), databases: [...databases], uploads: objects };
+    const host = openHost({ ...place, reader, timeZone: 'UTC', now: clock });
+    await syncDirectly(host, { uploadId });
+    host.close();
+    const context = { store, uploads: objects, reader, scratch, clock };
+    const { added } = await walkUploads(context, () => undefined);
+    for (const ref of added) await ingestUpload(context, ref);
+  };
   return {
     get store() {
       return store;
     },
     folders: { objects: join(folder, 'objects'), cache: join(folder, 'cache') },
     async ingest(systemId, memories) {
-      const database = join(folder, `${systemId}-${++uploads}.duckdb`);
+      const database = join(folder, `${systemId}-${++files}.duckdb`);
       await makeDatabase(database, ...sourceSql(memories));
-      const place = { systemId, dataDir: join(folder, systemId), databases: [database], uploads: objects };
-      const host = openHost({ ...place, reader, timeZone: 'UTC', now: clock });
-      await syncDirectly(host, { uploadId: `upload-${uploads}` });
-      host.close();
-      const context = { store, uploads: objects, reader, scratch, clock };
-      const { added } = await walkUploads(context, () => undefined);
-      for (const ref of added) await ingestUpload(context, ref);
+      await ingestFiles(systemId, [database]);
     },
+    ingestFiles,
     async age() {
       const context = {
         store,

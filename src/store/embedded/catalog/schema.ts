@@ -166,7 +166,8 @@ CREATE TABLE placements (
   keeper_id INTEGER NOT NULL REFERENCES objects (object_id),
   own_time INTEGER NOT NULL,
   project TEXT,
-  -- When an ingest first committed the memory, whatever became of its wording; by the system's clock.
+  -- When an ingest first committed the memory, whatever became of its wording; by the system's clock. A rebuild
+  -- that has no copy of it takes the time of the earliest receipt whose upload brought the memory.
   known_since INTEGER NOT NULL DEFAULT 0,
   CHECK ((tier = 'cold') = (object_id IS NOT NULL))
 );
