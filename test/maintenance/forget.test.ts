@@ -37,8 +37,12 @@ describe('forgetting', () => {
     await world.age('2026-11-22T12:00:00Z');
     await world.upload('a', [{ id: '7', text: 'xylophone seven', project: 'p', at: WARM }]);
 
+    const pinned = ['1', '2'].map((memoryId) => ({ systemId: 'a', kind: 'conversation' as const, memoryId }));
+    await world.store.pinMemories(pinned, { tier: 'hot', reason: 'why' });
+
     const receipt = await world.forgetAll(PROJECT);
 
+    expect((await world.store.listPins({ limit: 10 })).pins).toMatchObject([{ memoryId: '2' }]);
     expect(receipt).toMatchObject({
       scope_id: scopeIdOf(PROJECT),
       memories: { hot: 2, warm: 2, cold: 1 },

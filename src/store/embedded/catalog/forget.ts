@@ -106,6 +106,9 @@ function removePlacements(db: CatalogDatabase, { row, requestedAt, now }: BeginF
     { now },
   );
   db.run(`DELETE FROM held_rows WHERE pid ${there}`);
+  db.run(
+    `DELETE FROM pins WHERE (system_id, kind, memory_id) IN (SELECT system_id, kind, memory_id FROM placements WHERE pid ${there})`,
+  );
   // Their vectors, and what waits for one, go with them.
   db.run(`DELETE FROM placements WHERE pid ${there}`);
   db.run('DELETE FROM forgetting');
