@@ -74,6 +74,30 @@ describe('search', () => {
     expect(answer.tiers.cold?.candidates).toBeGreaterThanOrEqual(2);
   });
 
+  it('ranks the nearest cold memories by their texts, of which it keeps signs alone', async () => {
+    const asked: string[] = [];
+    const rescoring = {
+      ...embedder,
+      embedTexts: (_model: string, texts: readonly string[]) => {
+        asked.push(...texts);
+        return Promise.resolve(
+          texts.map((text) => (text === indexText('cold') ? direction(1) : direction(5))),
+        );
+      },
+    };
+    const context = { store: test.store, embedder: rescoring, timeoutMs: 10_000 };
+    const request = { text: '=>', systemId: 'laptop', tiers: ['cold' as const], explain: true };
+    // By its signs it is the other one.
+    expect(ids(await ask(request))[0]).toBe('keys-cold');
+    const { results } = await search(context, request);
+    expect(results[0]).toMatchObject({ memoryId: 'index-cold' });
+    expect(results[0]?.explain?.vector?.score).toBeCloseTo(1, 5);
+    expect(asked).toHaveLength(2);
+    // A text is embedded once.
+    await search(context, request);
+    expect(asked).toHaveLength(2);
+  });
+
   it('finds by words in every tier what has no vector', async () => {
     const answer = await ask({ text: 'zebra', systemId: 'laptop', limit: 20 });
     const found = answer.results.filter(({ matched }) => matched.includes('words'));
