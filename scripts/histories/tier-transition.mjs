@@ -16,6 +16,13 @@ export const tierTransitionPaths = () => ({
     start: transition,
   },
   'tier-transition-reported': { store: rowsOf(15, 12), start: transition },
+  'tier-transition-compacted': {
+    store: {
+      ...rowsOf(5, 0),
+      planCompaction: async () => ({ partitions: [{ systemId: SYSTEM, year: 2026, month: 1 }] }),
+    },
+    start: transition,
+  },
   'tier-transition-paused': { store: { ...rowsOf(15, 12), moveToWarm: pausedAfter(1) }, start: transition },
 });
 

@@ -2,10 +2,12 @@ import { activityInfo } from '@temporalio/activity';
 import { MAX_PARTITIONS_PER_PLAN, type StoreActivities } from '../contract/index.js';
 import {
   beginTransition,
+  compactCold,
   endTransition,
   moveChosen,
   moveToCold,
   moveToWarm,
+  planCompaction,
   planTransition,
   sweep,
   type MaintenanceContext,
@@ -20,7 +22,14 @@ export interface TierActivityDeps {
 
 type TierActivities = Pick<
   StoreActivities,
-  'planTransition' | 'moveToWarm' | 'moveToCold' | 'moveChosen' | 'sweep' | 'endTransition'
+  | 'planTransition'
+  | 'moveToWarm'
+  | 'moveToCold'
+  | 'moveChosen'
+  | 'planCompaction'
+  | 'compactCold'
+  | 'sweep'
+  | 'endTransition'
 >;
 
 export function tierActivities({ maintenance, clock }: TierActivityDeps): TierActivities {
@@ -43,6 +52,16 @@ export function tierActivities({ maintenance, clock }: TierActivityDeps): TierAc
       ),
 
     moveChosen: (input) => runActivity(({ signal }) => moveChosen(maintenance, input, signal)),
+
+    planCompaction: ({ all }) =>
+      runActivity(async () => ({
+        partitions: (await planCompaction(maintenance, all)).slice(0, MAX_PARTITIONS_PER_PLAN),
+      })),
+
+    compactCold: ({ partition, all }) =>
+      runActivity(({ signal }) =>
+        compactCold(maintenance, partition, { all, signal, transitionId: ownTransition() }),
+      ),
 
     sweep: () => runActivity(({ signal }) => sweep(maintenance, signal)),
 

@@ -33,7 +33,9 @@ const PauseBody = z.strictObject({
 const ResumeReply = z.object({ resumed: z.boolean().describe('False where it was not paused.') });
 
 const Month = z.string().describe('Of the rows’ own time, UTC, such as 2026-11.');
-const Step = z.enum(['warm', 'cold']).describe('The tier that the rows go to.');
+const Step = z
+  .enum(['warm', 'cold', 'compacted'])
+  .describe('The tier that the rows go to; or they were written anew in a merged cold object.');
 
 const ForecastQuery = z.strictObject({
   as_of: Time.optional().describe('As if it were then; by default the clock setting’s time.'),
@@ -64,7 +66,7 @@ const ReportReply = z.object({
   ended_at: z.string().nullable(),
   state: z.enum(['under way', 'done', 'paused']).describe('One whose workflow failed stays under way.'),
   seconds: z.number().nullable(),
-  rows: z.object({ to_warm: Count, to_cold: Count, held: Count }),
+  rows: z.object({ to_warm: Count, to_cold: Count, compacted: Count, held: Count }),
   objects: Count,
   bytes: Count,
   swept: z.object({ rows: Count, tables: Count, objects: Count }),
@@ -156,7 +158,7 @@ function toForecast(forecast: TransitionForecast): z.input<typeof ForecastReply>
 
 function toReport(report: TransitionReport): z.input<typeof ReportReply> {
   const { transitionId, asOf, begunAt, endedAt, outcome, swept, totals, parts, partsLeftOut } = report;
-  const { toWarm, toCold, held, objects, bytes } = totals;
+  const { toWarm, toCold, compacted, held, objects, bytes } = totals;
   return {
     id: transitionId,
     as_of: time(asOf),
@@ -164,7 +166,7 @@ function toReport(report: TransitionReport): z.input<typeof ReportReply> {
     ended_at: endedAt === null ? null : time(endedAt),
     state: outcome ?? 'under way',
     seconds: endedAt === null ? null : (endedAt - begunAt) / 1000,
-    rows: { to_warm: toWarm, to_cold: toCold, held },
+    rows: { to_warm: toWarm, to_cold: toCold, compacted, held },
     objects,
     bytes,
     swept,

@@ -1,9 +1,11 @@
 import type { BatchSummary, TransitionTotals } from '../contract/index.js';
 import {
   beginTransition,
+  compactCold,
   endTransition,
   moveToCold,
   moveToWarm,
+  planCompaction,
   planTransition,
   sweep,
   type MaintenanceContext,
@@ -68,6 +70,10 @@ export async function runTransition(
   }
   const moved = { toWarm, toCold, swept: 0, paused: false };
   if (!goOn()) return { ...moved, finished: false };
+  for (const partition of await planCompaction(maintenance, false)) {
+    if (!goOn()) return { ...moved, finished: false };
+    await compactCold(maintenance, partition, { all: false, ...batch });
+  }
   if ((await plan()).paused === true) {
     await endTransition(maintenance, transitionId, null);
     return { ...moved, paused: true, finished: true };

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { bytes, count, table } from './output.js';
 
 const Part = z.object({
-  step: z.enum(['warm', 'cold']),
+  step: z.enum(['warm', 'cold', 'compacted']),
   system_id: z.string(),
   month: z.string(),
   rows: z.number(),
@@ -25,7 +25,7 @@ export const Report = z.object({
   ended_at: z.string().nullable(),
   state: z.string(),
   seconds: z.number().nullable(),
-  rows: z.object({ to_warm: z.number(), to_cold: z.number(), held: z.number() }),
+  rows: z.object({ to_warm: z.number(), to_cold: z.number(), compacted: z.number(), held: z.number() }),
   objects: z.number(),
   bytes: z.number(),
   swept: z.object({ rows: z.number(), tables: z.number(), objects: z.number() }),
@@ -59,12 +59,12 @@ export function describeReport(report: Report): string {
   const { rows, swept, parts } = report;
   return lines([
     `${report.id}: ${report.state}, as of ${report.as_of}, begun ${report.begun_at}${report.seconds === null ? '' : `, ${report.seconds.toFixed(1)} s`}`,
-    `rows: to warm ${rows.to_warm}, to cold ${rows.to_cold}, held ${rows.held}; ${count(report.objects, 'object')}, ${bytes(report.bytes)}; swept: rows ${swept.rows}, tables ${swept.tables}, objects ${swept.objects}`,
+    `rows: to warm ${rows.to_warm}, to cold ${rows.to_cold}, compacted ${rows.compacted}, held ${rows.held}; ${count(report.objects, 'object')}, ${bytes(report.bytes)}; swept: rows ${swept.rows}, tables ${swept.tables}, objects ${swept.objects}`,
     ...(parts.length === 0
       ? []
       : [
           table([
-            ['to', 'system', 'month', 'rows', 'held', 'objects', 'size'],
+            ['step', 'system', 'month', 'rows', 'held', 'objects', 'size'],
             ...parts.map((part) => [
               part.step,
               part.system_id,

@@ -1,6 +1,7 @@
 import type { ErrorType } from './errors.js';
 import type { IngestTotals } from './ingest-totals.js';
 import type { Kind, RowCounts, UploadRef } from './memory.js';
+import type { ColdPartition } from './object-keys.js';
 import type { OutageReport } from './outage.js';
 import type { MoveStep, Selection, SelectionCursor } from './selection.js';
 
@@ -171,8 +172,8 @@ export interface BatchSummary {
 
 /** What a transition did with one system's rows of one month. */
 export interface TransitionPart {
-  /** Rows moved to warm, or to cold. */
-  step: 'warm' | 'cold';
+  /** Rows moved to warm, or to cold, or written anew in a merged cold object. */
+  step: 'warm' | 'cold' | 'compacted';
   systemId: string;
   /** Of their own time, UTC: `2026-11`. */
   month: string;
@@ -188,6 +189,7 @@ export interface TransitionPart {
 export interface TransitionCounts {
   toWarm: number;
   toCold: number;
+  compacted: number;
   held: number;
   objects: number;
   bytes: number;
@@ -203,6 +205,18 @@ export interface ChosenBatchSummary extends BatchSummary {
   left: number;
   /** Where the next batch begins; null behind the last. */
   next: SelectionCursor | null;
+}
+
+/** What became of the cold objects of a system and month. */
+export interface CompactionSummary {
+  /** In the objects that were written. */
+  rows: number;
+  /** Objects that they take the place of, and how many they are. */
+  sources: number;
+  objects: number;
+  /** Groups of objects that could not be merged, because one of them cannot be read. */
+  failed: number;
+  paused?: true;
 }
 
 export interface SweepSummary {
@@ -237,6 +251,9 @@ export interface StoreActivities {
     input: MoveStep & { selection: Selection; after: SelectionCursor | null },
   ): Promise<ChosenBatchSummary>;
   sweep(): Promise<SweepSummary>;
+  /** Systems and months of which cold objects are to be merged; at most `MAX_PARTITIONS_PER_PLAN`, the next compaction takes the rest. */
+  planCompaction(input: { all: boolean }): Promise<{ partitions: ColdPartition[] }>;
+  compactCold(input: { partition: ColdPartition; all: boolean }): Promise<CompactionSummary>;
   /** Ends the report of the transition that asks, and sums it up; `swept` is null for one that was paused. */
   endTransition(input: { swept: SweepSummary | null }): Promise<TransitionSummary>;
   /** What this server did by itself in the outage that began at `start`, in bounded size. */

@@ -1,3 +1,4 @@
+export { compactCold, planCompaction } from './compact.js';
 export type { MaintenanceContext } from './context.js';
 export { moveChosen } from './move-chosen.js';
 export { describeSelection, pin, unpin, type Selected } from './pins.js';

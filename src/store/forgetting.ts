@@ -43,7 +43,10 @@ export interface RewriteOperation extends Operation {
    * Moves object and keeper of every placement that a source keeps to the new object, and returns how many those are. The caller has
    * made sure that it holds their rows. Deletes nothing.
    */
-  commit(object: WrittenObject): Promise<number>;
+  commit(
+    object: WrittenObject,
+    compacted?: { rows: number; month: string; transitionId: string | undefined },
+  ): Promise<number>;
 }
 
 /** What finds and erases the rows of a scope. Close it. */

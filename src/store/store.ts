@@ -20,6 +20,7 @@ import type {
   StoredMemory,
 } from './memories.js';
 import type { ForgetStore } from './forgetting.js';
+import type { CompactionStore } from './compaction.js';
 import type { MemoryExplanation } from './explain.js';
 import type { PinLedger } from './pins.js';
 import type { Chosen, ChosenRequest, SelectedPage, SelectionPageRequest } from './selection.js';
@@ -28,6 +29,7 @@ import type { BackupStore } from './backup.js';
 import type { IngestedFile, UploadLedger } from './uploads.js';
 import type { ModelVector, VectorStore } from './vectors.js';
 
+export type * from './compaction.js';
 export type * from './explain.js';
 export type * from './forgetting.js';
 export type * from './memories.js';
@@ -200,7 +202,7 @@ export interface ScanTurn {
  * is the protocol: see docs/reference/protocol.md.
  */
 export interface MemoryStore
-  extends BackupStore, UploadLedger, VectorStore, PinLedger, ForgetStore, TransitionLedger {
+  extends BackupStore, UploadLedger, VectorStore, PinLedger, ForgetStore, TransitionLedger, CompactionStore {
   // Ingest.
   /**
    * Writes to `path` the memories of the upload's system that are unchanged in it where it has them with the same content: `KNOWN_COLUMNS`.

@@ -36,8 +36,10 @@ interface Transition {
   paused: boolean;
 }
 
-const { planTransition, endTransition } = proxyActivities<StoreActivities>(storeQueryOptions(MAINTENANCE));
-const { moveToWarm, moveToCold } = proxyActivities<StoreActivities>(moveOptions());
+const { planTransition, planCompaction, endTransition } = proxyActivities<StoreActivities>(
+  storeQueryOptions(MAINTENANCE),
+);
+const { moveToWarm, moveToCold, compactCold } = proxyActivities<StoreActivities>(moveOptions());
 const { sweep } = proxyActivities<StoreActivities>(walkOptions());
 
 /**
@@ -73,6 +75,8 @@ export async function tierTransition({
     await ageWarm(transition, plan);
   }
 
+  if (!transition.paused && patched(COMPACTED)) await compact(transition);
+
   // Whoever paused it may mistrust what stands, so nothing is deleted either.
   const swept = transition.paused ? null : await takeAway(transition);
   const report = patched(REPORTED) ? await endTransition({ swept }) : undefined;
@@ -88,8 +92,22 @@ export async function tierTransition({
   };
 }
 
-/** Of runs that began before transitions had reports. */
+/** Runs that began before transitions had reports, and before they merged cold objects, go on without. */
 const REPORTED = 'transition-report';
+const COMPACTED = 'compaction';
+
+/** Before the sweep, which notes at once what it leaves behind. */
+async function compact(transition: Transition): Promise<void> {
+  const { all, progress } = transition;
+  const { partitions } = await planCompaction({ all });
+  if (partitions.length > 0) progress.enter('compact', { tier: 'cold', total: null });
+  for (const partition of partitions) {
+    const summary = nameOf(partition);
+    const { paused } = await compactCold.executeWithOptions({ summary }, [{ partition, all }]);
+    transition.paused ||= paused === true;
+    if (transition.paused) return;
+  }
+}
 
 function takeAway({ progress }: Transition): Promise<SweepSummary> {
   // The tier stays named, though the sweep is of all: it says where rows went last.
@@ -176,6 +194,6 @@ function rowsOf(partitions: readonly ColdPartitionPlan[]): number {
   return partitions.reduce((sum, { rows }) => sum + rows, 0);
 }
 
-function nameOf({ systemId, year, month }: ColdPartitionPlan): string {
+function nameOf({ systemId, year, month }: Omit<ColdPartitionPlan, 'rows'>): string {
   return `${systemId}, ${year}-${String(month).padStart(2, '0')}`;
 }

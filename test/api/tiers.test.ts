@@ -51,7 +51,7 @@ describe('the routes of tiers', () => {
   });
 
   it('tell what the last transitions did', async () => {
-    const totals = { toWarm: 1, toCold: 0, held: 0, objects: 0, bytes: 0 };
+    const totals = { toWarm: 1, toCold: 0, compacted: 0, held: 0, objects: 0, bytes: 0 };
     const swept = { rows: 1, tables: 0, objects: 0 };
     const part = {
       step: 'warm',

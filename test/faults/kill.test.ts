@@ -19,6 +19,8 @@ const FAST = {
   AKOSHA_LONGEST_SEARCH_SECONDS: '1',
   AKOSHA_SEARCH_TIMEOUT_SECONDS: '1',
   AKOSHA_POLL_INTERVAL_SECONDS: '1',
+  // So that a system and month makes several cold objects, which are merged.
+  AKOSHA_MOVE_BATCH_ROWS: '20',
 };
 const GRACE_MS = 2_500;
 
@@ -128,7 +130,7 @@ const IN_READER: readonly string[] = ['upload.after-copy', 'upload.after-fold'];
 const CHAINS = {
   upload: FAIL_POINTS.filter((point) => point.startsWith('upload.') && !IN_READER.includes(point)),
   ingest: FAIL_POINTS.filter((point) => /^(ingest|retry|drop|again)\./.test(point)),
-  transition: FAIL_POINTS.filter((point) => /^(move|cold|thaw|sweep)\./.test(point)),
+  transition: FAIL_POINTS.filter((point) => /^(move|cold|compact|thaw|sweep)\./.test(point)),
 };
 
 /**

@@ -150,8 +150,11 @@ export const IDLE_STORE: StoreActivities = {
   moveToWarm: () => Promise.resolve({ due: 0, moved: 0 }),
   moveToCold: () => Promise.resolve({ due: 0, moved: 0 }),
   moveChosen: () => Promise.resolve({ due: 0, moved: 0, left: 0, next: null }),
+  planCompaction: () => Promise.resolve({ partitions: [] }),
+  compactCold: () => Promise.resolve({ rows: 0, sources: 0, objects: 0, failed: 0 }),
   sweep: () => Promise.resolve({ rows: 0, tables: 0, objects: 0 }),
-  endTransition: () => Promise.resolve({ toWarm: 0, toCold: 0, held: 0, objects: 0, bytes: 0, seconds: 0 }),
+  endTransition: () =>
+    Promise.resolve({ toWarm: 0, toCold: 0, compacted: 0, held: 0, objects: 0, bytes: 0, seconds: 0 }),
   readOutage: ({ start }) =>
     Promise.resolve({
       ...{ start, detected: start, end: start },

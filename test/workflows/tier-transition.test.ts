@@ -9,7 +9,9 @@ import { createNamespace, gate, type RunningWorkers, type TestNamespace } from '
 
 const NOON = Date.parse('2026-11-22T12:00:00Z');
 
-const REPORT = { toWarm: 0, toCold: 0, held: 0, objects: 0, bytes: 0, seconds: 1.5 };
+const REPORT = { toWarm: 0, toCold: 0, compacted: 0, held: 0, objects: 0, bytes: 0, seconds: 1.5 };
+
+const COMPACTED = { rows: 2, sources: 2, objects: 1, failed: 0 };
 
 function partition(systemId: string, month: number, rows: number): ColdPartitionPlan {
   return { systemId, year: 2026, month, rows };
@@ -25,6 +27,8 @@ class CountingStore {
   batch = 10;
   /** Batches until somebody pauses it. */
   left = Infinity;
+  /** Of which there are cold objects to merge. */
+  small: { systemId: string; year: number; month: number }[] = [];
 
   readonly activities: Partial<StoreActivities> = {
     planTransition: ({ asOf, all }) => {
@@ -52,6 +56,15 @@ class CountingStore {
       if (found === undefined || this.stuck.has(systemId)) return Promise.resolve({ due, moved: 0 });
       found.rows -= due;
       return Promise.resolve({ due, moved: due });
+    },
+    planCompaction: () => {
+      this.calls.push('compaction');
+      return Promise.resolve({ partitions: this.small });
+    },
+    compactCold: ({ partition: { systemId } }) => {
+      if (this.left-- <= 0) return Promise.resolve({ ...COMPACTED, paused: true });
+      this.calls.push(`compact ${systemId}`);
+      return Promise.resolve(COMPACTED);
     },
     sweep: () => {
       this.calls.push('sweep');
@@ -96,7 +109,7 @@ describe('tierTransition', () => {
       sweptObjects: 1,
       report: REPORT,
     });
-    expect(store.calls).toEqual(['plan', 'sweep', 'end']);
+    expect(store.calls).toEqual(['plan', 'compaction', 'sweep', 'end']);
   });
 
   it('moves hot rows, then plans again and empties each partition, until no plan names one', async () => {
@@ -113,6 +126,7 @@ describe('tierTransition', () => {
       ...['cold a 1', 'cold a 1', 'cold a 1'],
       ...['cold b 2', 'cold b 2'],
       'plan all',
+      'compaction',
       'sweep',
       'end',
     ]);
@@ -130,6 +144,7 @@ describe('tierTransition', () => {
       ...['cold calm 1', 'cold calm 1'],
       'plan',
       ...['cold restless 1', 'cold restless 1'],
+      'compaction',
       'sweep',
       'end',
     ]);
@@ -143,6 +158,18 @@ describe('tierTransition', () => {
     const result = await transition(store);
     expect(result).toMatchObject({ toWarm: 0, toCold: 5 });
     expect(store.calls.filter((call) => call.startsWith('warm'))).toHaveLength(2);
+  });
+
+  it('merges cold objects before it sweeps, and no more of them once it is paused', async () => {
+    const store = new CountingStore();
+    store.small = ['a', 'b'].map((systemId) => ({ systemId, year: 2026, month: 1 }));
+    await transition(store);
+    expect(store.calls).toEqual(['plan', 'compaction', 'compact a', 'compact b', 'sweep', 'end']);
+    await workers?.stop();
+    store.calls.length = 0;
+    store.left = 1;
+    expect(await transition(store)).toMatchObject({ paused: true });
+    expect(store.calls).toEqual(['plan', 'compaction', 'compact a', 'end paused']);
   });
 
   it.each([

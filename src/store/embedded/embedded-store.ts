@@ -4,6 +4,7 @@ import { EMBEDDING_MODEL } from '../../memory/index.js';
 import { runAll } from '../../runtime/index.js';
 import type { MemoryStore, TierCounts } from '../store.js';
 import { openChosenCold, openChosenMove, openThaw } from './chosen-operations.js';
+import { compactionStore } from './compaction.js';
 import type { EngineContext } from './context.js';
 import { explainMemory } from './explain.js';
 import { forgetStore } from './forgetting.js';
@@ -146,6 +147,7 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     ...vectorStore(context),
     ...forgetStore(context),
     ...transitionLedger(context),
+    ...compactionStore(context),
 
     unsaved: () => catalog.read.unsaved(),
     writeBackup: (file) => catalog.scan.writeBackup(file, context.now()),

@@ -25,11 +25,14 @@ class EmbeddedRewrite extends OpenOperation implements RewriteOperation {
     this.objectKind = opened.objectKind;
   }
 
-  async commit(object: WrittenObject): Promise<number> {
+  async commit(
+    object: WrittenObject,
+    compacted?: { rows: number; month: string; transitionId: string | undefined },
+  ): Promise<number> {
     this.signal.throwIfAborted();
     const { systemId, sources } = this.#request;
     const now = this.context.now();
-    const rewrite = { opId: this.opId, systemId, sources, object, now };
+    const rewrite = { opId: this.opId, systemId, sources, object, now, compacted };
     const moved = await this.context.catalog.write.commitRewrite(rewrite);
     this.committed = true;
     return moved;

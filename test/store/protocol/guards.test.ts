@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AGAIN_GUARDS } from './again-guards.js';
+import { COMPACT_GUARDS } from './compact-guards.js';
 import { INGEST_GUARDS } from './ingest-guards.js';
 import { KNOWN_GUARDS } from './known-guards.js';
 import { loadPatched, loadProgram, type Library } from './library.js';
@@ -19,6 +20,7 @@ const GUARDS = [
   ...MIRROR_GUARDS,
   ...OPERATION_GUARDS,
   ...MOVE_GUARDS,
+  ...COMPACT_GUARDS,
   ...SWEEP_GUARDS,
   ...REBUILD_GUARDS,
   ...THAW_GUARDS,

@@ -3,6 +3,7 @@ import * as backup from './backup.js';
 import { backlog, furthestBehind } from './backlog.js';
 import type { CatalogDatabase } from './database.js';
 import * as chosen from './chosen.js';
+import * as compaction from './compaction.js';
 import * as explain from './explain.js';
 import * as forget from './forget.js';
 import * as forgets from './forgets.js';
@@ -82,6 +83,7 @@ export const WRITE_METHODS = {
   resumeTiers: transitions.resumeTiers,
   beginTransition: transitions.beginTransition,
   endTransition: transitions.endTransition,
+  takeCompactionTurn: compaction.takeCompactionTurn,
   ensureModel: models.ensureModel,
   beginModelMove: models.beginModelMove,
   finishModelMove: models.finishModelMove,
@@ -153,6 +155,9 @@ export const READ_METHODS = {
   explainPlacement: explain.explainPlacement,
   partitionDue: explain.partitionDue,
   coldObjects: lookup.coldObjects,
+  compactionsDue: compaction.compactionsDue,
+  compactionGroups: compaction.compactionGroups,
+  keptRows: compaction.keptRows,
   countTiers: lookup.countTiers,
   tierPause: transitions.tierPause,
   transitionReports: transitions.transitionReports,

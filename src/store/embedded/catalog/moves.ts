@@ -169,7 +169,7 @@ export function commitCold(
     const held = holdRows(db, input, note);
     const moved = input.object === undefined ? 0 : placeCold(db, { ...input, object: input.object });
     finishMove(db, input, note);
-    if (input.object !== undefined) noteObject(db, note, { ...input.object, ...input });
+    if (input.object !== undefined) noteObject(db, note, { ...input, bytes: input.object.bytes });
     return { moved, held };
   });
 }

@@ -1,6 +1,7 @@
 import type { WrittenObject } from '../../store.js';
 import type { CatalogDatabase } from './database.js';
 import { closeOperation, openOperation, requireOpen, type OperationKind } from './operations.js';
+import { noteObject } from './transitions.js';
 
 /** Objects written anew as one, by a forget or a compaction. */
 
@@ -38,6 +39,8 @@ export interface CommitRewrite {
   sources: readonly string[];
   object: WrittenObject;
   now: number;
+  /** Of a compaction: how many rows it wrote, of which month, and in whose report it counts. */
+  compacted: { rows: number; month: string; transitionId: string | undefined } | undefined;
 }
 
 /**
@@ -45,23 +48,27 @@ export interface CommitRewrite {
  * what a source keeps now it kept when the operation was opened: the new object holds its row. Returns how many those are.
  */
 export function commitRewrite(db: CatalogDatabase, input: CommitRewrite): number {
-  const { opId, systemId, object, now } = input;
+  const { opId, systemId, object, now, compacted } = input;
   return db.transaction(() => {
     requireOpen(db, opId);
     const objectId = db.takeIds(1);
     const sources = JSON.stringify(input.sources);
     const named = 'name IN (SELECT value FROM json_each($sources))';
     db.run(
-      `INSERT INTO objects (object_id, name, op_id, kind, system_id, bytes, sha256, min_own_time, max_own_time)
-       SELECT $objectId, $name, $opId, min(kind), $systemId, $bytes, $sha256, min(min_own_time), max(max_own_time)
+      `INSERT INTO objects (object_id, name, op_id, kind, system_id, bytes, sha256, min_own_time, max_own_time, rows)
+       SELECT $objectId, $name, $opId, min(kind), $systemId, $bytes, $sha256, min(min_own_time), max(max_own_time), $rows
        FROM objects WHERE ${named}`,
-      { objectId, opId, systemId, sources, ...object },
+      { objectId, opId, systemId, sources, rows: compacted?.rows ?? null, ...object },
     );
     const moved = db.run(
       `UPDATE placements SET keeper_id = $objectId, object_id = CASE WHEN object_id IS NULL THEN NULL ELSE $objectId END
        WHERE keeper_id IN (SELECT object_id FROM objects WHERE ${named})`,
       { objectId, sources },
     );
+    if (compacted !== undefined) {
+      const note = { transitionId: compacted.transitionId, step: 'compacted' } as const;
+      noteObject(db, note, { systemId, month: compacted.month, bytes: object.bytes, rows: moved });
+    }
     closeOperation(db, opId, 'committed', now);
     return moved;
   });

@@ -93,11 +93,12 @@ function totalsOf(db: CatalogDatabase, transitionId: string): TransitionCounts {
   const of = (column: string, where: string): string => `coalesce(sum(${column}) FILTER (WHERE ${where}), 0)`;
   const totals = db.get<TransitionCounts>(
     `SELECT ${of('rows', `step = 'warm'`)} AS toWarm, ${of('rows', `step = 'cold'`)} AS toCold,
+       ${of('rows', `step = 'compacted'`)} AS compacted,
        ${of('held', 'true')} AS held, ${of('objects', 'true')} AS objects, ${of('bytes', 'true')} AS bytes
      FROM transition_parts WHERE transition_id = $transitionId`,
     { transitionId },
   );
-  return totals ?? { toWarm: 0, toCold: 0, held: 0, objects: 0, bytes: 0 };
+  return totals ?? { toWarm: 0, toCold: 0, compacted: 0, held: 0, objects: 0, bytes: 0 };
 }
 
 /** Where a part's counts are noted, inside the transaction of what they count. A transition that nobody began has no report. */
@@ -133,14 +134,14 @@ export function notePlacements(
 export function noteObject(
   db: CatalogDatabase,
   { transitionId, step }: PartNote,
-  object: { systemId: string; month: string; bytes: number },
+  { systemId, month, bytes, rows = 0 }: { systemId: string; month: string; bytes: number; rows?: number },
 ): void {
   if (transitionId === undefined) return;
   db.run(
     `INSERT INTO transition_parts (transition_id, step, system_id, month, rows, held, objects, bytes)
-     SELECT transition_id, $step, $systemId, $month, 0, 0, 1, $bytes FROM transitions
+     SELECT transition_id, $step, $systemId, $month, $rows, 0, 1, $bytes FROM transitions
      WHERE transition_id = $transitionId ${ADDED}`,
-    { transitionId, step, ...object },
+    { transitionId, step, systemId, month, bytes, rows },
   );
 }
 

@@ -1,6 +1,7 @@
 import type { FaultyRow } from '../catalog/held.js';
 import type { MovingRow } from '../catalog/moves.js';
 import { nameBatch } from './batch-table.js';
+import { writeColdSql } from './cold-file.js';
 import { OperationConnection } from './operation-connection.js';
 import {
   COMMON_COLUMNS,
@@ -126,11 +127,10 @@ export class MoveStaging {
     await this.#faultUnequal('SELECT row_id FROM equal');
   }
 
-  /** Warm to cold, step 2: the object's file, in order of time so that its statistics are of use. */
+  /** Warm to cold, step 2: the object's file. */
   async exportCold(path: string): Promise<void> {
     await this.#connection.run(
-      `COPY (SELECT ${COMMON_COLUMNS.join(', ')}, ${signsSql('vector')} AS signs FROM moving ORDER BY own_time, row_id)
-       TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd)`,
+      writeColdSql(`SELECT ${COMMON_COLUMNS.join(', ')}, ${signsSql('vector')} AS signs FROM moving`, path),
     );
   }
 
