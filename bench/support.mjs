@@ -23,6 +23,7 @@ export function openStore(dataFolder, archive, reader) {
     archive,
     policy: POLICY,
     memoryMb: 1024,
+    vectorIndexBytes: 2 ** 30,
     coldCacheBytes: 2 ** 30,
     leaseMs: 900_000,
     hashFile: (path) => reader.hashFile(path),

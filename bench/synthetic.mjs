@@ -5,7 +5,7 @@ import { NOW } from './support.mjs';
 const TOPICS = 200;
 const WORDS = 20_000;
 const WORDS_PER_TEXT = 40;
-/** Own times reach back so far; most of a long-used host's memories are cold then. */
+/** Own times reach back so far, unless a bench says otherwise; most of a long-used host's memories are cold then. */
 export const DAYS = 400;
 
 /** Runs `work` on a DuckDB with two threads, as the store's has, and closes it. */

@@ -103,6 +103,13 @@ export const SERVER_SETTINGS = {
       'Begin an empty store where the data folder has none and the archive has the objects of one. By default the server refuses to start then and names `akosha rebuild`: a disk that is lost or not mounted would otherwise look like a store without memories.',
     initial: false,
   }),
+  vectorIndexMemoryMb: setting(shape.wholeNumber(0, 1_048_576), {
+    group: 'Store',
+    rule: 'a whole number of MiB from 0',
+    description:
+      'The most memory that the index over the vectors of hot and warm may take: 1.4 kB a memory, so that the default holds 750,000. Where it is too little, and at 0, searches compare with every vector, a second for each million. While the store is moved to another model there are two.',
+    initial: 1024,
+  }),
   coldCacheMb: setting(shape.wholeNumber(0, 1_073_741_824), {
     group: 'Store',
     rule: 'a whole number of MiB from 0',

@@ -102,6 +102,10 @@ export const FAIL_POINTS = [
   'rebuild.after-place',
   'rebuild.before-finish',
   'rebuild.after-finish',
+  // The file of a vector index, in the server.
+  'index.after-graph',
+  'index.before-rename',
+  'index.after-rename',
   // Outage of Temporal, in the server.
   'outage.after-begin',
   'outage.after-alert',

@@ -137,6 +137,7 @@ function openStore(settings: Settings, archive: ObjectStore, reader: ReaderPool)
   return openEmbeddedStore({
     ...engineOptions(settings, archive, reader),
     beginsEmpty: settings.beginEmptyStore,
+    vectorIndexBytes: settings.vectorIndexMemoryMb * MIB,
     embeddingModel: settings.embeddingModel,
   });
 }

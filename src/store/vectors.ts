@@ -98,6 +98,26 @@ export interface VectorStore {
    * waiting. Returns whether it did.
    */
   finishModelMove(lost: number): Promise<boolean>;
+  /** Of the current model, and of the next. Empty where there are none by the setting. */
+  vectorIndexes(): Promise<VectorIndexStatus[]>;
   /** Deletes some vectors of models that are neither current nor next; returns how many, 0 once there are none. */
   deleteOldVectors(limit: number): Promise<number>;
+}
+
+/** `filling`: it is being read or made, and searches compare with all vectors. `full`: there is no room for it. */
+export type VectorIndexState = 'filling' | 'ready' | 'full' | 'failed';
+
+/** The index over the vectors of one model in hot and warm. */
+export interface VectorIndexStatus {
+  model: string;
+  state: VectorIndexState;
+  /** Why it is not ready, where it will not be soon. */
+  reason: string | null;
+  rows: number;
+  /** Of these, those that are still to be put into its graph. They are searched all the same. */
+  waiting: number;
+  /** Changes of placements that it has still to follow. */
+  behind: number;
+  /** Of memory, about. */
+  bytes: number;
 }

@@ -176,7 +176,7 @@ describe('vectors that the server makes', () => {
       models.modelNames(database);
       vectors.waitingPlacements(database, part);
       vectors.waitingPlacements(database, { ...part, after: { placement: 9, object: 1, inObject: 1 } });
-      vectors.keepVectors(database, 'm1', made);
+      vectors.keepVectors(database, 'm1', made, 1);
       vectors.searchMadeVectors(database, {
         model: 'm1',
         vector: new Float32Array(384).fill(1),
@@ -193,7 +193,7 @@ describe('vectors that the server makes', () => {
   });
 
   it('go with their memory, whatever removes it', () => {
-    vectors.keepVectors(database, 'm1', made);
+    vectors.keepVectors(database, 'm1', made, 1);
     const counts = (): number[] =>
       ['vectors', 'vectors_waiting'].map((table) => database.number(`SELECT count(*) FROM ${table}`));
     expect(counts()).toEqual([1, 1]);

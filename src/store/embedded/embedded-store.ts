@@ -17,11 +17,14 @@ import { IndexingAgain } from './index-again.js';
 import { fetchMemories, listMatches, searchMadeVectors, searchVectors, searchWords } from './search.js';
 import { closeExpired, sweepRows } from './sweep.js';
 import { coldDue, transitionLedger } from './transitions.js';
+import { VectorIndexes } from './vector-index/vector-indexes.js';
 import { vectorStore } from './vectors.js';
 
 export interface EmbeddedStoreOptions extends EngineOptions {
   /** Begin an empty store although the archive has the objects of another one. */
   beginsEmpty?: boolean;
+  /** The most that the vector index of a model may take; by default, and at 0, there is none. */
+  vectorIndexBytes?: number | undefined;
   /** What a new store begins with, by default the model of the hosts' own vectors. One that exists has its own. */
   embeddingModel?: string | undefined;
 }
@@ -39,7 +42,14 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     await engine.context.catalog.write.ensureModel(options.embeddingModel ?? EMBEDDING_MODEL, options.now());
     const indexing = new IndexingAgain(engine.context);
     engine.opened.unshift(() => indexing.close());
-    return storeOf(engine.context, engine.opened);
+    const indexes = await VectorIndexes.open(engine.context, {
+      folder: path.join(options.dataFolder, 'index'),
+      catalog: path.join(options.dataFolder, 'store', 'catalog.db'),
+      epoch: await engine.context.catalog.read.currentEpoch(),
+      maxBytes: options.vectorIndexBytes ?? 0,
+    });
+    engine.opened.unshift(() => indexes.close());
+    return storeOf(engine.context, indexes, engine.opened);
   } catch (error) {
     await runAll(engine.opened).catch(() => undefined);
     throw error;
@@ -68,7 +78,11 @@ async function requireWhole({ catalog }: EngineContext, { dataFolder }: Embedded
   );
 }
 
-function storeOf(context: EngineContext, opened: readonly (() => Promise<void> | void)[]): MemoryStore {
+function storeOf(
+  context: EngineContext,
+  indexes: VectorIndexes,
+  opened: readonly (() => Promise<void> | void)[],
+): MemoryStore {
   const { catalog } = context;
   return {
     registerUploads: (found) => catalog.write.registerUploads(found, context.now()),
@@ -137,14 +151,14 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     openChosenCold: (...request) => openChosenCold(context, ...request),
     openThaw: (...request) => openThaw(context, ...request),
 
-    searchVectors: (...query) => searchVectors(context, ...query),
-    searchMadeVectors: (...query) => searchMadeVectors(context, ...query),
+    searchVectors: (...query) => searchVectors(context, indexes, ...query),
+    searchMadeVectors: (...query) => searchMadeVectors(context, indexes, ...query),
     searchWords: (...query) => searchWords(context, ...query),
     listMatches: (...query) => listMatches(context, ...query),
     fetch: (keys, tiers) => fetchMemories(context, keys, tiers),
     listMemories: (systemId, page) => listMemories(context, systemId, page),
     explainMemory: (key, asOf) => explainMemory(context, key, asOf),
-    ...vectorStore(context),
+    ...vectorStore(context, indexes),
     ...forgetStore(context),
     ...transitionLedger(context),
     ...compactionStore(context),
@@ -157,6 +171,7 @@ function storeOf(context: EngineContext, opened: readonly (() => Promise<void> |
     checkpoint: async () => {
       await context.tiers.checkpoint();
       await catalog.write.checkpoint();
+      await indexes.save();
     },
     close: async () => {
       await context.latch.closeAll();

@@ -22,15 +22,23 @@ import {
   searchTableVectors,
   type FetchedRow,
 } from './tiers/searching.js';
+import type { VectorIndexes } from './vector-index/vector-indexes.js';
 
-/** The vectors that stand in the rows: what hosts send is of `EMBEDDING_MODEL`. */
+/**
+ * The vectors that stand in the rows: what hosts send is of `EMBEDDING_MODEL`. In hot and warm by the index, where there is one: it has those that
+ * the server made as well, so that `searchMadeVectors` has none to add.
+ */
 export async function searchVectors(
   context: EngineContext,
+  indexes: VectorIndexes,
   tier: Tier,
-  { model, values: vector }: ModelVector,
+  query: ModelVector,
   filters: SearchFilters,
   limit: number,
 ): Promise<Candidate[]> {
+  const indexed = tier === 'cold' ? undefined : await indexes.search(tier, query, filters, limit);
+  if (indexed !== undefined) return indexed;
+  const { model, values: vector } = query;
   if (model !== EMBEDDING_MODEL) return [];
   return onlyKnown(context, filters, limit, async (most) => {
     if (tier !== 'cold') return again(() => searchTableVectors(context.tiers, tier, vector, filters, most));
@@ -45,12 +53,16 @@ export async function searchVectors(
 
 export async function searchMadeVectors(
   context: EngineContext,
+  indexes: VectorIndexes,
   tier: Tier,
-  { model, values: vector }: ModelVector,
+  query: ModelVector,
   filters: SearchFilters,
   limit: number,
   turn?: ScanTurn,
 ): Promise<Candidate[]> {
+  const isIndexed = tier !== 'cold' && (await indexes.search(tier, query, filters, limit)) !== undefined;
+  if (isIndexed) return [];
+  const { model, values: vector } = query;
   const scan = { model, vector, tier, filters, limit };
   return context.scans.take(() => context.catalog.scan.searchMadeVectors(scan), turn);
 }

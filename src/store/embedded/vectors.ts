@@ -6,17 +6,19 @@ import type { EngineContext } from './context.js';
 import { readCurrent } from './current-rows.js';
 import { qualified, tableFor } from './tiers/tables.js';
 import { textsFromObjects, textsFromTable, type TextRow } from './tiers/texts.js';
+import type { VectorIndexes } from './vector-index/vector-indexes.js';
 
-export function vectorStore(context: EngineContext): VectorStore {
+export function vectorStore(context: EngineContext, indexes: VectorIndexes): VectorStore {
   const { read, write } = context.catalog;
   return {
     modelNames: () => read.modelNames(),
     vectorModels: () => read.vectorModels(),
     waitingTexts: (...part) => waitingTexts(context, ...part),
-    keepVectors: (model, vectors) => write.keepVectors(model, vectors),
+    keepVectors: (model, vectors) => write.keepVectors(model, vectors, context.now()),
     giveUpVectors: (model, rowIds) => write.stopWaiting(model, rowIds),
     beginModelMove: (name) => write.beginModelMove(name, context.now()),
     finishModelMove: (lost) => write.finishModelMove(context.now(), lost),
+    vectorIndexes: () => indexes.statuses(),
     deleteOldVectors: (limit) => write.deleteOldVectors(limit),
   };
 }

@@ -111,9 +111,14 @@ function waitingInObjects(db: CatalogDatabase, { id, after, limit }: PartOf): Wa
 
 /**
  * By row id: a row that was replaced since its text was read, or moved, is none of a placement's any more, and that placement goes on
- * waiting. So does everything where the model is not wanted any more.
+ * waiting. So does everything where the model is not wanted any more. To an index a new vector is as much of a change as a new row.
  */
-export function keepVectors(db: CatalogDatabase, model: string, vectors: readonly MadeVector[]): void {
+export function keepVectors(
+  db: CatalogDatabase,
+  model: string,
+  vectors: readonly MadeVector[],
+  now: number,
+): void {
   db.transaction(() => {
     const id = wantedModelId(db, model);
     if (id === undefined) return;
@@ -124,6 +129,11 @@ export function keepVectors(db: CatalogDatabase, model: string, vectors: readonl
         { id, rowId, vector: bytesOf(vector) },
       );
     }
+    db.run(
+      `INSERT INTO changes (pid, row_id, what, at) SELECT p.pid, p.row_id, 'placed', $now
+       FROM json_each($rowIds) r CROSS JOIN placements p ON p.row_id = r.value WHERE p.deleted = 0`,
+      { rowIds: JSON.stringify(vectors.map(({ rowId }) => rowId)), now },
+    );
     stopWaiting(
       db,
       model,

@@ -1,0 +1,107 @@
+import usearch from 'usearch';
+import { EMBEDDING_DIMENSIONS } from '../../../memory/index.js';
+
+/**
+ * usearch's own defaults for a node's neighbours and for how widely a new one's are looked for. A search looks as widely as it fetches, and at
+ * least at 64.
+ */
+const CONNECTIVITY = 16;
+const EXPANSION_ADD = 128;
+const EXPANSION_SEARCH = 64;
+
+/** Keys from here on are no slots but fillers. */
+const FIRST_FILLER = 2 ** 40;
+
+/** What is kept of a graph beside usearch's own bytes. */
+export interface GraphState {
+  /** Nodes whose row is gone: usearch keeps their vectors until it needs their place. */
+  free: number;
+  /** Keys of the nodes that hold noise: from, inclusive, to until, exclusive. */
+  fillers: { from: number; until: number };
+}
+
+/**
+ * usearch's graph over the slots of the index, 8 bits a component (HNSW: Malkov and Yashunin, 2016). It finds candidates; the matrix tells how
+ * good they are. Every call is synchronous.
+ *
+ * usearch cannot overwrite what it removes. Where nothing may be left of a vector, nodes of noise are added until they have taken all free
+ * places (`scrub`); a later row takes the place of such a node.
+ */
+export class Graph {
+  readonly #index = new usearch.Index({
+    dimensions: EMBEDDING_DIMENSIONS,
+    metric: usearch.MetricKind.Cos,
+    quantization: usearch.ScalarKind.I8,
+    connectivity: CONNECTIVITY,
+    expansion_add: EXPANSION_ADD,
+    expansion_search: EXPANSION_SEARCH,
+    multi: false,
+  });
+  #free = 0;
+  #fillers = { from: FIRST_FILLER, until: FIRST_FILLER };
+
+  /** Of rows, without fillers. */
+  get size(): number {
+    return this.#index.size() - this.#fillerCount;
+  }
+
+  get state(): GraphState {
+    return { free: this.#free, fillers: { ...this.#fillers } };
+  }
+
+  get #fillerCount(): number {
+    return this.#fillers.until - this.#fillers.from;
+  }
+
+  /** Some tenths of a millisecond each. */
+  add(slots: readonly number[], rowOf: (slot: number) => Int16Array): void {
+    const rows = new Float32Array(slots.length * EMBEDDING_DIMENSIONS);
+    slots.forEach((slot, i) => rows.set(rowOf(slot), i * EMBEDDING_DIMENSIONS));
+    for (let missing = slots.length - this.#free; missing > 0 && this.#fillerCount > 0; missing--) {
+      this.#index.remove(BigInt(this.#fillers.from++));
+      this.#free++;
+    }
+    this.#index.add(BigUint64Array.from(slots, BigInt), rows, 1);
+    this.#free = Math.max(0, this.#free - slots.length);
+  }
+
+  remove(slot: number): void {
+    if (this.#index.remove(BigInt(slot)) === 1) this.#free++;
+  }
+
+  /** Slots near a vector, at most `count`, nearest first as far as 8 bits can tell. */
+  search(vector: Float32Array, count: number): number[] {
+    if (this.#index.size() === 0) return [];
+    const { keys } = this.#index.search(vector, count, 1);
+    const slots: number[] = [];
+    for (const key of keys) if (key < FIRST_FILLER) slots.push(Number(key));
+    return slots;
+  }
+
+  /** Overwrites some of what was removed; call it until it returns true. */
+  scrub(atMost: number): boolean {
+    const count = Math.min(atMost, this.#free);
+    if (count > 0) {
+      const noise = Float32Array.from({ length: count * EMBEDDING_DIMENSIONS }, () => Math.random() - 0.5);
+      const keys = BigUint64Array.from({ length: count }, (_, i) => BigInt(this.#fillers.until + i));
+      this.#index.add(keys, noise, 1);
+      this.#fillers.until += count;
+      this.#free -= count;
+    }
+    return this.#free === 0;
+  }
+
+  save(path: string): void {
+    this.#index.save(path);
+  }
+
+  /**
+   * Reads what `save` wrote at the beginning of a file; what follows it is let alone. Only of a file whose checksum is right: usearch brings
+   * the process down over one that is not whole.
+   */
+  load(path: string, state: GraphState): void {
+    this.#index.load(path);
+    this.#free = state.free;
+    this.#fillers = { ...state.fillers };
+  }
+}

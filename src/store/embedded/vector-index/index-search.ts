@@ -1,0 +1,83 @@
+import { Best } from './best.js';
+import type { Graph } from './graph.js';
+import { TIER_COUNT, type IndexRows, type RowFilter } from './index-rows.js';
+import { normalised } from './matrix.js';
+import type { IndexQuery } from './messages.js';
+
+/**
+ * Fetched of the graph for each one wanted: its 8 bits put the ten best among the first twenty. At least twice as many of them pass as are
+ * wanted, so that one of the two tiers has as many as a search of it alone would have.
+ */
+const WIDTH = 4;
+const LEAST_PASSING = 2;
+const LEAST_FETCHED = 100;
+
+/** To fetch one of the graph, find its row and compare it costs about as much as to compare so many rows of the matrix in their order. */
+const FETCH_COST = 3;
+
+export interface FoundPlaces {
+  /** Best first, at most the limit of each tier. */
+  pids: number[];
+  /** Cosines. */
+  scores: number[];
+}
+
+/** What an index is made of, for a search. */
+interface Searched {
+  rows: IndexRows;
+  graph: Graph;
+  /** Slots that the graph does not hold yet: they are compared in any case. */
+  waiting: ReadonlySet<number>;
+}
+
+/**
+ * The best by cosine. Where few rows pass the filters, each of them is compared: that is exact, and cheaper than to fetch from the graph until
+ * enough of them have come. `pidsOf` tells the placements that have a tag.
+ */
+export function searchIndex(
+  index: Searched,
+  { vector, filters, limit }: IndexQuery,
+  pidsOf: (tag: string) => readonly number[],
+): FoundPlaces {
+  const { rows } = index;
+  const filter = rows.compile(filters, pidsOf);
+  const query = normalised(vector);
+  if (filter === undefined || query === undefined || rows.count === 0) return { pids: [], scores: [] };
+  const passing = filter.all ? undefined : passingSlots(rows, filter);
+  const slots =
+    fetchSlots(index, query, filter, { limit, passing: passing?.length ?? rows.count }) ??
+    passing ??
+    rows.usedSlots();
+  const tiers = Array.from({ length: TIER_COUNT }, () => new Best(limit));
+  for (const slot of slots) tiers[rows.columns.tier[slot] ?? 0]?.offer(slot, rows.matrix.cosine(slot, query));
+  const best = tiers.flatMap((tier) => tier.items()).sort((a, b) => b.score - a.score || a.item - b.item);
+  return {
+    pids: best.map(({ item }) => rows.columns.pid[item] ?? 0),
+    scores: best.map(({ score }) => score),
+  };
+}
+
+function passingSlots(rows: IndexRows, filter: RowFilter): number[] {
+  const passing: number[] = [];
+  for (let slot = 0; slot < rows.slots; slot++) if (rows.passes(slot, filter)) passing.push(slot);
+  return passing;
+}
+
+/** Undefined where to compare all that pass is cheaper. */
+function fetchSlots(
+  { rows, graph, waiting }: Searched,
+  query: Float32Array,
+  filter: RowFilter,
+  { limit, passing }: { limit: number; passing: number },
+): number[] | undefined {
+  const enough = limit * LEAST_PASSING;
+  const first = Math.ceil((Math.max(LEAST_FETCHED, limit * WIDTH) * rows.count) / passing);
+  // What passes need not lie evenly around the query: where too little of the first lot did, another is fetched, wider.
+  for (let count = first; count * FETCH_COST < passing; count *= WIDTH) {
+    const found = graph.search(query, count).filter((slot) => rows.passes(slot, filter));
+    if (found.length < enough) continue;
+    for (const slot of waiting) if (rows.passes(slot, filter)) found.push(slot);
+    return found;
+  }
+  return undefined;
+}

@@ -1,0 +1,234 @@
+import { messageOf } from '../../../contract/index.js';
+import type { VectorIndexState, VectorIndexStatus } from '../../vectors.js';
+import type { EngineContext } from '../context.js';
+import type { IndexAnswer, IndexPart, IndexQuery, IndexThreadData } from './messages.js';
+import { readVectors } from './read-vectors.js';
+import { IndexThread } from './thread.js';
+
+/** Between looks at the changes where no search asks for one: what an index is behind by costs the next search the time to catch up. */
+const LOOK_MS = 1_000;
+
+/** Between saves: what came since the last is read anew at a start, some thousands of rows a second. */
+const SAVE_MS = 300_000;
+
+/** After a failure, and where there was no room, which costs as much as to make it. All rows are compared meanwhile. */
+const RETRY_MS = { failed: 60_000, full: 3_600_000, filling: 0, ready: LOOK_MS };
+
+/** How long a search waits for what was committed before it: some rounds of an ingest's size. */
+const CATCH_UP_MS = 250;
+
+interface CatchUp {
+  seq: number;
+  resolve: () => void;
+}
+
+/**
+ * The vector index of one model: its thread, and the loop that has it follow the catalog. It searches only once everything stands in it;
+ * until then, and wherever it fails, the caller compares with all rows.
+ */
+export class VectorIndex {
+  readonly #running: Promise<void>;
+  #thread: IndexThread | undefined;
+  #state: VectorIndexState = 'filling';
+  #reason: string | null = null;
+  #applied = 0;
+  #savedSeq: number | undefined;
+  /** By the process's own clock, as all its times. */
+  #savedAt = performance.now();
+  #closed = false;
+  #wake: () => void = () => undefined;
+  #catchUps: CatchUp[] = [];
+  /** Who waits for the next save. */
+  #savers: (() => void)[] = [];
+
+  constructor(
+    private readonly context: EngineContext,
+    private readonly data: IndexThreadData,
+  ) {
+    this.#running = this.#run();
+  }
+
+  /** Undefined where it cannot answer. */
+  async search(query: IndexQuery): Promise<IndexAnswer['candidates'] | undefined> {
+    const thread = this.#thread;
+    if (this.#state !== 'ready' || thread === undefined) return undefined;
+    try {
+      const first = await thread.call('search', [query]);
+      if (first.seq <= this.#applied) return first.candidates;
+      await this.#caughtUp(first.seq);
+      return (await thread.call('search', [query])).candidates;
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
+  async status(): Promise<VectorIndexStatus> {
+    const { model } = this.data;
+    const none = { rows: 0, waiting: 0, bytes: 0, seq: this.#applied };
+    const counts = (await this.#thread?.call('counts', []).catch(() => none)) ?? none;
+    return {
+      model,
+      state: this.#state,
+      reason: this.#reason,
+      rows: counts.rows,
+      waiting: counts.waiting,
+      behind: Math.max(0, counts.seq - this.#applied),
+      bytes: counts.bytes,
+    };
+  }
+
+  /** Catches up and saves, where there is something to save. */
+  async save(): Promise<void> {
+    if (this.#state !== 'ready' || this.#thread === undefined) return;
+    // By the loop, so that nothing changes what is being written.
+    await new Promise<void>((resolve) => {
+      this.#savers.push(resolve);
+      this.#wake();
+    });
+  }
+
+  /** Saves what it has. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#wake();
+    await this.#running;
+    try {
+      if (this.#state === 'ready') await this.#save();
+    } catch (error) {
+      // The next start reads what is missing from the tiers.
+      this.#fail(error);
+    } finally {
+      await this.#thread?.close();
+    }
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        await this.#follow();
+      } catch (error) {
+        this.#fail(error);
+        await this.#dropThread();
+      }
+      await this.#sleep(RETRY_MS[this.#state]);
+    }
+    this.#letSaversGo();
+  }
+
+  async #follow(): Promise<void> {
+    const thread = (this.#thread ??= new IndexThread(this.data));
+    if (this.#state !== 'ready' && !(await this.#fill(thread))) return;
+    if (!(await this.#read(thread, 'readChanges', this.#applied))) return;
+    await this.#saveWhereDue(thread);
+  }
+
+  /**
+   * From the saved file, if there is one, and the catalog's placements: each is compared, whatever the file holds, so that nothing depends on
+   * how far the list of changes goes back. Those of later than its begin are in that list.
+   */
+  async #fill(thread: IndexThread): Promise<boolean> {
+    this.#state = 'filling';
+    this.#savedSeq = await thread.call('load', []);
+    const { seq } = await thread.call('counts', []);
+    if (!(await this.#read(thread, 'readPlaces', 0))) return false;
+    if (!(await this.#read(thread, 'readChanges', seq))) return false;
+    if (this.#closed) return false;
+    this.#state = 'ready';
+    this.#reason = null;
+    return true;
+  }
+
+  /** Part by part until there is no more. Returns false where there was no room. */
+  async #read(thread: IndexThread, method: 'readPlaces' | 'readChanges', from: number): Promise<boolean> {
+    for (let after: number | null = from; after !== null && !this.#closed;) {
+      const part: IndexPart = await thread.call(method, [after]);
+      const { parts, without } = await readVectors(this.context, this.data.model, part.needed);
+      const buffers = parts.map(({ components }) => components.buffer);
+      if (!(await thread.call('keep', [parts, without], buffers))) {
+        await this.#giveUp();
+        return false;
+      }
+      // Where no change is left, those that there were are trimmed.
+      if (method === 'readChanges') this.#apply(part.until ?? part.seq);
+      after = part.until;
+    }
+    return true;
+  }
+
+  #apply(seq: number): void {
+    this.#applied = seq;
+    const done = this.#catchUps.filter((catchUp) => catchUp.seq <= seq);
+    this.#catchUps = this.#catchUps.filter((catchUp) => catchUp.seq > seq);
+    for (const { resolve } of done) resolve();
+  }
+
+  /** The first time as soon as it is whole, and then now and then. */
+  async #saveWhereDue(thread: IndexThread): Promise<void> {
+    const isFirst = this.#savedSeq === undefined;
+    const isDue = isFirst
+      ? (await thread.call('counts', [])).waiting === 0
+      : performance.now() - this.#savedAt >= SAVE_MS;
+    if (isDue || this.#savers.length > 0) await this.#save();
+    this.#letSaversGo();
+  }
+
+  #letSaversGo(): void {
+    for (const resolve of this.#savers.splice(0)) resolve();
+  }
+
+  async #save(): Promise<void> {
+    if (this.#thread === undefined || this.#savedSeq === this.#applied) return;
+    const seq = this.#applied;
+    await this.#thread.call('save', [seq]);
+    this.#savedSeq = seq;
+    this.#savedAt = performance.now();
+  }
+
+  async #giveUp(): Promise<void> {
+    await this.#dropThread();
+    this.#state = 'full';
+    this.#reason = `more vectors than ${Math.floor(this.data.maxBytes / 2 ** 20)} MiB hold: set AKOSHA_VECTOR_INDEX_MEMORY_MB higher`;
+  }
+
+  #fail(error: unknown): void {
+    this.#state = 'failed';
+    this.#reason = messageOf(error);
+    for (const { resolve } of this.#catchUps.splice(0)) resolve();
+    this.#letSaversGo();
+  }
+
+  async #dropThread(): Promise<void> {
+    const thread = this.#thread;
+    this.#thread = undefined;
+    await thread?.close();
+  }
+
+  /** Soon, or late: what a search finds by its words does not wait for the index. */
+  async #caughtUp(seq: number): Promise<void> {
+    if (seq <= this.#applied) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, CATCH_UP_MS);
+      this.#catchUps.push({
+        seq,
+        resolve: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+      });
+      this.#wake();
+    });
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    if (this.#closed || this.#catchUps.length + this.#savers.length > 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = () => undefined;
+  }
+}

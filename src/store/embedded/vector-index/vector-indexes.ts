@@ -1,0 +1,135 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Tier } from '../../../contract/index.js';
+import type { Candidate, ModelVector, SearchFilters } from '../../store.js';
+import type { VectorIndexStatus } from '../../vectors.js';
+import type { EngineContext } from '../context.js';
+import type { IndexAnswer } from './messages.js';
+import { VectorIndex } from './vector-index.js';
+
+/** Between looks at which models are wanted: a store is moved to another one once in a year. */
+const LOOK_MS = 1_000;
+
+export interface VectorIndexOptions {
+  /** Where the files of the indexes are. */
+  folder: string;
+  catalog: string;
+  epoch: number;
+  /** Of each index; 0 for none. */
+  maxBytes: number;
+}
+
+interface Joined {
+  vector: Float32Array;
+  limit: number;
+  answer: Promise<IndexAnswer['candidates'] | undefined>;
+}
+
+/**
+ * A vector index for the current model, and one for the next while the store is moved to it: that one is whole by the time at which searches
+ * go by it.
+ */
+export class VectorIndexes {
+  readonly #indexes = new Map<string, VectorIndex>();
+  /** Searches under way, by their filters: the tiers of one search ask for the same, and get the same answer. */
+  readonly #joined = new Map<SearchFilters, Joined>();
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  private constructor(
+    private readonly context: EngineContext,
+    private readonly options: VectorIndexOptions,
+  ) {}
+
+  /** Nothing has to be there, or be right: what is missing is made in the background. */
+  static async open(context: EngineContext, options: VectorIndexOptions): Promise<VectorIndexes> {
+    const indexes = new VectorIndexes(context, options);
+    if (options.maxBytes === 0) return indexes;
+    await mkdir(options.folder, { recursive: true });
+    indexes.#look();
+    return indexes;
+  }
+
+  /**
+   * The best of hot and warm together, those of them that stand in `tier`. Undefined where there is no index to ask.
+   */
+  async search(
+    tier: Tier,
+    { model, values }: ModelVector,
+    filters: SearchFilters,
+    limit: number,
+  ): Promise<Candidate[] | undefined> {
+    const found = await this.#join(model, values, filters, limit);
+    return found
+      ?.filter((candidate) => candidate.tier === tier)
+      .map(({ tier: _tier, ...candidate }) => candidate);
+  }
+
+  statuses(): Promise<VectorIndexStatus[]> {
+    return Promise.all([...this.#indexes.values()].map((index) => index.status()));
+  }
+
+  /** Saves what has changed, so that nothing that is gone is in a file any more. */
+  async save(): Promise<void> {
+    await Promise.all([...this.#indexes.values()].map((index) => index.save()));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#looking;
+    await Promise.all([...this.#indexes.values()].map((index) => index.close()));
+  }
+
+  #join(
+    model: string,
+    vector: Float32Array,
+    filters: SearchFilters,
+    limit: number,
+  ): Promise<IndexAnswer['candidates'] | undefined> {
+    const joined = this.#joined.get(filters);
+    if (joined?.vector === vector && joined.limit === limit) return joined.answer;
+    const answer = (
+      this.#indexes.get(model)?.search({ vector, filters, limit }) ?? Promise.resolve(undefined)
+    ).finally(() => {
+      if (this.#joined.get(filters)?.answer === answer) this.#joined.delete(filters);
+    });
+    this.#joined.set(filters, { vector, limit, answer });
+    return answer;
+  }
+
+  #look(): void {
+    this.#looking = this.#keepWanted()
+      // The catalog tells by itself where it works no more.
+      .catch(() => undefined)
+      .then(() => {
+        if (!this.#closed) this.#timer = setTimeout(() => this.#look(), LOOK_MS).unref();
+      });
+  }
+
+  async #keepWanted(): Promise<void> {
+    const { current, next } = await this.context.catalog.read.modelNames();
+    const wanted = next === null ? [current] : [current, next];
+    for (const model of wanted) if (!this.#indexes.has(model)) this.#start(model);
+    for (const [model, index] of this.#indexes) {
+      if (wanted.includes(model)) continue;
+      this.#indexes.delete(model);
+      await index.close();
+    }
+    const files = new Set(wanted.map(fileOf));
+    for (const name of await readdir(this.options.folder))
+      if (!files.has(name.replace(/\.new$/, ''))) await rm(path.join(this.options.folder, name));
+  }
+
+  #start(model: string): void {
+    const { folder, catalog, epoch, maxBytes } = this.options;
+    const file = path.join(folder, fileOf(model));
+    this.#indexes.set(model, new VectorIndex(this.context, { catalog, file, model, epoch, maxBytes }));
+  }
+}
+
+/** Names of models are letters, digits, dots, `-` and `_`. */
+function fileOf(model: string): string {
+  return `${model}.vectors`;
+}
