@@ -137,7 +137,7 @@ function openStore(settings: Settings, archive: ObjectStore, reader: ReaderPool)
   return openEmbeddedStore({
     ...engineOptions(settings, archive, reader),
     beginsEmpty: settings.beginEmptyStore,
-    vectorIndexBytes: settings.vectorIndexMemoryMb * MIB,
+    vectorIndexBytes: settings.vectorIndexMemoryMb * 2 ** 20,
     embeddingModel: settings.embeddingModel,
   });
 }

@@ -29,31 +29,32 @@ export interface TestMemory {
 
 export interface TestStore {
   store: MemoryStore;
-  /** Ingests memories of a system by the whole chain, from a DuckDB file. */
-  ingest(systemId: string, memories: readonly TestMemory[]): Promise<void>;
+  /** Ingests memories of a system by the whole chain, from a DuckDB file; with `mirror` those that it lacks are deleted. */
+  ingest(systemId: string, memories: readonly TestMemory[], options?: { mirror?: boolean }): Promise<void>;
   /** The same of database files. */
-  ingestFiles(systemId: string, databases: readonly string[]): Promise<void>;
+  ingestFiles(systemId: string, databases: readonly string[], options?: { mirror?: boolean }): Promise<void>;
   /** Moves everything to the tier it belongs in. */
   age(): Promise<void>;
-  /** Where its objects are, and its copies of them. */
-  readonly folders: { objects: string; cache: string };
+  /** Where its objects are, its copies of them, and the file of its vector index. */
+  readonly folders: { objects: string; cache: string; index: string };
   /** Closes the store and opens it again, as a restart does. */
-  reopen(): Promise<void>;
+  reopen(options?: { vectorIndexBytes?: number }): Promise<void>;
   close(): Promise<void>;
 }
 
-export async function openTestStore(): Promise<TestStore> {
+export async function openTestStore({ vectorIndexBytes = 0 } = {}): Promise<TestStore> {
   const folder = await mkdtemp(join(tmpdir(), 'akosha-search-'));
   const scratch = join(folder, 'scratch');
   await mkdir(scratch);
   const objects = await openObjectStore(`file://${join(folder, 'objects')}`);
   const reader = sharedReader();
-  const open = (): Promise<MemoryStore> =>
+  const open = (options: { vectorIndexBytes?: number } = { vectorIndexBytes }): Promise<MemoryStore> =>
     openEmbeddedStore({
       dataFolder: folder,
       archive: objects,
       policy: { hotDays: 7, warmDays: 90, coldBatchRows: 1, coldOverdueDays: 0 },
       memoryMb: 256,
+      ...options,
       coldCacheBytes: 2 ** 26,
       leaseMs: 900_000,
       hashFile: (path) => reader.hashFile(path),
@@ -63,13 +64,14 @@ export async function openTestStore(): Promise<TestStore> {
   const clock = (): number => NOW;
   let uploads = 0;
   let files = 0;
-  const ingestFiles = async (systemId: string, databases: readonly string[]): Promise<void> => {
+  const ingestFiles: TestStore['ingestFiles'] = async (systemId, databases, { mirror = false } = {}) => {
     const uploadId = `upload-${++uploads}`;
     const place = { systemId, dataDir: join(folder, systemId), databases: [...databases], uploads: objects };
     const host = openHost({ ...place, reader, timeZone: 'UTC', now: clock });
     await syncDirectly(host, { uploadId });
     host.close();
-    const context = { store, uploads: objects, reader, scratch, clock };
+    const mirrorSystems = mirror ? [systemId] : [];
+    const context = { store, uploads: objects, reader, scratch, clock, mirrorSystems };
     const { added } = await walkUploads(context, () => undefined);
     for (const ref of added) await ingestUpload(context, ref);
   };
@@ -77,11 +79,11 @@ export async function openTestStore(): Promise<TestStore> {
     get store() {
       return store;
     },
-    folders: { objects: join(folder, 'objects'), cache: join(folder, 'cache') },
-    async ingest(systemId, memories) {
+    folders: { objects: join(folder, 'objects'), cache: join(folder, 'cache'), index: join(folder, 'index') },
+    async ingest(systemId, memories, options) {
       const database = join(folder, `${systemId}-${++files}.duckdb`);
       await makeDatabase(database, ...sourceSql(memories));
-      await ingestFiles(systemId, [database]);
+      await ingestFiles(systemId, [database], options);
     },
     ingestFiles,
     async age() {
@@ -102,9 +104,9 @@ export async function openTestStore(): Promise<TestStore> {
       await sweep(context);
       await sweep(later);
     },
-    async reopen() {
+    async reopen(options) {
       await store.close();
-      store = await open();
+      store = await open(options);
     },
     async close() {
       await store.close();

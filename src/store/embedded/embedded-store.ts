@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { stat } from 'node:fs/promises';
 import { AkoshaError, type Tier } from '../../contract/index.js';
 import { EMBEDDING_MODEL } from '../../memory/index.js';

@@ -93,7 +93,7 @@ export function madeVectorsOf(
   model: string,
   pids: readonly number[],
 ): { pid: number; vector: Float32Array }[] {
-  const rows = db.all<{ pid: number; vector: Buffer }>(
+  const rows = db.all<{ pid: number; vector: Buffer | ArrayBuffer }>(
     `SELECT v.pid, vector32(v.vector) AS vector FROM json_each($pids) j CROSS JOIN models m
      JOIN vectors v ON v.model_id = m.model_id AND v.pid = j.value WHERE m.name = $model`,
     { model, pids: JSON.stringify(pids) },
@@ -101,10 +101,10 @@ export function madeVectorsOf(
   return rows.map(({ pid, vector }) => ({ pid, vector: floatsOf(vector) }));
 }
 
-/** Copied, because a buffer of the database begins at any byte. */
-function floatsOf(bytes: Buffer): Float32Array {
+/** Copied, because a buffer of the database begins at any byte. libsql gives a column of many rows as another class than that of one. */
+function floatsOf(bytes: Buffer | ArrayBuffer): Float32Array {
   const vector = new Float32Array(EMBEDDING_DIMENSIONS);
-  Buffer.from(vector.buffer).set(bytes.subarray(0, vector.byteLength));
+  new Uint8Array(vector.buffer).set(new Uint8Array(bytes));
   return vector;
 }
 

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { searchIndex } from '../../../src/store/embedded/vector-index/index-search.js';
+import type { SearchFilters } from '../../../src/store/index.js';
+import { clustered, indexOf, placeOf, random } from './support.js';
+
+const next = random(7);
+const vectors = clustered(5_000, next);
+const index = indexOf(vectors);
+const BOTH: SearchFilters = { tiers: ['hot', 'warm'] };
+const TAGGED = [3, 5, 4_999];
+
+function found(vector: Float32Array, filters: SearchFilters, limit = 10): number[] {
+  return searchIndex(index, { vector, filters, limit }, () => TAGGED).pids;
+}
+
+/** By all components, of all that pass. */
+function best(vector: Float32Array, passes: (pid: number) => boolean): number[] {
+  const cosine = (other: Float32Array): number => other.reduce((sum, x, i) => sum + x * (vector[i] ?? 0), 0);
+  return vectors
+    .map((other, i) => ({ pid: i + 1, score: cosine(other) }))
+    .filter(({ pid }) => passes(pid))
+    .sort((a, b) => b.score - a.score)
+    .slice(0, 10)
+    .map(({ pid }) => pid);
+}
+
+/** Vectors near some of those that there are. */
+const queries = Array.from({ length: 15 }, () => {
+  const near = vectors[Math.floor(next() * vectors.length)] ?? new Float32Array(384);
+  return near.map((x) => x + 0.02 * (next() - 0.5));
+});
+
+const FILTERS: [string, SearchFilters, (pid: number) => boolean][] = [
+  ['without a filter', BOTH, () => true],
+  ['of a system that has half of them', { ...BOTH, systemId: 'host-1' }, (pid) => pid % 2 === 1],
+  ['of a project that has one in a hundred', { ...BOTH, project: 'rare' }, (pid) => pid % 100 === 0],
+  ['of a time in which lie three', { ...BOTH, since: 500, until: 503 }, (pid) => pid >= 500 && pid < 503],
+  ['of what was known by then', { ...BOTH, knownBy: 2_500 }, (pid) => pid <= 2_500],
+  ['of a tag', { ...BOTH, tag: 'any' }, (pid) => TAGGED.includes(pid)],
+  ['of the half that is far from the query', { ...BOTH, since: 2_501 }, (pid) => pid > 2_500],
+];
+
+describe('the ten best by the index', () => {
+  it.each(FILTERS)('are those of an exact comparison: %s', (_which, filters, passes) => {
+    const hits = queries.map((query) => {
+      const wanted = best(query, passes);
+      const pids = found(query, filters);
+      return wanted.filter((pid) => pids.includes(pid)).length / wanted.length;
+    });
+    expect(hits.reduce((sum, share) => sum + share, 0) / hits.length).toBeGreaterThanOrEqual(0.99);
+  });
+
+  it('are none of another tier, kind, system, project or nothing but zeros', () => {
+    const [query = new Float32Array(384)] = queries;
+    expect(found(query, { tiers: ['hot'] })).toEqual([]);
+    expect(found(query, { ...BOTH, kind: 'entity' })).toEqual([]);
+    expect(found(query, { ...BOTH, systemId: 'host-2' })).toEqual([]);
+    expect(found(query, { ...BOTH, project: 'none' })).toEqual([]);
+    expect(found(new Float32Array(384), BOTH)).toEqual([]);
+  });
+
+  it('are the same of what the graph does not hold yet', () => {
+    const few = indexOf(vectors.slice(0, 1_000));
+    const [query = new Float32Array(384)] = queries;
+    const slot = few.rows.place(placeOf(1_001));
+    few.rows.matrix.set(
+      slot,
+      Int16Array.from(query, (x) => x * 30_000),
+    );
+    few.waiting.add(slot);
+    expect(searchIndex(few, { vector: query, filters: BOTH, limit: 10 }, () => []).pids[0]).toBe(1_001);
+  });
+});

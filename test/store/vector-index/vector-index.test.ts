@@ -1,0 +1,135 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { EMBEDDING_MODEL } from '../../../src/memory/index.js';
+import { FIRST_WAITING, type Candidate, type VectorIndexStatus } from '../../../src/store/index.js';
+import { AGE, between, direction, openTestStore, type TestStore } from '../../search/support.js';
+import { eventually } from '../../support/eventually.js';
+
+const MB = 2 ** 20;
+const FILE = `${EMBEDDING_MODEL}.vectors`;
+
+async function open(vectorIndexBytes = 64 * MB): Promise<TestStore> {
+  const test = await openTestStore({ vectorIndexBytes });
+  onTestFinished(() => test.close());
+  return test;
+}
+
+/** Two are near: `b` to `a` by 0.7. */
+const VECTORS = { a: direction(1), b: between(direction(1), direction(2), 0.5), c: direction(3) };
+
+function memory(id: keyof typeof VECTORS, daysOld: number) {
+  return { id, content: `memory ${id}`, daysOld, vector: VECTORS[id] };
+}
+
+async function ready(test: TestStore, model = EMBEDDING_MODEL): Promise<VectorIndexStatus> {
+  return eventually(async () => {
+    const status = (await test.store.vectorIndexes()).find((index) => index.model === model);
+    if (status?.state !== 'ready' || status.waiting > 0)
+      throw new Error(`the index of ${model} is not ready`);
+    return status;
+  });
+}
+
+async function search(
+  test: TestStore,
+  tier: 'hot' | 'warm',
+  values = VECTORS.a,
+  model = EMBEDDING_MODEL,
+): Promise<Candidate[]> {
+  return test.store.searchVectors(tier, { model, values }, { tiers: ['hot', 'warm'] }, 10);
+}
+
+const ids = (found: readonly Candidate[]): string[] => found.map(({ memoryId }) => memoryId);
+
+describe('the vector index of a store', () => {
+  it('finds each memory where it is now, what was committed before the search included, and none that is gone', async () => {
+    const test = await open();
+    await test.ingest('host-1', [memory('a', AGE.hot), memory('b', AGE.hot)]);
+    await ready(test);
+    const found = await search(test, 'hot');
+    expect(ids(found)).toEqual(['a', 'b']);
+    expect(found.map(({ score }) => score.toFixed(3))).toEqual([
+      '1.000',
+      VECTORS.a.reduce((sum, x, i) => sum + x * (VECTORS.b[i] ?? 0), 0).toFixed(3),
+    ]);
+    await test.ingest('host-2', [memory('c', AGE.warm), memory('a', AGE.cold)]);
+    expect(ids(await search(test, 'warm', VECTORS.c)).toSorted()).toEqual(['a', 'c']);
+    await test.age();
+    expect(ids(await search(test, 'warm', VECTORS.c))).toEqual(['c']);
+    // `a` as it was, `b` with another vector, and then neither.
+    await test.ingest('host-1', [
+      memory('a', AGE.hot),
+      { ...memory('c', AGE.hot), id: 'b', content: 'other' },
+    ]);
+    expect(
+      (await search(test, 'hot', VECTORS.c)).map(({ memoryId, score }) => [memoryId, score > 0.9]),
+    ).toEqual([
+      ['b', true],
+      ['a', false],
+    ]);
+    await test.ingest('host-1', [memory('c', AGE.hot)], { mirror: true });
+    expect(ids(await search(test, 'hot'))).toEqual(['c']);
+    expect(await ready(test)).toMatchObject({ rows: 2, behind: 0, reason: null });
+  });
+
+  it('goes on from its file, is made anew without one that can be used, and follows what came meanwhile', async () => {
+    const test = await open();
+    await test.ingest('host-1', [memory('a', AGE.hot), memory('b', AGE.warm)]);
+    await ready(test);
+    await test.reopen({ vectorIndexBytes: 0 });
+    const kept = await readFile(join(test.folders.index, FILE));
+    expect(await test.store.vectorIndexes()).toEqual([]);
+    await test.ingest('host-1', [memory('c', AGE.hot)], { mirror: true });
+    await test.reopen();
+    expect(await ready(test)).toMatchObject({ rows: 1 });
+    expect(ids(await search(test, 'hot'))).toEqual(['c']);
+    await test.store.checkpoint();
+    expect((await readFile(join(test.folders.index, FILE))).equals(kept)).toBe(false);
+    await test.reopen({ vectorIndexBytes: 0 });
+    await writeFile(join(test.folders.index, FILE), kept.subarray(0, kept.length - 1000));
+    await test.reopen();
+    expect(await ready(test)).toMatchObject({ rows: 1 });
+    expect(ids(await search(test, 'hot'))).toEqual(['c']);
+  });
+
+  it('is none where there is no room for it: every vector is compared', async () => {
+    const test = await open(2000);
+    await test.ingest('host-1', [memory('a', AGE.hot), memory('b', AGE.hot)]);
+    await eventually(async () =>
+      expect(await test.store.vectorIndexes()).toMatchObject([
+        { state: 'full', reason: expect.stringContaining('AKOSHA_VECTOR_INDEX_MEMORY_MB') as string },
+      ]),
+    );
+    expect(ids(await search(test, 'hot'))).toEqual(['a', 'b']);
+  });
+
+  it('holds vectors that the server made, and of the next model before searches go by it', async () => {
+    const test = await open();
+    await test.ingest('host-1', [{ id: 'a', content: 'none of its own', daysOld: AGE.hot }]);
+    await test.ingest('host-1', [memory('b', AGE.hot)]);
+    await ready(test);
+    const keep = async (model: string, vector: Float32Array): Promise<void> => {
+      const { texts } = await test.store.waitingTexts(model, FIRST_WAITING, 10);
+      await test.store.keepVectors(
+        model,
+        texts.map(({ rowId }) => ({ rowId, vector })),
+      );
+    };
+    await keep(EMBEDDING_MODEL, VECTORS.a);
+    expect(ids(await search(test, 'hot'))).toEqual(['a', 'b']);
+    await test.store.beginModelMove('m2');
+    await ready(test, 'm2');
+    await keep('m2', VECTORS.c);
+    await eventually(async () => expect(await ready(test, 'm2')).toMatchObject({ rows: 2 }));
+    expect(await test.store.finishModelMove(0)).toBe(true);
+    expect((await search(test, 'hot', VECTORS.c, 'm2')).map(({ score }) => score > 0.99)).toEqual([
+      true,
+      true,
+    ]);
+    await eventually(async () => {
+      expect((await test.store.vectorIndexes()).map(({ model }) => model)).toEqual(['m2']);
+      expect(await readdir(test.folders.index)).toEqual(['m2.vectors']);
+    });
+  });
+});
