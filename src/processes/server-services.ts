@@ -26,6 +26,7 @@ import { describeSelection, forecastTransition, pin, unpin } from '../maintenanc
 import type { MemoryExplanation, TransitionReport, UploadRecord } from '../store/index.js';
 import { select } from './select.js';
 import type { ServerParts } from './server-parts.js';
+import { describeVectorIndexes } from './vector-index.js';
 
 export interface ServerState {
   /** Whether the workers take work from Temporal. */
@@ -206,6 +207,7 @@ async function describeServer(inputs: ServiceInputs): Promise<Record<string, unk
     ...(await ingestStatus(parts.store)),
     transition: await transitionStatus(parts),
     embedding: await inputs.embedding.status(),
+    vector_indexes: await describeVectorIndexes(parts.store),
     rows: Object.fromEntries(TIERS.map((tier) => [tier, tiers[tier].rows])),
     circuit_breakers: parts.breakers.statuses().map(toBreakerReply),
     ...describe(),

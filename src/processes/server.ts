@@ -22,6 +22,7 @@ import { openObjectEvents } from './object-events.js';
 import { runScheduleWatch } from './schedule-watch.js';
 import { openServerParts, type ServerParts } from './server-parts.js';
 import { serverServices, type ServerState } from './server-services.js';
+import { observeVectorIndexes } from './vector-index.js';
 
 export interface ServerProcess {
   readonly api: RunningApi;
@@ -199,6 +200,7 @@ function pollInboxes(
         const counts = await ingest.store.countTiers();
         for (const tier of TIERS) metrics.tierRows.set({ tier }, counts[tier].rows);
         await embedding.observe();
+        await observeVectorIndexes(ingest.store, metrics);
       },
     },
     signal,

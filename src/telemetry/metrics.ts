@@ -134,6 +134,26 @@ export function createMetrics() {
       labelNames: ['result'],
       registers,
     }),
+    vectorIndexRows: new Gauge({
+      name: 'akosha_vector_index_rows',
+      help: 'Memories in the vector index, as of the last poll; with a second index, while the store is moved to another model, those of both.',
+      registers,
+    }),
+    vectorIndexBehind: new Gauge({
+      name: 'akosha_vector_index_behind_changes',
+      help: 'Changes of memories that the vector index has still to follow.',
+      registers,
+    }),
+    vectorIndexBytes: new Gauge({
+      name: 'akosha_vector_index_memory_bytes',
+      help: 'Memory that the vector index takes, about.',
+      registers,
+    }),
+    vectorIndexReady: new Gauge({
+      name: 'akosha_vector_index_ready',
+      help: '1 where searches go by the vector index; 0 where they compare with every vector, because it is being made, off, out of room or failed.',
+      registers,
+    }),
     swept: new Counter({
       name: 'akosha_swept_total',
       help: 'Garbage removed: rows and objects that no placement names.',
