@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { dailyIngestPaths } from './histories/daily-ingest.mjs';
+import { forgetSystemPaths } from './histories/forget-system.mjs';
 import { ingestSystemPaths } from './histories/ingest-system.mjs';
 import { moveMemoriesPaths } from './histories/move-memories.mjs';
 import { outageRecordPaths } from './histories/outage-record.mjs';
@@ -20,6 +21,7 @@ const paths = Object.entries({
   ...moveMemoriesPaths(),
   ...outageRecordPaths(),
   ...tierTransitionPaths(),
+  ...forgetSystemPaths(),
 });
 const prefixes = process.argv.slice(2);
 const isWanted = ([name]) => prefixes.length === 0 || prefixes.some((prefix) => name.startsWith(prefix));

@@ -1,6 +1,6 @@
 // What the activities of the recorded paths do: just enough to lead the workflows there.
 import { ApplicationFailure } from '@temporalio/common';
-import { NO_OUTAGE_WORK, NO_ROWS } from '../../dist/contract/index.js';
+import { NO_OUTAGE_WORK, NO_ROWS, NOTHING_FORGOTTEN } from '../../dist/contract/index.js';
 
 /** The only system of all recorded runs. */
 export const SYSTEM = 'recorded';
@@ -39,6 +39,9 @@ export const STORE = {
   moveChosen: async () => ({ due: 0, moved: 0, left: 0, next: null }),
   planCompaction: async () => ({ partitions: [] }),
   compactCold: async () => ({ rows: 2, sources: 2, objects: 1, failed: 0 }),
+  beginForget: async () => ({ scopeId: `system/${SYSTEM}`, waitMs: 10 }),
+  eraseForgotten: async () => ({ rows: 0, objects: 0, uploads: 0 }),
+  finishForget: async () => ({ scopeId: `system/${SYSTEM}`, counts: NOTHING_FORGOTTEN }),
   sweep: async () => ({ rows: 1, tables: 1, objects: 1 }),
   endTransition: async () => ({
     toWarm: 1,

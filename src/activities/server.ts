@@ -1,13 +1,22 @@
 import type { StoreActivities } from '../contract/index.js';
+import { forgetActivities, type ForgetActivityDeps } from './server-forget.js';
 import { ingestActivities, type IngestActivityDeps } from './server-ingest.js';
 import { outageActivities, type OutageActivityDeps } from './server-outage.js';
 import { tierActivities, type TierActivityDeps } from './server-tiers.js';
 
 export type { ActivityLog } from './server-ingest.js';
 
-export type StoreActivityDeps = IngestActivityDeps & TierActivityDeps & OutageActivityDeps;
+export type StoreActivityDeps = IngestActivityDeps &
+  TierActivityDeps &
+  OutageActivityDeps &
+  ForgetActivityDeps;
 
 /** The activities of the process that owns the store. */
 export function createStoreActivities(deps: StoreActivityDeps): StoreActivities {
-  return { ...ingestActivities(deps), ...tierActivities(deps), ...outageActivities(deps) };
+  return {
+    ...ingestActivities(deps),
+    ...tierActivities(deps),
+    ...outageActivities(deps),
+    ...forgetActivities(deps),
+  };
 }

@@ -7,6 +7,7 @@ import { embeddingRoutes } from './embedding.js';
 import { answerErrors } from './errors.js';
 import { eventRoutes } from './events.js';
 import { explainRoutes } from './explain.js';
+import { forgetRoutes } from './forget.js';
 import { guard } from './guard.js';
 import { mcpRoutes } from './mcp.js';
 import { memoryRoutes } from './memories.js';
@@ -73,6 +74,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   moveRoutes(app, services);
   uploadRoutes(app, services);
   quarantineRoutes(app, services);
+  forgetRoutes(app, services);
   embeddingRoutes(app, services);
   mcpRoutes(app, { ...services, search: measured(services, metrics) }, version);
   probeRoutes(app, services, metrics, version);

@@ -1,9 +1,11 @@
-import type { MemoryKey, MoveAction, Selection, Tier, UploadRef } from '../contract/index.js';
+import type { ForgetScope, MemoryKey, MoveAction, Selection, Tier, UploadRef } from '../contract/index.js';
 import type { UploadExplanation } from '../ingest/index.js';
 import type { Selected } from '../maintenance/index.js';
 import type { CircuitBreakerStatus } from '../runtime/index.js';
 import type { SearchAnswer, SearchRequest } from '../search/index.js';
 import type {
+  ForgetPreview,
+  ForgetRecord,
   MemoryExplanation,
   MemoryPage,
   PageRequest,
@@ -101,6 +103,16 @@ export interface ApiServices {
   ingestAgain(ref: UploadRef): Promise<UploadRecord>;
   /** Gives up an upload in quarantine. Raises what `dropUpload` of ingest does. */
   dropUpload(ref: UploadRef, decision: { by: string; reason: string }): Promise<UploadRecord>;
+  /** What a forget would take. */
+  previewForget(scope: ForgetScope): Promise<ForgetPreview>;
+  /** Returns once nothing of the scope is found any more; `started` says whether the erasing has reached Temporal. */
+  forget(scope: ForgetScope): Promise<{ record: ForgetRecord; started: boolean }>;
+  /** Raises what `liftForget` of maintenance does. */
+  liftForget(scope: ForgetScope): Promise<void>;
+  /** Raises `ForgetUnknown`. */
+  getForget(scopeId: string): Promise<ForgetRecord>;
+  /** Those asked for last first. */
+  listForgets(limit: number): Promise<ForgetRecord[]>;
   embedding(): Promise<EmbeddingStatus>;
   /**
    * Begins to move the store to an embedding model, by default the setting's, or joins the move to it; the current one gives up a move.

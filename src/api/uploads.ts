@@ -71,6 +71,10 @@ const UploadSummary = z.object({
   queued_at: z.iso.datetime(),
   ingested_at: z.iso.datetime().nullable(),
   quarantined_at: z.iso.datetime().nullable(),
+  forgotten_at: z.iso
+    .datetime()
+    .nullable()
+    .describe('When its files were deleted because of something forgotten; null where they were not.'),
   again: z
     .object({
       requested_at: z.iso
@@ -193,6 +197,7 @@ function toSummary(record: UploadRecord) {
     queued_at: isoTime(record.registeredAt),
     ingested_at: record.committedAt === null ? null : isoTime(record.committedAt),
     quarantined_at: record.quarantinedAt === null ? null : isoTime(record.quarantinedAt),
+    forgotten_at: record.forgottenAt === null ? null : isoTime(record.forgottenAt),
     again: record.again && againReply(record.again),
     dropped: record.dropped && { ...record.dropped, at: isoTime(record.dropped.at) },
   };

@@ -90,6 +90,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/rebuild.js'),
   },
   {
+    name: 'forget',
+    summary: 'erase memories everywhere, and keep them out; or let them in again',
+    load: () => import('./commands/forget.js'),
+  },
+  {
     name: 'reembed',
     summary: 'move the store to another embedding model',
     load: () => import('./commands/reembed.js'),

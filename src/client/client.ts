@@ -6,6 +6,8 @@ import {
   WORKFLOWS,
   type DailyIngestInput,
   type DailyIngestResult,
+  type ForgetScope,
+  type ForgetSystemResult,
   type MoveMemoriesInput,
   type MoveMemoriesResult,
   type Progress,
@@ -19,6 +21,7 @@ import {
 import { withSpan } from '../runtime/index.js';
 import type {
   dailyIngest,
+  forgetSystem,
   ingestSystem,
   moveMemories,
   outageRecord,
@@ -31,6 +34,7 @@ import { runHandle, type RunHandle } from './run-handle.js';
 import { ensureSearchAttributes } from './search-attributes.js';
 import {
   dailyIngestOptions,
+  forgetSystemOptions,
   ingestSystemOptions,
   moveMemoriesOptions,
   outageRecordOptions,
@@ -75,6 +79,8 @@ export interface AkoshaClient {
   moveMemories(input: Omit<MoveMemoriesInput, 'state'>): Promise<RunHandle<MoveMemoriesResult>>;
   /** The run that `moveMemories` has started, for whoever waits for it. */
   movedMemories(workflowId: string, runId: string): RunHandle<MoveMemoriesResult>;
+  /** Has what is forgotten erased everywhere, or joins the run that does; the result is its receipt's counts. */
+  forgetSystem(scopeId: string, scope: ForgetScope): Promise<RunHandle<ForgetSystemResult>>;
   /**
    * Has the record of the outage that began at `start` (ISO 8601) put into Temporal, as the workflow `outage/<start>`. Returns false where
    * it stands there already.
@@ -189,6 +195,13 @@ export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient 
 
     movedMemories: (workflowId, runId) =>
       runHandle(connection, workflow.getHandle<typeof moveMemories>(workflowId, runId), runId),
+
+    async forgetSystem(scopeId, scope) {
+      const handle = await request(() =>
+        workflow.start<typeof forgetSystem>(WORKFLOWS.forgetSystem, forgetSystemOptions(scopeId, { scope })),
+      );
+      return runHandle(connection, handle, handle.firstExecutionRunId);
+    },
 
     recordOutage: (start) =>
       request(async () => {

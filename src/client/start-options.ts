@@ -7,6 +7,7 @@ import {
   WALK_PRIORITY,
   WORKFLOW_IDS,
   type DailyIngestInput,
+  type ForgetSystemInput,
   type IngestSystemInput,
   type MoveMemoriesInput,
   type OutageRecordInput,
@@ -134,6 +135,25 @@ export function moveMemoriesOptions(input: MoveMemoriesInput): StartOptions<Move
     staticSummary: `${action === 'move' ? 'Moves' : 'Thaws'} ${total} memories to ${to}`,
     staticDetails:
       'Moves what a person chose, batch by batch (copy, verify, commit); asked for again, it goes on.',
+    priority: fairnessOf(MAINTENANCE),
+  };
+}
+
+export function forgetSystemOptions(
+  scopeId: string,
+  input: ForgetSystemInput,
+): StartOptions<ForgetSystemInput> {
+  const { systemId } = input.scope;
+  return {
+    ...ONE_AT_A_TIME,
+    workflowId: WORKFLOW_IDS.forgetSystem(scopeId),
+    taskQueue: TASK_QUEUES.server,
+    args: [input],
+    ...(systemId === null ? {} : { typedSearchAttributes: ofSystem(systemId) }),
+    staticSummary: `Erases what is forgotten: ${scopeId}`,
+    staticDetails:
+      'Its tombstone stands. Ingests what waits without it, deletes raw uploads, rows and objects that hold it, and looks again once all that ' +
+      'was being written has landed, until nothing is found.',
     priority: fairnessOf(MAINTENANCE),
   };
 }

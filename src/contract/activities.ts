@@ -1,4 +1,5 @@
 import type { ErrorType } from './errors.js';
+import type { ErasePass, ForgetSystemInput, ForgetSystemResult } from './forget.js';
 import type { IngestTotals } from './ingest-totals.js';
 import type { Kind, RowCounts, UploadRef } from './memory.js';
 import type { ColdPartition } from './object-keys.js';
@@ -256,6 +257,12 @@ export interface StoreActivities {
   compactCold(input: { partition: ColdPartition; all: boolean }): Promise<CompactionSummary>;
   /** Ends the report of the transition that asks, and sums it up; `swept` is null for one that was paused. */
   endTransition(input: { swept: SweepSummary | null }): Promise<TransitionSummary>;
+  /** The tombstone stands, and nothing of the scope is found any more. `waitMs`: until all that was written before has landed. */
+  beginForget(input: ForgetSystemInput): Promise<{ scopeId: string; waitMs: number }>;
+  /** One look over everything that can hold what is forgotten; what it finds is gone then. */
+  eraseForgotten(input: ForgetSystemInput): Promise<ErasePass>;
+  /** Writes the receipt. */
+  finishForget(input: ForgetSystemInput): Promise<ForgetSystemResult>;
   /** What this server did by itself in the outage that began at `start`, in bounded size. */
   readOutage(input: { start: string }): Promise<OutageReport>;
   /** Puts down that the outage's record stands in Temporal. */

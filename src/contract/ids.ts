@@ -21,6 +21,7 @@ export const WORKFLOWS = {
   tierTransition: 'tierTransition',
   moveMemories: 'moveMemories',
   outageRecord: 'outageRecord',
+  forgetSystem: 'forgetSystem',
 } as const;
 
 /** Workflow ids are business keys, so that starting twice means joining. */
@@ -34,13 +35,15 @@ export const WORKFLOW_IDS = {
   tierTransition: (time: string): string => `tier-transition/manual/${time}`,
   /** Of one system's memories or of those of several: two at once would undo each other's work. */
   moveMemories: (systemId?: string): string => (systemId === undefined ? 'move' : `move/${systemId}`),
+  /** By what is forgotten: of a system its id alone. */
+  forgetSystem: (scopeId: string): string => `forget/${scopeId.replace(/^system\//, '')}`,
   /** By when the outage began, ISO 8601. */
   outageRecord: (start: string): string => `outage/${start}`,
 } as const;
 
 /** The system that a workflow works for, by its id; undefined where it works for all. */
 export function systemOfWorkflow(workflowId: string): string | undefined {
-  return /^(?:upload|ingest|move|daily-ingest\/manual)\/([^/:]+)$/.exec(workflowId)?.[1];
+  return /^(?:upload|ingest|move|forget|daily-ingest\/manual)\/([^/:]+)$/.exec(workflowId)?.[1];
 }
 
 export const SCHEDULE_IDS = {

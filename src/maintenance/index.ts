@@ -12,6 +12,7 @@ export {
   loadTombstones,
   requestForget,
   resumeForgets,
+  standingForgets,
   type ForgetContext,
 } from './forget/index.js';
 export type { RebuildContext, RebuildProgress } from './rebuild/context.js';

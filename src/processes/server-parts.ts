@@ -1,8 +1,8 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { clockFrom, zonesBySystem, type Settings } from '../config/index.js';
-import { KnownManifests, UploadTraces, type IngestContext } from '../ingest/index.js';
-import { Pace, type MaintenanceContext } from '../maintenance/index.js';
+import { forgetIntake, KnownManifests, UploadTraces, type IngestContext } from '../ingest/index.js';
+import { Pace, type ForgetContext, type MaintenanceContext } from '../maintenance/index.js';
 import { openObjectStore, type ListPurpose, type ObjectStore } from '../objects/index.js';
 import { ReaderPool } from '../reader/index.js';
 import { runAll, type CircuitBreakers } from '../runtime/index.js';
@@ -27,6 +27,7 @@ export interface ServerParts {
   models: Models | undefined;
   ingest: IngestContext;
   maintenance: MaintenanceContext;
+  forget: ForgetContext;
   /** Of every remote that is called, as soon as it is known: a store that is a folder is none. */
   breakers: CircuitBreakers;
   /** The setting's clock. */
@@ -91,6 +92,30 @@ export async function openServerParts(
           );
     const clock = clockFrom(settings);
     const search = openSearch({ store, models, clock, ...searchRules(settings) });
+    const ingest: IngestContext = {
+      store,
+      uploads,
+      reader,
+      scratch,
+      clock,
+      mirrorSystems: settings.mirrorSystems,
+      timeZones: zonesBySystem(settings.systemTimeZones),
+      log,
+      events: ingestEvents(metrics),
+      traces: new UploadTraces(),
+      manifests: new KnownManifests(),
+    };
+    const maintenance: MaintenanceContext = {
+      store,
+      archive,
+      scratch,
+      batchRows: settings.moveBatchRows,
+      thawedMs: settings.thawedDays * DAY_MS,
+      pace: new Pace(settings.moveRowsPerSecond),
+      longestMs: (settings.longestRequestSeconds + settings.longestSearchSeconds) * 1000,
+      now: Date.now,
+      log,
+    };
     return {
       store,
       uploads,
@@ -100,30 +125,9 @@ export async function openServerParts(
       models,
       breakers,
       clock,
-      ingest: {
-        store,
-        uploads,
-        reader,
-        scratch,
-        clock,
-        mirrorSystems: settings.mirrorSystems,
-        timeZones: zonesBySystem(settings.systemTimeZones),
-        log,
-        events: ingestEvents(metrics),
-        traces: new UploadTraces(),
-        manifests: new KnownManifests(),
-      },
-      maintenance: {
-        store,
-        archive,
-        scratch,
-        batchRows: settings.moveBatchRows,
-        thawedMs: settings.thawedDays * DAY_MS,
-        pace: new Pace(settings.moveRowsPerSecond),
-        longestMs: (settings.longestRequestSeconds + settings.longestSearchSeconds) * 1000,
-        now: Date.now,
-        log,
-      },
+      ingest,
+      maintenance,
+      forget: { ...maintenance, uploads, intake: forgetIntake(ingest) },
       close: () => runAll([() => store.checkpoint(), ...closers]),
     };
   } catch (error) {

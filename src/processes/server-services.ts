@@ -11,6 +11,7 @@ import {
   type UploadRef,
 } from '../contract/index.js';
 import type { Embedding } from './embedding.js';
+import { requireForget, type Forgets } from './forgets.js';
 import type { ObjectEvents } from './object-events.js';
 import { ingestStatus } from './ingest-status.js';
 import {
@@ -46,6 +47,7 @@ export interface ServiceInputs {
   acceptor: BatchAcceptor;
   events: ObjectEvents;
   embedding: Pick<Embedding, 'status' | 'moveTo'>;
+  forgets: Forgets;
   state: ServerState;
   onShutdown: () => void;
   describe: () => Record<string, unknown>;
@@ -78,6 +80,11 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
     retryUpload: (ref) => retry(inputs, ref),
     ingestAgain: (ref) => again(inputs, ref),
     dropUpload: (ref, decision) => dropUpload(parts.ingest, ref, decision),
+    previewForget: (scope) => parts.store.previewForget(scope),
+    forget: (scope) => inputs.forgets.request(scope),
+    liftForget: (scope) => inputs.forgets.lift(scope),
+    getForget: (scopeId) => requireForget(parts.store, scopeId),
+    listForgets: (limit) => parts.store.listForgets(limit),
     embedding: () => inputs.embedding.status(),
     reembed: (model = inputs.settings.embeddingModel) => inputs.embedding.moveTo(model),
     readiness: () =>

@@ -12,6 +12,7 @@ import { countWork, setBacklog, withMetrics } from './activity-metrics.js';
 import type { ProcessOptions } from './agent.js';
 import { backupOptions, runBackups } from './backup-loop.js';
 import { createBatchAcceptor } from './batch-acceptor.js';
+import { Forgets } from './forgets.js';
 import { openEmbedding, type Embedding } from './embedding.js';
 import { runInboxPoll } from './inbox-poll.js';
 import { logEarlyEnds } from './early-ends.js';
@@ -62,6 +63,7 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
   const events = await openObjectEvents({ settings, parts, client: ingest, metrics, log });
   const state: ServerState = { working: false, stopping: false, outage: () => outage.status() };
   const embedding = openEmbedding(parts, options);
+  const forgets = new Forgets({ forget: parts.forget, client, log });
   const stopping = new AbortController();
   const loops = {
     workers: runServerWorkers(options, { parts, client, outage, traces }, state, stopping.signal),
@@ -70,6 +72,7 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
     embedding: embedding.run(stopping.signal),
     backup: runBackups(backupOptions(options, parts), stopping.signal),
     'object events': events.run(stopping.signal),
+    forgets: forgets.run(stopping.signal),
     'schedule watch': runScheduleWatch(
       { list: () => listSchedules(client), onPaused: (ids) => outage.marks.setPaused(ids), metrics, log },
       stopping.signal,
@@ -87,7 +90,17 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
       version: options.version,
       log,
       metrics,
-      services: serverServices({ ...options, parts, client, ingest, acceptor, events, embedding, state }),
+      services: serverServices({
+        ...options,
+        parts,
+        client,
+        ingest,
+        acceptor,
+        events,
+        embedding,
+        forgets,
+        state,
+      }),
     });
   } catch (error) {
     stopping.abort();
@@ -145,6 +158,7 @@ function runServerWorkers(
   const activities = createStoreActivities({
     ingest: parts.ingest,
     maintenance: parts.maintenance,
+    forget: parts.forget,
     nudge: (systemIds, urgency) => client.nudgeIngest(systemIds, { urgency }),
     clock: parts.clock,
     now: Date.now,

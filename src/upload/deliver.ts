@@ -2,6 +2,7 @@ import { AkoshaError, isAkoshaError, type UploadRef } from '../contract/index.js
 import { failPoint } from '../faults/index.js';
 import { withLogFields, withSpan } from '../runtime/index.js';
 import { recordFailure } from './failures.js';
+import { dropForgotten } from './forgotten.js';
 import type { Host, HostContext } from './host.js';
 import { withDeliveryLock, withHostLock } from './host-lock.js';
 import { deliverByMethods, type MethodRules } from './methods/index.js';
@@ -23,7 +24,7 @@ export interface MethodDelivery extends Delivery {
  * Carries an upload of the outbox to its destination by the first method that can, until it is acknowledged. An upload that was delivered
  * before is delivered: nothing is sent again. For one that was dropped, the one that has its rows is delivered.
  *
- * Raises `UploadReplaced` where the id is taken by other content, `BadRequest` for an upload that is neither
+ * Raises `SystemForgotten` where the server says so, `UploadReplaced` where the id is taken by other content, `BadRequest` for an upload that is neither
  * in the outbox nor in the object store or was cancelled, what the methods raise, and `Cancelled`. A failure stands in the upload's
  * row, with when to try again.
  */
@@ -55,6 +56,7 @@ async function deliverNow(
   if (row !== undefined && row.method !== null) return deliveryIn(row);
   const queued = await files.find(row?.uploadId ?? uploadId);
   if (queued === undefined) return deliveredBefore(host, uploadId, row, options);
+  await dropForgotten(host, options.signal);
   const { systemId, traceparent: continues } = queued.manifest;
   const delivery = await withSpan('akosha.deliver', { continues, fields: { systemId } }, async (span) => {
     const sent = await tryOnce(host, queued, options);

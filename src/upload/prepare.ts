@@ -7,6 +7,7 @@ import { currentTraceparent, withLogFields, withSpan } from '../runtime/index.js
 import { contentsOf, rowsIn } from './contents.js';
 import { compareWithNewest } from './deduplicate.js';
 import { recordFailure } from './failures.js';
+import { refuseForgotten } from './forgotten.js';
 import type { Host, HostContext } from './host.js';
 import { withHostLock } from './host-lock.js';
 import { writeManifest } from './manifest-writer.js';
@@ -42,7 +43,7 @@ export interface PreparedUpload {
  * Takes a snapshot of all the host's databases into the outbox, as one upload, and thereby answers every request made before.
  * An upload id that is prepared or delivered already is returned as it is.
  *
- * Raises what `snapshotAll` does, `ObjectStoreUnavailable` only from a host without any memory of its order numbers,
+ * Raises what `snapshotAll` does, `SystemForgotten` where the server says so, `ObjectStoreUnavailable` only from a host without any memory of its order numbers,
  * `UploadReplaced` for an id that was used up, and `BadRequest` for one that was cancelled. A failure stands in the upload's row.
  */
 export async function prepareUpload(host: HostContext, options: PrepareOptions): Promise<PreparedUpload> {
@@ -116,6 +117,7 @@ async function prepareNew(
 ): Promise<PreparedUpload> {
   const { rows, files } = host.outbox;
   const { signal } = options;
+  await refuseForgotten(host, signal);
   const delivered = await lookForDelivered(host, ref, signal);
   if (delivered !== undefined) {
     rows.prepared(ref.uploadId, factsOf(delivered));

@@ -1,5 +1,6 @@
 // Exactly the workflows that are registered: an exported function's name is its type, for ever.
 export { dailyIngest } from './daily-ingest.js';
+export { forgetSystem } from './forget-system.js';
 export { ingestSystem } from './ingest-system.js';
 export { moveMemories } from './move-memories.js';
 export { outageRecord } from './outage-record.js';

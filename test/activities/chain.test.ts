@@ -15,6 +15,7 @@ import {
   type StoreActivities,
   type UploadRef,
 } from '../../src/contract/index.js';
+import { forgetIntake } from '../../src/ingest/index.js';
 import { openObjectStore, type ObjectStore } from '../../src/objects/index.js';
 import { ReaderPool } from '../../src/reader/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../../src/store/index.js';
@@ -79,18 +80,21 @@ describe('the activities of the chain', () => {
       deduplicate: false,
     });
     agent = inActivity(createAgentActivities({ host }));
+    const ingest = { store, uploads, reader, scratch, clock: () => clock };
+    const maintenance = {
+      store,
+      archive: uploads,
+      scratch,
+      batchRows: 200,
+      thawedMs: 0,
+      longestMs: 0,
+      now: Date.now,
+    };
     server = inActivity(
       createStoreActivities({
-        ingest: { store, uploads, reader, scratch, clock: () => clock },
-        maintenance: {
-          store,
-          archive: uploads,
-          scratch,
-          batchRows: 200,
-          thawedMs: 0,
-          longestMs: 0,
-          now: Date.now,
-        },
+        ingest,
+        maintenance,
+        forget: { ...maintenance, uploads, intake: forgetIntake(ingest) },
         nudge: (systemIds) => nudge(systemIds),
         clock: () => clock,
         now: Date.now,

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createAkoshaClient } from '../../src/client/index.js';
 import { loadSettings } from '../../src/config/index.js';
+import { Forgets } from '../../src/processes/forgets.js';
 import { createBatchAcceptor } from '../../src/processes/batch-acceptor.js';
 import { openEmbedding } from '../../src/processes/embedding.js';
 import { openObjectEvents } from '../../src/processes/object-events.js';
@@ -70,6 +71,7 @@ describe('readiness', () => {
       acceptor: createBatchAcceptor(parts, client, { version: '0', log: silentLog() }),
       events: await openObjectEvents({ settings, parts, client, metrics: createMetrics(), log: silentLog() }),
       embedding: openEmbedding(parts, { metrics: createMetrics(), log: silentLog() }),
+      forgets: new Forgets({ forget: parts.forget, client, log: silentLog() }),
       state: { working: true, stopping: false, outage: () => undefined },
       onShutdown: () => undefined,
       describe: () => ({}),

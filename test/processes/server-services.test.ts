@@ -3,6 +3,7 @@ import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { createAkoshaClient, type AkoshaClient } from '../../src/client/index.js';
 import { loadSettings } from '../../src/config/index.js';
 import type { ApiServices } from '../../src/api/index.js';
+import { Forgets } from '../../src/processes/forgets.js';
 import { createBatchAcceptor } from '../../src/processes/batch-acceptor.js';
 import { openEmbedding } from '../../src/processes/embedding.js';
 import { openObjectEvents } from '../../src/processes/object-events.js';
@@ -31,6 +32,7 @@ async function servicesWith(client: AkoshaClient, working: boolean): Promise<Api
     acceptor: createBatchAcceptor(parts, client, { version: '1', log }),
     events: await openObjectEvents({ settings, parts, client, metrics, log }),
     embedding: openEmbedding(parts, { metrics, log }),
+    forgets: new Forgets({ forget: parts.forget, client, log }),
     state: { working, stopping: false, outage: () => undefined },
     onShutdown: () => undefined,
     describe: () => ({}),

@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest';
 import * as contract from '../../src/contract/index.js';
+import * as ingest from '../../src/ingest/index.js';
 import * as maintenance from '../../src/maintenance/index.js';
 import * as objects from '../../src/objects/index.js';
 import * as database from '../../src/store/embedded/catalog/database.js';
@@ -8,7 +9,7 @@ import { World } from './protocol/world.js';
 
 /** A store from the sources, so that a test can look at what the engine does inside. */
 export async function openWorld(): Promise<World> {
-  const world = await World.create({ contract, objects, store, maintenance, database });
+  const world = await World.create({ contract, ingest, objects, store, maintenance, database });
   onTestFinished(() => world.destroy());
   return world;
 }

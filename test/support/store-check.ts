@@ -56,7 +56,7 @@ export async function readStore(
   );
   const recorded = catalog.number('SELECT count(*) FROM objects');
   const unfinished =
-    catalog.number(`SELECT count(*) FROM uploads WHERE state NOT IN ('done', 'dropped')`) +
+    catalog.number(`SELECT count(*) FROM uploads WHERE state NOT IN ('done', 'raw_gone', 'dropped')`) +
     catalog.number(`SELECT count(*) FROM operations WHERE state = 'open'`);
   const ledger = catalog.all<LedgerRow>(
     'SELECT system_id, upload_id, rows_new, rows_unchanged, rows_changed FROM uploads',

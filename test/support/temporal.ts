@@ -6,6 +6,7 @@ import { createAkoshaClient, type AkoshaClient } from '../../src/client/index.js
 import {
   ERROR_TYPES,
   NO_OUTAGE_WORK,
+  NOTHING_FORGOTTEN,
   NO_ROWS,
   type AgentActivities,
   type SnapshotSummary,
@@ -155,6 +156,9 @@ export const IDLE_STORE: StoreActivities = {
   sweep: () => Promise.resolve({ rows: 0, tables: 0, objects: 0 }),
   endTransition: () =>
     Promise.resolve({ toWarm: 0, toCold: 0, compacted: 0, held: 0, objects: 0, bytes: 0, seconds: 0 }),
+  beginForget: () => Promise.resolve({ scopeId: 'system/a', waitMs: 1 }),
+  eraseForgotten: () => Promise.resolve({ rows: 0, objects: 0, uploads: 0 }),
+  finishForget: () => Promise.resolve({ scopeId: 'system/a', counts: NOTHING_FORGOTTEN }),
   readOutage: ({ start }) =>
     Promise.resolve({
       ...{ start, detected: start, end: start },

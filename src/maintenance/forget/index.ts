@@ -1,3 +1,3 @@
 export type { ForgetContext } from './context.js';
 export { erasePass, finishForget } from './erase.js';
-export { liftForget, loadTombstones, requestForget, resumeForgets } from './request.js';
+export { liftForget, loadTombstones, requestForget, resumeForgets, standingForgets } from './request.js';

@@ -97,8 +97,13 @@ export async function resumeForgets(context: ForgetContext): Promise<ForgetScope
   for await (const { scope } of standingObjects(context.archive)) {
     if (!known.has(scopeIdOf(scope))) await requestForget(context, scope);
   }
-  const standing = await context.store.tombstones();
-  return standing.filter(({ state }) => state === 'standing').map(({ scope }) => scope);
+  return standingForgets(context);
+}
+
+/** What is still to be erased, as far as the catalog knows. */
+export async function standingForgets({ store }: MaintenanceContext): Promise<ForgetScope[]> {
+  const tombstones = await store.tombstones();
+  return tombstones.filter(({ state }) => state === 'standing').map(({ scope }) => scope);
 }
 
 /**

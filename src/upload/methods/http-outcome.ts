@@ -23,6 +23,8 @@ const Upload = z.object({
   state: z.enum(UPLOAD_STATES),
   rows: RowCountsSchema.nullable(),
   reason: z.string().nullable(),
+  // Not told by servers of earlier versions.
+  forgotten_at: z.string().nullable().default(null),
 });
 type Upload = z.output<typeof Upload>;
 
@@ -87,9 +89,10 @@ export async function hasIngested(
   return parts.length > 0;
 }
 
-/** A row that was refused, or found older than what the store has, may have to be brought again. */
+/** A row that was refused, found older than what the store has, or forgotten since, may have to be brought again. */
 export function isWhole(look: Look): boolean {
   if (typeof look === 'string' || 'untold' in look || GIVEN_UP.includes(look.state)) return false;
+  if (look.forgotten_at !== null) return false;
   return look.rows !== null && look.rows.refused === 0 && look.rows.superseded === 0;
 }
 

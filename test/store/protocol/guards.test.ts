@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AGAIN_GUARDS } from './again-guards.js';
 import { COMPACT_GUARDS } from './compact-guards.js';
+import { FORGET_GUARDS } from './forget-guards.js';
 import { INGEST_GUARDS } from './ingest-guards.js';
 import { KNOWN_GUARDS } from './known-guards.js';
 import { loadPatched, loadProgram, type Library } from './library.js';
@@ -12,7 +13,7 @@ import { SWEEP_GUARDS } from './sweep-guards.js';
 import { THAW_GUARDS } from './thaw-guards.js';
 import { World } from './world.js';
 
-/** Those of the protocol's table that concern ingest, moves, the sweep and the rebuild. */
+/** Those of the protocol's table that concern ingest, moves, the sweep, the rebuild and forgetting. */
 const GUARDS = [
   ...INGEST_GUARDS,
   ...KNOWN_GUARDS,
@@ -24,6 +25,7 @@ const GUARDS = [
   ...SWEEP_GUARDS,
   ...REBUILD_GUARDS,
   ...THAW_GUARDS,
+  ...FORGET_GUARDS,
 ];
 
 /**

@@ -8,6 +8,7 @@ const DIST = path.join(ROOT, 'dist');
 /** The compiled program's modules that a scenario works with; every scenario also runs on a copy with its guard taken out. */
 export interface Library {
   contract: typeof import('../../../src/contract/index.js');
+  ingest: typeof import('../../../src/ingest/index.js');
   objects: typeof import('../../../src/objects/index.js');
   store: typeof import('../../../src/store/index.js');
   maintenance: typeof import('../../../src/maintenance/index.js');
@@ -81,6 +82,7 @@ async function load(folder: string): Promise<Library> {
     import(/* @vite-ignore */ pathToFileURL(path.join(folder, file)).href);
   return {
     contract: await open('contract/index.js'),
+    ingest: await open('ingest/index.js'),
     objects: await open('objects/index.js'),
     store: await open('store/index.js'),
     maintenance: await open('maintenance/index.js'),

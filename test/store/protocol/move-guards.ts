@@ -123,8 +123,8 @@ export const MOVE_GUARDS: readonly Guard[] = [
     conditions: [
       {
         file: 'store/embedded/current-rows.js',
-        from: 'const rows = await readPlaced(context, placed, reader, signal);',
-        to: 'await new Promise((resolve) => setTimeout(resolve, 2000));\n        const rows = await readPlaced(context, placed, reader, signal);',
+        from: 'const rows = await readPlaced(context, placed, reader, { signal, isLast });',
+        to: 'await new Promise((resolve) => setTimeout(resolve, 2000));\n        const rows = await readPlaced(context, placed, reader, { signal, isLast });',
       },
     ],
     without: [

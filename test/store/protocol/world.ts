@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import type { Kind, RowCounts } from '../../../src/contract/index.js';
-import type { Rebuilt } from '../../../src/maintenance/index.js';
+import type { ForgetScope, Kind, RowCounts } from '../../../src/contract/index.js';
+import type { ForgetContext, Rebuilt } from '../../../src/maintenance/index.js';
 import type { Receipt } from '../../../src/memory/index.js';
 import type {
   EngineOptions,
@@ -29,6 +29,7 @@ export interface Row {
   text: string;
   /** Days before `NOW`; 1 by default, so hot. */
   age?: number;
+  project?: string;
   /** The greatest component of its vector, 1 by default. */
   peak?: number;
 }
@@ -325,6 +326,37 @@ export class World {
     };
   }
 
+  /** `intake` is a double: there are no raw uploads here, and what waits is ingested by the scenario. */
+  forgetting(intake: Partial<ForgetContext['intake']> = {}): ForgetContext {
+    const nothing = (): Promise<void> => Promise.resolve();
+    const none = { discover: nothing, ingestPending: nothing, deleteRaw: nothing };
+    return { ...this.maintenance(), uploads: this.archive, intake: { ...none, ...intake } };
+  }
+
+  /** All of a forget. */
+  async forgetAll(scope: ForgetScope): Promise<void> {
+    const { requestForget, erasePass, finishForget } = this.library.maintenance;
+    const context = this.forgetting();
+    await requestForget(context, scope);
+    for (const _look of ['first', 'second']) await erasePass(context, scope);
+    await finishForget(context, scope);
+  }
+
+  /** The texts of all rows that stand in journal and cold objects. */
+  async textsInObjects(): Promise<string[]> {
+    const names = [...(await this.objectNames('journal/')), ...(await this.objectNames('cold/'))];
+    const texts: string[] = [];
+    for (const name of names) {
+      const file = this.file('object');
+      await this.archive.getFile(name, file);
+      const rows = await queryParquet(
+        `SELECT content FROM read_parquet('${file}', hive_partitioning = false)`,
+      );
+      texts.push(...rows.map(([content]) => String(content)));
+    }
+    return texts.toSorted();
+  }
+
   /** A sweep at a later time. */
   async sweepAfter(ms: number, longestMs = 0): Promise<{ rows: number; objects: number; tables: number }> {
     this.now += ms;
@@ -344,20 +376,21 @@ export class World {
   async rowsFile(rows: readonly Row[]): Promise<string> {
     const file = this.file('rows');
     const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;
-    const values = rows.map(({ kind = 'conversation', id, text, age = 1, peak = 1 }) => {
-      return `('${kind}', ${quote(id)}, '${sha256(text)}', ${quote(text)}, make_timestamp(${NOW - age * DAY} * 1000), ${peak}::DOUBLE)`;
+    const values = rows.map(({ kind = 'conversation', id, text, project, age = 1, peak = 1 }) => {
+      const named = project === undefined ? 'NULL' : quote(project);
+      return `('${kind}', ${quote(id)}, '${sha256(text)}', ${quote(text)}, make_timestamp(${NOW - age * DAY} * 1000), ${peak}::DOUBLE, ${named})`;
     });
     await queryParquet(
-      `COPY (SELECT kind, memory_id, hash, content, NULL::VARCHAR AS project, NULL::VARCHAR[] AS tags, own_time, '{}' AS fields,
+      `COPY (SELECT kind, memory_id, hash, content, project::VARCHAR AS project, NULL::VARCHAR[] AS tags, own_time, '{}' AS fields,
          CAST(list_transform(range(384), lambda x: peak * sin(x + length(content))) AS FLOAT[384]) AS embedding
-       FROM (VALUES ${[...values, NO_ROW].join(', ')}) t(kind, memory_id, hash, content, own_time, peak) WHERE kind IS NOT NULL) TO ${quote(file)} (FORMAT parquet)`,
+       FROM (VALUES ${[...values, NO_ROW].join(', ')}) t(kind, memory_id, hash, content, own_time, peak, project) WHERE kind IS NOT NULL) TO ${quote(file)} (FORMAT parquet)`,
     );
     return file;
   }
 }
 
 /** A list of values may not be empty. */
-const NO_ROW = '(NULL, NULL, NULL, NULL, NULL, NULL)';
+const NO_ROW = '(NULL, NULL, NULL, NULL, NULL, NULL, NULL)';
 
 async function queryParquet(sql: string): Promise<unknown[][]> {
   const instance = await DuckDBInstance.create(':memory:');
