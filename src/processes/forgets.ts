@@ -50,12 +50,13 @@ export class Forgets {
     const { forget, log } = this.#options;
     // What a server that died had begun is looked for once; later ones are begun here.
     let look = (): Promise<ForgetScope[]> => resumeForgets(forget);
-    while (!signal.aborted) {
+    const isStopping = (): boolean => signal.aborted;
+    while (!isStopping()) {
       try {
         for (const scope of await look()) await this.#start(scope);
         look = () => standingForgets(forget);
       } catch (error) {
-        if (!signal.aborted) log.warn({ err: error }, 'could not look for what is to be erased');
+        if (!isStopping()) log.warn({ err: error }, 'could not look for what is to be erased');
       }
       await sleep(RESUME_MS, undefined, { signal }).catch(() => undefined);
     }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { isAkoshaError, type ForgetScope } from '../../../src/contract/index.js';
+import type { ForgetScope } from '../../../src/contract/index.js';
 import { ReaderPool } from '../../../src/reader/index.js';
 import type { Guard } from './guard.js';
 import { NOW, SYSTEM, type World } from './world.js';
@@ -38,7 +38,7 @@ export const FORGET_GUARDS: readonly Guard[] = [
       await world.forgetAll(MEMORY);
       const journal = await world.putJournal(operation, 'u1');
       await operation.commit(journal).catch((error: unknown) => {
-        if (!isAkoshaError(error)) throw error;
+        if (!world.library.contract.isAkoshaError(error)) throw error;
       });
       await operation.close();
       assert.deepEqual(world.read(`SELECT state FROM uploads`), [{ state: 'pending' }], broken);
@@ -60,7 +60,7 @@ export const FORGET_GUARDS: readonly Guard[] = [
       await operation.insertRows();
       await world.forgetAll(MEMORY);
       await world.putJournal(operation, 'u1').catch((error: unknown) => {
-        if (!isAkoshaError(error)) throw error;
+        if (!world.library.contract.isAkoshaError(error)) throw error;
       });
       await operation.close();
       assert.deepEqual(await world.textsInObjects(), [], broken);
@@ -181,7 +181,7 @@ export const FORGET_GUARDS: readonly Guard[] = [
       await requestForget(world.forgetting(), PROJECT);
       await world.ingest('u2', 2, [{ id: 'a', text: 'moved on', project: 'q' }], 1);
       await erasePass(world.forgetting(), PROJECT).catch((error: unknown) => {
-        if (!isAkoshaError(error)) throw error;
+        if (!world.library.contract.isAkoshaError(error)) throw error;
       });
       assert.equal((await world.find('a'))?.content, 'moved on', broken);
     },
