@@ -67,6 +67,7 @@ describe('a snapshot of the same rows', () => {
     ['has no receipt', undefined],
     ['is in quarantine', { status: 'quarantined', reason: 'broken' }],
     ['had rows refused', { rows: { ...NO_ROWS, refused: 1 } }],
+    ['brought what was forgotten since', { forgotten_at: '2026-11-22T12:00:00.000Z' }],
     ['had rows that were older than the store’s', { rows: { ...NO_ROWS, superseded: 1 } }],
   ] as const)('is an upload where the last one %s', async (_what, receipt) => {
     const host = await hostThatLooks();
