@@ -127,7 +127,12 @@ export async function openServerParts(
       clock,
       ingest,
       maintenance,
-      forget: { ...maintenance, uploads, intake: forgetIntake(ingest) },
+      forget: {
+        ...maintenance,
+        uploads,
+        intake: forgetIntake(ingest),
+        dropDerived: () => search.dropDerived(),
+      },
       close: () => runAll([() => store.checkpoint(), ...closers]),
     };
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { MemoryStore, ModelVector } from '../store/index.js';
 import type { Budget } from './budget.js';
 import type { TierTimes } from './candidates.js';
+import type { ColdVectors } from './cold-vectors.js';
 import type { Recency } from './recency.js';
 import type { CheckedRequest } from './request.js';
 
@@ -21,6 +22,8 @@ export interface SearchContext {
   tierTimes?: TierTimes;
   /** By default age does not count. */
   recency?: Recency;
+  /** What searches keep for the next ones; by default nothing. */
+  coldVectors?: ColdVectors;
   /** The setting's clock, by which memories age; by default the system's. */
   clock?: () => number;
 }

@@ -2,6 +2,7 @@ import { keyText } from '../contract/index.js';
 import { EMBEDDING_MODEL } from '../memory/index.js';
 import type { ModelVector, StoredMemory } from '../store/index.js';
 import type { TierCandidates } from './candidates.js';
+import { ColdVectors } from './cold-vectors.js';
 import type { Running } from './context.js';
 
 /** So many of the nearest by their signs: which of those come first is what a page shows. */
@@ -16,18 +17,12 @@ const AT_ONCE = 5;
 /** A share of the search's time behind that of fetching the rows. */
 const SHARE = 0.95;
 
-/** Vectors of cold texts, which are as they are for good: 8 MB. */
-const KEPT = 5_000;
-
-/** Vectors by what they were made of; the one used longest ago goes first. */
-const known = new Map<string, Float32Array>();
-
 /**
  * The cosines of the nearest cold rows from their texts, by key: of a vector cold keeps the signs alone, which tell roughly where it
  * belongs. Fewer where the model does not answer in time.
  */
 export async function rescoreCold(
-  { context: { embedder }, budget }: Running,
+  { context: { embedder, coldVectors = new ColdVectors() }, budget }: Running,
   tiers: readonly TierCandidates[],
   rows: ReadonlyMap<string, StoredMemory>,
   query: ModelVector | undefined,
@@ -36,7 +31,12 @@ export async function rescoreCold(
   // Vectors of another model are none of a host's, and kept whole.
   if (embedTexts === undefined || query?.model !== EMBEDDING_MODEL) return new Map();
   const nearest = nearestCold(tiers, rows);
-  const unknown = nearest.filter(({ hash }) => !known.has(hash));
+  const vectors = new Map<string, Float32Array>();
+  for (const { hash } of nearest) {
+    const known = coldVectors.get(hash);
+    if (known !== undefined) vectors.set(hash, known);
+  }
+  const unknown = nearest.filter(({ hash }) => !vectors.has(hash));
   if (unknown.length > 0) {
     const limit = {
       ms: budget.spentMs + LONGEST_MS,
@@ -50,7 +50,12 @@ export async function rescoreCold(
           const part = unknown.slice(from, from + AT_ONCE);
           const texts = part.map(({ content }) => content);
           const made = await embedTexts(query.model, texts, stop);
-          part.forEach(({ hash }, n) => keep(hash, made[n]));
+          part.forEach(({ hash }, n) => {
+            const vector = made[n];
+            if (vector === undefined || stop.aborted) return;
+            vectors.set(hash, vector);
+            coldVectors.keep(hash, vector);
+          });
         }
       },
       limit,
@@ -58,7 +63,7 @@ export async function rescoreCold(
   }
   return new Map(
     nearest.flatMap((row) => {
-      const vector = known.get(row.hash);
+      const vector = vectors.get(row.hash);
       return vector === undefined ? [] : [[keyText(row), dot(vector, query.values)]];
     }),
   );
@@ -73,13 +78,6 @@ function nearestCold(
     const row = rows.get(keyText(candidate));
     return row?.tier === 'cold' ? [row] : [];
   });
-}
-
-function keep(hash: string, vector: Float32Array | undefined): void {
-  if (vector === undefined) return;
-  known.set(hash, vector);
-  const [oldest] = known.keys();
-  if (known.size > KEPT && oldest !== undefined) known.delete(oldest);
 }
 
 /** Of vectors of length 1 it is the cosine. */

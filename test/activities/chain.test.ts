@@ -94,7 +94,7 @@ describe('the activities of the chain', () => {
       createStoreActivities({
         ingest,
         maintenance,
-        forget: { ...maintenance, uploads, intake: forgetIntake(ingest) },
+        forget: { ...maintenance, uploads, intake: forgetIntake(ingest), dropDerived: () => undefined },
         nudge: (systemIds) => nudge(systemIds),
         clock: () => clock,
         now: Date.now,

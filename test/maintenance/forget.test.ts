@@ -3,6 +3,7 @@ import { forgetReceiptKey, manifestKey, tombstoneKey, type ForgetScope } from '.
 import { ingestUpload, registerUpload } from '../../src/ingest/index.js';
 import {
   erasePass,
+  finishForget,
   liftForget,
   loadTombstones,
   requestForget,
@@ -64,6 +65,20 @@ describe('forgetting', () => {
     ).toBeDefined();
     await world.store.checkpoint();
     expect(await world.filesWith('xylophone')).toEqual([]);
+  });
+
+  it('drops what searches derived once nothing is found any more, and again once those under way have ended', async () => {
+    const world = await openWorld();
+    await world.upload('a', [{ id: '1', text: 'xylophone', project: 'p' }]);
+    const states: unknown[] = [];
+    const dropDerived = (): void => void states.push(world.store.tombstones());
+    const context = { ...world.forget, dropDerived };
+    await requestForget(context, PROJECT);
+    expect(await Promise.all(states)).toMatchObject([[{ scope: PROJECT, state: 'standing' }]]);
+    while ((await erasePass(context, PROJECT)).rows > 0);
+    expect(states).toHaveLength(1);
+    await finishForget(context, PROJECT);
+    expect(states).toHaveLength(2);
   });
 
   it('keeps a memory that is in another project since, and forgets it where it was', async () => {

@@ -55,6 +55,7 @@ export async function openForgetWorld(): Promise<ForgetWorld> {
     thawedMs: 0,
     now: Date.now,
     intake: forgetIntake(world.context),
+    dropDerived: () => undefined,
   };
   const put = async (systemId: string, memories: readonly Conversation[]): Promise<UploadRef> => {
     const ref = { systemId, uploadId: originalId() };

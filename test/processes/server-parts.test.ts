@@ -1,8 +1,9 @@
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createAkoshaClient } from '../../src/client/index.js';
 import { loadSettings } from '../../src/config/index.js';
+import { requestForget } from '../../src/maintenance/index.js';
 import { Forgets } from '../../src/processes/forgets.js';
 import { createBatchAcceptor } from '../../src/processes/batch-acceptor.js';
 import { openEmbedding } from '../../src/processes/embedding.js';
@@ -47,6 +48,17 @@ describe('the parts of a server', () => {
     await expect(parts.close()).rejects.toThrow('no space left');
     // The lock is free again.
     await (await open(home)).close();
+  });
+});
+
+describe('a forget', () => {
+  it('takes with it what searches keep in memory of texts', async () => {
+    const home = await temporaryFolder();
+    const parts = await open(home);
+    onTestFinished(() => parts.close());
+    const dropDerived = vi.spyOn(parts.search, 'dropDerived');
+    await requestForget(parts.forget, { scope: 'system', systemId: 'laptop' });
+    expect(dropDerived).toHaveBeenCalledOnce();
   });
 });
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EMBEDDING_MODEL } from '../../src/memory/index.js';
+import { ColdVectors } from '../../src/search/cold-vectors.js';
 import { search, type SearchAnswer, type SearchRequest } from '../../src/search/index.js';
 import { AGE, between, direction, NOW, openTestStore, type TestStore } from './support.js';
 
@@ -85,7 +86,8 @@ describe('search', () => {
         );
       },
     };
-    const context = { store: test.store, embedder: rescoring, timeoutMs: 10_000 };
+    const coldVectors = new ColdVectors();
+    const context = { store: test.store, embedder: rescoring, timeoutMs: 10_000, coldVectors };
     const request = { text: '=>', systemId: 'laptop', tiers: ['cold' as const], explain: true };
     // By its signs it is the other one.
     expect(ids(await ask(request))[0]).toBe('keys-cold');
@@ -96,6 +98,9 @@ describe('search', () => {
     // A text is embedded once.
     await search(context, request);
     expect(asked).toHaveLength(2);
+    coldVectors.clear();
+    await search(context, request);
+    expect(asked).toHaveLength(4);
   });
 
   it('finds by words in every tier what has no vector', async () => {

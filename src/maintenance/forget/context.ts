@@ -14,4 +14,6 @@ export interface ForgetContext extends MaintenanceContext {
   /** `systems/`. */
   uploads: ObjectStore;
   intake: Intake;
+  /** Drops what searches derived of memories' texts and keep in memory. What is under way may keep some of it anew, until it ends. */
+  dropDerived: () => void;
 }

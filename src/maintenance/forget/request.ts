@@ -36,6 +36,7 @@ export async function requestForget(context: ForgetContext, scope: ForgetScope):
   }
   failPoint('forget.after-tombstone-object');
   await context.store.beginForget(tombstone);
+  context.dropDerived();
   failPoint('forget.after-tombstone');
   return tombstone;
 }

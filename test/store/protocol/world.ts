@@ -330,7 +330,8 @@ export class World {
   forgetting(intake: Partial<ForgetContext['intake']> = {}): ForgetContext {
     const nothing = (): Promise<void> => Promise.resolve();
     const none = { discover: nothing, ingestPending: nothing, deleteRaw: nothing };
-    return { ...this.maintenance(), uploads: this.archive, intake: { ...none, ...intake } };
+    const dropDerived = (): void => undefined;
+    return { ...this.maintenance(), uploads: this.archive, intake: { ...none, ...intake }, dropDerived };
   }
 
   /** All of a forget. */
