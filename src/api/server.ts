@@ -17,6 +17,7 @@ import { openApiRoute } from './openapi.js';
 import { pinRoutes } from './pins.js';
 import { measured, operationRoutes, pageRoute, probeRoutes, reportRoutes, searchRoute } from './routes.js';
 import { quarantineRoutes } from './quarantine.js';
+import { repairRoutes } from './repair.js';
 import type { ApiServices } from './services.js';
 import { tierRoutes } from './tiers.js';
 import { uploadRoutes } from './uploads.js';
@@ -76,6 +77,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   quarantineRoutes(app, services);
   forgetRoutes(app, services);
   embeddingRoutes(app, services);
+  repairRoutes(app, services);
   mcpRoutes(app, { ...services, search: measured(services, metrics) }, version);
   probeRoutes(app, services, metrics, version);
   const bound = await listen(app, host, port);

@@ -1,4 +1,12 @@
-import type { ForgetScope, MemoryKey, MoveAction, Selection, Tier, UploadRef } from '../contract/index.js';
+import type {
+  ForgetScope,
+  MemoryKey,
+  MoveAction,
+  RepairableTier,
+  Selection,
+  Tier,
+  UploadRef,
+} from '../contract/index.js';
 import type { UploadExplanation } from '../ingest/index.js';
 import type { Selected } from '../maintenance/index.js';
 import type { CircuitBreakerStatus } from '../runtime/index.js';
@@ -21,6 +29,7 @@ import type {
   UploadRecord,
 } from '../store/index.js';
 import type { EmbeddingStatus } from './embedding.js';
+import type { RepairStatus } from './repair.js';
 import type { AcceptRows } from './mcp-tools.js';
 import type { SelectionRequest } from './selection.js';
 
@@ -119,5 +128,8 @@ export interface ApiServices {
    * Raises `BadRequest` where embeddings are off and during a move to a third, `ModelUnavailable` where the model cannot be loaded.
    */
   reembed(model: string | undefined): Promise<EmbeddingStatus>;
+  repairStatus(): RepairStatus;
+  /** Begins a repair of tiers, or joins the one that runs. */
+  repair(tiers: readonly RepairableTier[]): RepairStatus;
   readiness(): Promise<Readiness>;
 }

@@ -95,6 +95,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/forget.js'),
   },
   {
+    name: 'repair',
+    summary: 'bring back what a lost or damaged file of the store held',
+    load: () => import('./commands/repair.js'),
+  },
+  {
     name: 'reembed',
     summary: 'move the store to another embedding model',
     load: () => import('./commands/reembed.js'),

@@ -5,6 +5,10 @@ export type Kind = (typeof KINDS)[number];
 export const TIERS = ['hot', 'warm', 'cold'] as const;
 export type Tier = (typeof TIERS)[number];
 
+/** The tiers whose rows stand in a file of the server's disk, which can be lost and comes back from object storage. */
+export const TABLE_TIERS = ['hot', 'warm'] as const satisfies readonly Tier[];
+export type RepairableTier = (typeof TABLE_TIERS)[number];
+
 /** 1 to 100 of `A-Za-z0-9_-`, made of a system's name by `escapeSystemId`: it is part of keys, ids and queue names. */
 export type SystemId = string;
 

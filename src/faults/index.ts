@@ -106,6 +106,12 @@ export const FAIL_POINTS = [
   'index.after-graph',
   'index.before-rename',
   'index.after-rename',
+  // Repair of a tier whose file was lost, in the server.
+  'repair.after-set-aside',
+  'repair.after-open',
+  'repair.after-insert',
+  'repair.before-commit',
+  'repair.after-commit',
   // Outage of Temporal, in the server.
   'outage.after-begin',
   'outage.after-alert',

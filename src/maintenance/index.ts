@@ -25,3 +25,4 @@ export {
   type TransitionPlan,
 } from './transition.js';
 export { takeBackup, type BackupContext } from './backup/take-backup.js';
+export { repairTier, type RepairProgress } from './repair.js';

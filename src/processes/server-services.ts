@@ -25,6 +25,7 @@ import {
 } from '../ingest/index.js';
 import { describeSelection, forecastTransition, pin, unpin } from '../maintenance/index.js';
 import type { MemoryExplanation, TransitionReport, UploadRecord } from '../store/index.js';
+import type { Repairs } from './repairs.js';
 import { select } from './select.js';
 import type { ServerParts } from './server-parts.js';
 import { describeVectorIndexes } from './vector-index.js';
@@ -48,6 +49,7 @@ export interface ServiceInputs {
   events: ObjectEvents;
   embedding: Pick<Embedding, 'status' | 'moveTo'>;
   forgets: Forgets;
+  repairs: Pick<Repairs, 'start' | 'status'>;
   state: ServerState;
   onShutdown: () => void;
   describe: () => Record<string, unknown>;
@@ -87,6 +89,8 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
     listForgets: (limit) => parts.store.listForgets(limit),
     embedding: () => inputs.embedding.status(),
     reembed: (model = inputs.settings.embeddingModel) => inputs.embedding.moveTo(model),
+    repairStatus: () => inputs.repairs.status(),
+    repair: (tiers) => inputs.repairs.start(tiers),
     readiness: () =>
       Promise.resolve({
         ready: isReady(inputs),
@@ -215,6 +219,7 @@ async function describeServer(inputs: ServiceInputs): Promise<Record<string, unk
     transition: await transitionStatus(parts),
     embedding: await inputs.embedding.status(),
     vector_indexes: await describeVectorIndexes(parts.store),
+    damaged_tiers: inputs.repairs.status().damaged,
     rows: Object.fromEntries(TIERS.map((tier) => [tier, tiers[tier].rows])),
     circuit_breakers: parts.breakers.statuses().map(toBreakerReply),
     ...describe(),

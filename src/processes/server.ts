@@ -20,6 +20,7 @@ import { openOutageWatch, tellWhoeverIngests } from './outage.js';
 import { keepWorking } from '../workers/index.js';
 import { createServerWorkers } from '../workers/server.js';
 import { openObjectEvents } from './object-events.js';
+import { openRepairs } from './repairs.js';
 import { runScheduleWatch } from './schedule-watch.js';
 import { openServerParts, type ServerParts } from './server-parts.js';
 import { serverServices, type ServerState } from './server-services.js';
@@ -64,6 +65,7 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
   const state: ServerState = { working: false, stopping: false, outage: () => outage.status() };
   const embedding = openEmbedding(parts, options);
   const forgets = new Forgets({ forget: parts.forget, client, log });
+  const repairs = openRepairs(parts.maintenance, options);
   const stopping = new AbortController();
   const loops = {
     workers: runServerWorkers(options, { parts, client, outage, traces }, state, stopping.signal),
@@ -71,6 +73,7 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
     'outage watch': outage.run(stopping.signal),
     embedding: embedding.run(stopping.signal),
     backup: runBackups(backupOptions(options, parts), stopping.signal),
+    repairs: repairs.run(stopping.signal),
     'object events': events.run(stopping.signal),
     forgets: forgets.run(stopping.signal),
     'schedule watch': runScheduleWatch(
@@ -99,6 +102,7 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
         events,
         embedding,
         forgets,
+        repairs,
         state,
       }),
     });

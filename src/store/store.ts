@@ -26,6 +26,7 @@ import type { PinLedger } from './pins.js';
 import type { Chosen, ChosenRequest, SelectedPage, SelectionPageRequest } from './selection.js';
 import type { TransitionLedger } from './transitions.js';
 import type { BackupStore } from './backup.js';
+import type { RepairStore } from './repair.js';
 import type { IngestedFile, UploadLedger } from './uploads.js';
 import type { ModelVector, VectorStore } from './vectors.js';
 
@@ -33,6 +34,7 @@ export type * from './compaction.js';
 export type * from './explain.js';
 export type * from './forgetting.js';
 export type * from './memories.js';
+export type * from './repair.js';
 export type * from './pins.js';
 export type * from './selection.js';
 export type * from './transitions.js';
@@ -202,7 +204,15 @@ export interface ScanTurn {
  * is the protocol: see docs/reference/protocol.md.
  */
 export interface MemoryStore
-  extends BackupStore, UploadLedger, VectorStore, PinLedger, ForgetStore, TransitionLedger, CompactionStore {
+  extends
+    BackupStore,
+    UploadLedger,
+    VectorStore,
+    PinLedger,
+    ForgetStore,
+    TransitionLedger,
+    CompactionStore,
+    RepairStore {
   // Ingest.
   /**
    * Writes to `path` the memories of the upload's system that are unchanged in it where it has them with the same content: `KNOWN_COLUMNS`.

@@ -110,6 +110,12 @@ export function createMetrics() {
       labelNames: ['tier'],
       registers,
     }),
+    tierDamaged: new Gauge({
+      name: 'akosha_tier_damaged',
+      help: '1 for a tier whose file was lost or damaged, until a repair has brought all of it back, else 0.',
+      labelNames: ['tier'],
+      registers,
+    }),
     movedRows: new Counter({
       name: 'akosha_moved_rows_total',
       help: 'Memories moved between tiers.',

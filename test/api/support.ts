@@ -51,6 +51,8 @@ const NO_SERVICES: ApiServices = {
   listForgets: notAsked,
   embedding: notAsked,
   reembed: notAsked,
+  repairStatus: notAsked,
+  repair: notAsked,
   readiness: notAsked,
 };
 

@@ -234,8 +234,11 @@ const RUNS = 9;
 const WITH_MODEL = 3;
 const NO_MODEL = { AKOSHA_EMBEDDINGS: 'off' };
 
-/** Those of an outage are `outage.test.ts`'s, and those of a backup and a rebuild `rebuild.test.ts`'s: this chain has none. */
-const POINTS = FAIL_POINTS.filter((point) => !/^(outage|backup|rebuild)\./.test(point));
+/**
+ * Those of an outage are `outage.test.ts`'s, those of a backup and a rebuild `rebuild.test.ts`'s, and those of a repair `repair.test.ts`'s: this
+ * chain has none.
+ */
+const POINTS = FAIL_POINTS.filter((point) => !/^(outage|backup|rebuild|repair)\./.test(point));
 
 describe.concurrent('the program, killed', () => {
   it.each(Array.from({ length: RUNS }, (_, run) => POINTS.filter((_point, i) => i % RUNS === run)))(

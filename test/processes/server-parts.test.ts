@@ -8,6 +8,7 @@ import { Forgets } from '../../src/processes/forgets.js';
 import { createBatchAcceptor } from '../../src/processes/batch-acceptor.js';
 import { openEmbedding } from '../../src/processes/embedding.js';
 import { openObjectEvents } from '../../src/processes/object-events.js';
+import { openRepairs } from '../../src/processes/repairs.js';
 import { openServerParts, type ServerParts } from '../../src/processes/server-parts.js';
 import { serverServices } from '../../src/processes/server-services.js';
 import { createLog, createMetrics } from '../../src/telemetry/index.js';
@@ -84,6 +85,7 @@ describe('readiness', () => {
       events: await openObjectEvents({ settings, parts, client, metrics: createMetrics(), log: silentLog() }),
       embedding: openEmbedding(parts, { metrics: createMetrics(), log: silentLog() }),
       forgets: new Forgets({ forget: parts.forget, client, log: silentLog() }),
+      repairs: openRepairs(parts.maintenance, { metrics: createMetrics(), log: silentLog() }),
       state: { working: true, stopping: false, outage: () => undefined },
       onShutdown: () => undefined,
       describe: () => ({}),

@@ -7,6 +7,7 @@ import { Forgets } from '../../src/processes/forgets.js';
 import { createBatchAcceptor } from '../../src/processes/batch-acceptor.js';
 import { openEmbedding } from '../../src/processes/embedding.js';
 import { openObjectEvents } from '../../src/processes/object-events.js';
+import { openRepairs } from '../../src/processes/repairs.js';
 import { openServerParts } from '../../src/processes/server-parts.js';
 import { serverServices } from '../../src/processes/server-services.js';
 import { freePort } from '../../src/servers/index.js';
@@ -33,6 +34,7 @@ async function servicesWith(client: AkoshaClient, working: boolean): Promise<Api
     events: await openObjectEvents({ settings, parts, client, metrics, log }),
     embedding: openEmbedding(parts, { metrics, log }),
     forgets: new Forgets({ forget: parts.forget, client, log }),
+    repairs: openRepairs(parts.maintenance, { metrics, log }),
     state: { working, stopping: false, outage: () => undefined },
     onShutdown: () => undefined,
     describe: () => ({}),

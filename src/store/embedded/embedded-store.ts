@@ -14,6 +14,7 @@ import { listKnown } from './list-known.js';
 import { listMemories } from './list-memories.js';
 import { openCold, openMove } from './move-operations.js';
 import { lookAtArchive, openEngine, type EngineOptions } from './open-engine.js';
+import { Damage } from './damage.js';
 import { IndexingAgain } from './index-again.js';
 import { fetchMemories, listMatches, searchMadeVectors, searchVectors, searchWords } from './search.js';
 import { closeExpired, sweepRows } from './sweep.js';
@@ -41,6 +42,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     await requireWhole(engine.context, options);
     await engine.context.catalog.write.abortAllOperations(options.now());
     await engine.context.catalog.write.ensureModel(options.embeddingModel ?? EMBEDDING_MODEL, options.now());
+    const damage = await Damage.find(engine.context);
     const indexing = new IndexingAgain(engine.context);
     engine.opened.unshift(() => indexing.close());
     const indexes = await VectorIndexes.open(engine.context, {
@@ -50,7 +52,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
       maxBytes: options.vectorIndexBytes ?? 0,
     });
     engine.opened.unshift(() => indexes.close());
-    return storeOf(engine.context, indexes, engine.opened);
+    return storeOf(engine.context, { indexes, damage }, engine.opened);
   } catch (error) {
     await runAll(engine.opened).catch(() => undefined);
     throw error;
@@ -81,7 +83,7 @@ async function requireWhole({ catalog }: EngineContext, { dataFolder }: Embedded
 
 function storeOf(
   context: EngineContext,
-  indexes: VectorIndexes,
+  { indexes, damage }: { indexes: VectorIndexes; damage: Damage },
   opened: readonly (() => Promise<void> | void)[],
 ): MemoryStore {
   const { catalog } = context;
@@ -160,6 +162,7 @@ function storeOf(
     listMemories: (systemId, page) => listMemories(context, systemId, page),
     explainMemory: (key, asOf) => explainMemory(context, key, asOf),
     ...vectorStore(context, indexes),
+    ...damage.methods(),
     ...forgetStore(context),
     ...transitionLedger(context),
     ...compactionStore(context),

@@ -9,6 +9,7 @@ import { MIRROR_GUARDS } from './mirror-guards.js';
 import { MOVE_GUARDS } from './move-guards.js';
 import { OPERATION_GUARDS } from './operation-guards.js';
 import { REBUILD_GUARDS } from './rebuild-guards.js';
+import { REPAIR_GUARDS } from './repair-guards.js';
 import { SWEEP_GUARDS } from './sweep-guards.js';
 import { THAW_GUARDS } from './thaw-guards.js';
 import { World } from './world.js';
@@ -26,6 +27,7 @@ const GUARDS = [
   ...REBUILD_GUARDS,
   ...THAW_GUARDS,
   ...FORGET_GUARDS,
+  ...REPAIR_GUARDS,
 ];
 
 /**

@@ -4,6 +4,7 @@ import { backlog, furthestBehind } from './backlog.js';
 import type { CatalogDatabase } from './database.js';
 import * as chosen from './chosen.js';
 import * as compaction from './compaction.js';
+import * as damage from './damage.js';
 import * as explain from './explain.js';
 import * as forget from './forget.js';
 import * as forgets from './forgets.js';
@@ -21,6 +22,7 @@ import * as rebuild from './rebuild.js';
 import * as rebuildLedger from './rebuild-ledger.js';
 import * as rebuildObjects from './rebuild-objects.js';
 import * as select from './select.js';
+import * as repair from './repair.js';
 import * as rewrites from './rewrites.js';
 import * as sweep from './sweep.js';
 import * as textIndex from './text-index.js';
@@ -55,6 +57,10 @@ export const WRITE_METHODS = {
   openCold: moves.openCold,
   commitMove: moves.commitMove,
   commitCold: moves.commitCold,
+  noteDamage: damage.noteDamage,
+  endDamage: damage.endDamage,
+  openRepair: repair.openRepair,
+  commitRepair: repair.commitRepair,
   openRewrite: rewrites.openRewrite,
   commitRewrite: rewrites.commitRewrite,
   beginForget: forget.beginForget,
@@ -142,6 +148,9 @@ export const READ_METHODS = {
   uploadsToForget: uploads.uploadsToForget,
   countPlacements: known.countPlacements,
   knownRows: known.knownRows,
+  damagedTiers: damage.damagedTiers,
+  rowsToCheck: repair.rowsToCheck,
+  repairSources: repair.repairSources,
   placements: lookup.placements,
   systemPlacements: lookup.systemPlacements,
   searchText: wordSearch.searchText,

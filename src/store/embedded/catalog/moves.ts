@@ -90,7 +90,7 @@ export interface ChosenRow {
 /** Step 1 for these rows, inside the caller's transaction; undefined where there is none. */
 export function openRows(
   db: CatalogDatabase,
-  kind: 'move' | 'cold' | 'thaw',
+  kind: 'move' | 'cold' | 'thaw' | 'repair',
   systemId: string | null,
   { leaseUntil }: Pick<Lease, 'leaseUntil'>,
   chosen: readonly ChosenRow[],

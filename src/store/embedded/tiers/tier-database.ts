@@ -1,5 +1,7 @@
-import { mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DuckDBInstance, type DuckDBConnection, type DuckDBType, type DuckDBValue } from '@duckdb/node-api';
 import { AkoshaError, messageOf } from '../../../contract/index.js';
 import {
@@ -31,6 +33,10 @@ const ROW_GROUP_SIZE = 10_240;
  */
 const LOG_MB = 64;
 
+/** How long the statements that still read a file that is set aside may take, as long as a search may, and between two looks. */
+const RELEASE_MS = 30_000;
+const RELEASE_LOOK_MS = 50;
+
 /**
  * Hot and warm, both attached to one DuckDB instance. There is one instance per process and file: two on one path open
  * without error and lose rows. Attached to `:memory:` rather than opened, because a file whose writer was killed before its
@@ -42,6 +48,7 @@ export class TierDatabase {
   readonly #locks: Record<TableTier, Promise<unknown>> = { hot: Promise.resolve(), warm: Promise.resolve() };
   readonly #idle: DuckDBConnection[] = [];
   readonly #periods = { hot: new PeriodList(), warm: new PeriodList() };
+  readonly #begun = new Map<TableTier, string>();
 
   private constructor(instance: DuckDBInstance, folder: string) {
     this.#instance = instance;
@@ -66,8 +73,25 @@ export class TierDatabase {
     // Cold objects never change, so what their footers say is read once. It takes 24 kB an object of the memory above, which
     // DuckDB gives up where a query needs it.
     await database.read((connection) => connection.run('SET GLOBAL parquet_metadata_cache = true'));
-    for (const tier of ['hot', 'warm'] as const) await database.#attach(tier);
+    for (const tier of ['hot', 'warm'] as const) await database.#openFile(tier);
     return database;
+  }
+
+  /** Tiers whose file was begun anew when this was opened, and why: there was none, or it could not be opened and was set aside. */
+  get begun(): ReadonlyMap<TableTier, string> {
+    return this.#begun;
+  }
+
+  /** A file that cannot be opened must not keep the other tiers from answering; what it held comes back from object storage. */
+  async #openFile(tier: TableTier): Promise<void> {
+    if (!existsSync(this.file(tier))) this.#begun.set(tier, 'there was no file');
+    try {
+      await this.#attach(tier);
+    } catch (error) {
+      const aside = await this.#moveAside(tier);
+      this.#begun.set(tier, `its file could not be opened (${messageOf(error)}) and is now ${aside}`);
+      await this.#attach(tier);
+    }
   }
 
   async #attach(tier: TableTier): Promise<void> {
@@ -80,6 +104,49 @@ export class TierDatabase {
       throw new AkoshaError('StoreDamaged', `${file} cannot be opened: ${messageOf(error)}`, {
         cause: error,
       });
+    }
+  }
+
+  /** Its log goes with it: it is of no use to another file, and DuckDB would replay it into one. Kept for whoever wants to know what happened. */
+  async #moveAside(tier: TableTier): Promise<string> {
+    const file = this.file(tier);
+    const aside = `${file}.damaged-${Date.now()}`;
+    for (const suffix of ['', '.wal', '.wal.checkpoint', '.wal.recovery']) {
+      if (existsSync(file + suffix)) await rename(file + suffix, aside + suffix);
+    }
+    return aside;
+  }
+
+  /**
+   * Takes a tier's file out of use and begins a new one; returns where the old one is. Statements that are reading the old one end first,
+   * for DuckDB keeps a file until nobody has it.
+   */
+  setAside(tier: TableTier): Promise<string> {
+    const turn = this.#locks[tier].then(async () => {
+      for (const connection of this.#idle.splice(0)) connection.closeSync();
+      await this.read((connection) => connection.run(`DETACH ${tier}`));
+      const aside = await this.#moveAside(tier);
+      this.#periods[tier].change();
+      try {
+        await this.#attachOnceReleased(tier);
+      } finally {
+        this.#periods[tier].settle();
+      }
+      return aside;
+    });
+    this.#locks[tier] = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #attachOnceReleased(tier: TableTier): Promise<void> {
+    for (let waited = 0; ; waited += RELEASE_LOOK_MS) {
+      try {
+        await this.#attach(tier);
+        return;
+      } catch (error) {
+        if (waited >= RELEASE_MS) throw error;
+        await sleep(RELEASE_LOOK_MS);
+      }
     }
   }
 

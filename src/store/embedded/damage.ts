@@ -1,0 +1,52 @@
+import type { RepairableTier } from '../../contract/index.js';
+import type { RepairStore, TierDamage } from '../repair.js';
+import type { EngineContext } from './context.js';
+import { openRepair } from './repair-operation.js';
+import { findDamage } from './tiers/damage.js';
+
+/** What is out, from the opening of the store to the end of a repair. */
+export class Damage {
+  readonly #context: EngineContext;
+  #damaged: readonly TierDamage[] = [];
+
+  private constructor(context: EngineContext) {
+    this.#context = context;
+  }
+
+  /** A file that was begun anew though memories stand in its tier is one that was lost. */
+  static async find(context: EngineContext): Promise<Damage> {
+    const damage = new Damage(context);
+    const counts = await context.catalog.read.countTiers();
+    for (const tier of context.tiers.begun.keys()) {
+      if (counts[tier].rows > 0) await context.catalog.write.noteDamage(tier, context.now());
+    }
+    await damage.#read();
+    return damage;
+  }
+
+  async #read(): Promise<void> {
+    this.#damaged = await this.#context.catalog.read.damagedTiers();
+  }
+
+  /** Of the store's methods those about damage. */
+  methods(): RepairStore {
+    const context = this.#context;
+    return {
+      damaged: () => this.#damaged,
+      findDamage: (tier) => findDamage(context.tiers, tier),
+      setAside: (tier) => this.#setAside(tier),
+      openRepair: (request, signal) => openRepair(context, request, signal),
+      endDamage: async (tier) => {
+        await context.catalog.write.endDamage(tier);
+        await this.#read();
+      },
+    };
+  }
+
+  /** On record first: a process that dies in the middle finds an empty file, and has to know that there was another. */
+  async #setAside(tier: RepairableTier): Promise<string> {
+    await this.#context.catalog.write.noteDamage(tier, this.#context.now());
+    await this.#read();
+    return this.#context.tiers.setAside(tier);
+  }
+}
