@@ -177,6 +177,8 @@ describe('the operating routes', () => {
       'get /api/v1/forget/{scope}/{name}',
       'get /api/v1/reembed',
       'post /api/v1/reembed',
+      'get /api/v1/repair',
+      'post /api/v1/repair',
       'post /mcp',
       'post /mcp/v1',
       'post /mcp/mcp/v1',

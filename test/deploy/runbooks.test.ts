@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
@@ -121,6 +121,7 @@ describe('the runbooks', () => {
   it('are all run here', async () => {
     expect((await readdir(FOLDER)).sort()).toEqual([
       '001-ingestion-backlog.md',
+      '002-hot-store-corruption.md',
       '003-orchestrator-unreachable.md',
       '004-object-store-slow.md',
     ]);
@@ -146,6 +147,19 @@ describe('the runbooks', () => {
     expect(await uploadsIn('pending')).toBe(0);
     await program.waitUntil('in quarantine again', async () => (await uploadsIn('quarantined')) === 1);
     expect(await runAll(steps.well)).toContain('ingest_concurrency');
+  });
+
+  it('002: the files of both tiers cut short', async () => {
+    const steps = await stepsOf('002-hot-store-corruption.md');
+    await program.signal('SIGTERM');
+    for (const tier of ['hot', 'warm'])
+      await truncate(path.join(program.dataDir, `store/${tier}.duckdb`), 5000);
+    await program.up();
+    const seen = await runAll(steps.amiss);
+    expect(seen).toMatch(/damaged since/);
+    expect(seen).toMatch(/brought back/);
+    expect(await runAll(steps.well)).toMatch(/^nothing is damaged|held/m);
+    expect((await (await ask('/metrics')).text()).match(/akosha_tier_damaged\{.*\} 0/g)).toHaveLength(2);
   });
 
   it('003: Temporal killed, and started again', async () => {

@@ -72,6 +72,18 @@ describe('search over a store of which something fails', () => {
     expect(answer.partial).toEqual([{ tier: 'cold', reason: 'words: no such object; vectors: no file' }]);
   });
 
+  it('names a tier whose file was lost, of those that were asked', async () => {
+    const since = Date.parse('2026-11-22T12:00:00Z');
+    const damaged = { damaged: () => [{ tier: 'hot' as const, since }] };
+    const [one] = (await searchWith(damaged)).partial;
+    expect(one).toMatchObject({
+      tier: 'hot',
+      reason: expect.stringMatching(/2026-11-22.*akosha repair/) as unknown,
+    });
+    const context = { store: { ...test.store, ...damaged }, embedder, timeoutMs: 10_000 };
+    expect((await search(context, { text: 'zebra', tiers: ['warm'] })).partial).toEqual([]);
+  });
+
   it('leaves out a tier that takes longer than its own time, and names the setting', async () => {
     const faults: Partial<MemoryStore> = {
       searchWords: (tier, ...rest) => (tier === 'cold' ? never() : test.store.searchWords(tier, ...rest)),

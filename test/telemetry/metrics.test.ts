@@ -17,6 +17,7 @@ const NAMES = [
   'akosha_schedule_last_run_timestamp_seconds',
   'akosha_bootstrap_mode',
   'akosha_tier_rows',
+  'akosha_tier_damaged',
   'akosha_moved_rows_total',
   'akosha_held_rows_total',
   'akosha_vectors_waiting_rows',
