@@ -16,6 +16,9 @@ export const NOW = Date.parse('2026-11-22T12:00:00Z');
 
 export const POLICY = { hotDays: 7, warmDays: 90, coldBatchRows: 1, coldOverdueDays: 0 };
 
+/** Rows per move, where nothing depends on it. */
+const BATCH_ROWS = 10_000;
+
 /** The store in a data folder. */
 export function openStore(dataFolder, archive, reader) {
   return openEmbeddedStore({
@@ -40,6 +43,15 @@ export async function openBench() {
   const reader = new ReaderPool({ size: 2, memoryLimitMb: 512, jobTimeoutMs: 600_000 });
   const store = await openStore(folder, objects, reader);
   const clock = () => NOW;
+  const maintenance = (batchRows) => ({
+    store,
+    archive: objects,
+    scratch,
+    batchRows,
+    thawedMs: 0,
+    longestMs: 0,
+    now: Date.now,
+  });
   let uploads = 0;
   return {
     folder,
@@ -67,24 +79,25 @@ export async function openBench() {
       }
       return (performance.now() - started) / 1000;
     },
+    /** Moves to warm what is due by then, in batches of so many; answers how many rows. */
+    async toWarm(asOf, batchRows = BATCH_ROWS) {
+      const context = maintenance(batchRows);
+      return drain(() => moveToWarm(context, asOf));
+    },
+    /** The same to cold. */
+    async toCold(asOf, batchRows = BATCH_ROWS) {
+      const context = maintenance(batchRows);
+      const { partitions } = await planTransition(context, { asOf, all: true });
+      let moved = 0;
+      for (const partition of partitions) moved += await drain(() => moveToCold(context, asOf, partition));
+      return moved;
+    },
     /** Moves everything to its tier, and sweeps up what it left behind. */
     async age() {
-      const context = {
-        store,
-        archive: objects,
-        scratch,
-        batchRows: 10_000,
-        thawedMs: 0,
-        longestMs: 0,
-        now: Date.now,
-      };
-      while ((await moveToWarm(context, NOW)).due > 0);
-      const { partitions } = await planTransition(context, { asOf: NOW, all: true });
-      for (const partition of partitions) {
-        while ((await moveToCold(context, NOW, partition)).due > 0);
-      }
-      await sweep(context);
-      await sweep({ ...context, now: () => Date.now() + 1000 });
+      await this.toWarm(NOW);
+      await this.toCold(NOW);
+      await sweep(maintenance(BATCH_ROWS));
+      await sweep({ ...maintenance(BATCH_ROWS), now: () => Date.now() + 1000 });
     },
     async close() {
       await store.close();
@@ -93,6 +106,16 @@ export async function openBench() {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Moves batches until none is due; answers how many rows were moved. */
+async function drain(move) {
+  let total = 0;
+  for (;;) {
+    const { due, moved } = await move();
+    if (due === 0) return total;
+    total += moved;
+  }
 }
 
 /** The model, which a bench of search by meaning cannot do without. */

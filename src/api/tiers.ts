@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { KINDS, TIERS } from '../contract/index.js';
-import type { TierPause, TransitionForecast, TransitionReport } from '../store/index.js';
+import { KINDS, TIERS, type Tier } from '../contract/index.js';
+import type { TierCounts, TierPause, TransitionForecast, TransitionReport } from '../store/index.js';
 import type { App } from './app.js';
 import { Count, FAILURES, Time } from './schemas.js';
 import type { ApiServices } from './services.js';
@@ -11,6 +11,11 @@ const TierReply = z.object({
     'On disk or in object storage. Of hot and warm the size of their database files with their logs: some kilobytes where they ' +
       'are empty, and what deleted rows freed is used again but not given back. Of cold the objects that hold a row; 0 where there is none.',
   ),
+  used_bytes: Count.describe(
+    'Of them what rows take: the blocks of a database file that are in use, of 256 KiB each, and its log. Rows that no longer count are in it ' +
+      'until they are swept, of cold until a compaction leaves them out.',
+  ),
+  bytes_per_memory: Count.nullable().describe('`used_bytes` by `rows`; null where there is none.'),
   kinds: z.record(z.enum(KINDS), Count),
 });
 
@@ -91,7 +96,7 @@ export function tierRoutes(app: App, services: ApiServices): void {
     { schema: { summary: 'What each tier holds', response: { 200: TiersReply, ...FAILURES } } },
     async () => {
       const [tiers, pause] = await Promise.all([services.tiers(), services.tierPause()]);
-      return { tiers, paused: pause === undefined ? null : toPause(pause) };
+      return { tiers: toTiers(tiers), paused: pause === undefined ? null : toPause(pause) };
     },
   );
   app.get(
@@ -139,6 +144,15 @@ function brakeRoutes(app: App, services: ApiServices): void {
     { schema: { summary: 'Move memories again', response: { 200: ResumeReply, ...FAILURES } } },
     async () => ({ resumed: await services.resumeTiers() }),
   );
+}
+
+function toTiers(tiers: Record<Tier, TierCounts>): z.input<typeof TiersReply>['tiers'] {
+  return { hot: toTier(tiers.hot), warm: toTier(tiers.warm), cold: toTier(tiers.cold) };
+}
+
+function toTier({ rows, bytes, usedBytes, kinds }: TierCounts): z.input<typeof TierReply> {
+  const each = rows === 0 ? null : Math.round(usedBytes / rows);
+  return { rows, bytes, used_bytes: usedBytes, bytes_per_memory: each, kinds };
 }
 
 function toPause({ since, reason }: TierPause): z.input<typeof PauseReply> {

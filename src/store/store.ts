@@ -176,7 +176,10 @@ export interface ColdOperation extends Operation {
 
 export interface TierCounts {
   rows: number;
+  /** On disk or in object storage. */
   bytes: number;
+  /** Of them what rows take: a database file keeps what deleted rows freed. */
+  usedBytes: number;
   kinds: Record<Kind, number>;
 }
 

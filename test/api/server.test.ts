@@ -51,7 +51,9 @@ describe('the operating routes', () => {
 
   it('tell circuit breakers, status and tiers', async () => {
     const kinds = { conversation: 1, reflection: 2, entity: 3, relation: 4 };
-    const tier = { rows: 10, bytes: 4096, kinds };
+    const tier = { rows: 10, bytes: 4096, usedBytes: 2048, kinds };
+    const told = { rows: 10, bytes: 4096, used_bytes: 2048, bytes_per_memory: 205, kinds };
+    const none = { rows: 0, bytes: 4096, used_bytes: 0, bytes_per_memory: null, kinds };
     const api = await serve({
       circuitBreakers: () => [
         {
@@ -68,7 +70,7 @@ describe('the operating routes', () => {
         new CircuitBreaker({ name: 'temporal' }).status(),
       ],
       status: () => Promise.resolve({ mode: 'normal', pid: 1, ports: { api: 2 } }),
-      tiers: () => Promise.resolve({ hot: tier, warm: tier, cold: tier }),
+      tiers: () => Promise.resolve({ hot: tier, warm: tier, cold: { ...tier, rows: 0, usedBytes: 0 } }),
       tierPause: () => Promise.resolve(undefined),
     });
     expect(await (await api.get('/api/v1/circuit_breakers')).json()).toEqual({
@@ -101,7 +103,7 @@ describe('the operating routes', () => {
       ports: { api: 2 },
     });
     expect(await (await api.get('/api/v1/tiers')).json()).toEqual({
-      tiers: { hot: tier, warm: tier, cold: tier },
+      tiers: { hot: told, warm: told, cold: none },
       paused: null,
     });
   });

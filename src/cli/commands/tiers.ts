@@ -10,6 +10,8 @@ import { describeForecast, describeReport, Forecast, Report } from '../tier-repo
 const Tier = z.looseObject({
   rows: z.number(),
   bytes: z.number(),
+  used_bytes: z.number(),
+  bytes_per_memory: z.number().nullable(),
   kinds: z.record(z.enum(KINDS), z.number()),
 });
 const Pause = z.object({ since: z.string(), reason: z.string() });
@@ -38,7 +40,7 @@ export function define(command: Command): void {
     'after',
     `
 Size is what a tier takes: of hot and warm their database files, which take some kilobytes where they are empty and keep what deleted rows
-freed for new ones; of cold its objects.
+freed for new ones; of cold its objects. Used is what rows take of it, in blocks of 256 KiB, and "a memory" that by rows.
 
 Examples:
   akosha tiers                                     what each tier holds
@@ -93,10 +95,11 @@ async function show(options: Options): Promise<void> {
   print(answer, options.json, ({ tiers, paused }) =>
     [
       table([
-        ['tier', 'rows', 'size', ...KINDS],
+        ['tier', 'rows', 'size', 'used', 'a memory', ...KINDS],
         ...TIERS.map((tier) => {
-          const { rows, bytes: size, kinds } = tiers[tier];
-          return [tier, String(rows), bytes(size), ...KINDS.map((kind) => String(kinds[kind]))];
+          const { rows, bytes: size, used_bytes: used, bytes_per_memory: each, kinds } = tiers[tier];
+          const sizes = [bytes(size), bytes(used), each === null ? '-' : bytes(each)];
+          return [tier, String(rows), ...sizes, ...KINDS.map((kind) => String(kinds[kind]))];
         }),
       ]),
       ...(paused === null ? [] : [`moving is paused since ${paused.since}: ${paused.reason}`]),

@@ -1,5 +1,4 @@
 import path from 'node:path';
-import { stat } from 'node:fs/promises';
 import { AkoshaError, type Tier } from '../../contract/index.js';
 import { EMBEDDING_MODEL } from '../../memory/index.js';
 import { runAll } from '../../runtime/index.js';
@@ -18,6 +17,7 @@ import { Damage } from './damage.js';
 import { IndexingAgain } from './index-again.js';
 import { fetchMemories, listMatches, searchMadeVectors, searchVectors, searchWords } from './search.js';
 import { closeExpired, sweepRows } from './sweep.js';
+import { measureTier } from './tiers/tier-size.js';
 import { coldDue, transitionLedger } from './transitions.js';
 import { VectorIndexes } from './vector-index/vector-indexes.js';
 import { vectorStore } from './vectors.js';
@@ -186,17 +186,7 @@ function storeOf(
 
 async function countTiers(context: EngineContext): Promise<Record<Tier, TierCounts>> {
   const counts = await context.catalog.read.countTiers();
-  for (const tier of ['hot', 'warm'] as const) counts[tier].bytes = await fileBytes(context.tiers.file(tier));
+  for (const tier of ['hot', 'warm'] as const)
+    Object.assign(counts[tier], await measureTier(context.tiers, tier));
   return counts;
-}
-
-async function fileBytes(file: string): Promise<number> {
-  const sizes = await Promise.all(
-    [file, `${file}.wal`].map((name) =>
-      stat(name)
-        .then((found) => found.size)
-        .catch(() => 0),
-    ),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
 }

@@ -135,6 +135,7 @@ export function countTiers(db: CatalogDatabase): Record<Tier, TierCounts> {
   const empty = (): TierCounts => ({
     rows: 0,
     bytes: 0,
+    usedBytes: 0,
     kinds: { conversation: 0, reflection: 0, entity: 0, relation: 0 },
   });
   const counts: Record<Tier, TierCounts> = { hot: empty(), warm: empty(), cold: empty() };
@@ -149,6 +150,7 @@ export function countTiers(db: CatalogDatabase): Record<Tier, TierCounts> {
     `SELECT coalesce(sum(bytes), 0) FROM objects o WHERE kind = 'cold'
        AND EXISTS (SELECT 1 FROM placements p WHERE p.keeper_id = o.object_id)`,
   );
+  counts.cold.usedBytes = counts.cold.bytes;
   return counts;
 }
 

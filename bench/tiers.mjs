@@ -1,0 +1,69 @@
+/**
+ * What moves between tiers cost, and how large a memory is in each: memories of some systems, all of them moved from hot to warm and then
+ * from warm to cold. Usage: node bench/tiers.mjs [--rows 10000] [--systems 5] [--batches 1000,10000]
+ */
+import { parseArgs } from 'node:util';
+import { join } from 'node:path';
+import { NOW, openBench, printTable } from './support.mjs';
+import { writeDatabase } from './synthetic.mjs';
+
+const { values } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '10000' },
+    systems: { type: 'string', default: '5' },
+    batches: { type: 'string', default: '1000,10000' },
+  },
+});
+const [rows, systems] = [Number(values.rows), Number(values.systems)];
+
+/** All of it is hot as of its upload, and of a month or two. */
+const DAYS = 5;
+const DAY_MS = 86_400_000;
+const [ALL_WARM, ALL_COLD] = [NOW + 30 * DAY_MS, NOW + 200 * DAY_MS];
+
+const moves = [['batch', 'move', 'rows', 'seconds', 'rows a second', 'CPU s per 10,000']];
+const sizes = [['batch', 'tier', 'bytes', 'a memory', 'of hot']];
+for (const batch of values.batches.split(',').map(Number)) await measure(batch);
+printTable(moves);
+console.log();
+printTable(sizes);
+
+async function measure(batch) {
+  const bench = await openBench();
+  try {
+    for (let system = 0; system < systems; system++) {
+      const database = join(bench.folder, `host-${system}.duckdb`);
+      await writeDatabase(database, Math.ceil(rows / systems), (system + 1) / (systems + 1), DAYS);
+      await bench.ingest(`host-${system}`, [database]);
+    }
+    const hot = await size(bench, 'hot');
+    const perHot = hot.usedBytes / hot.rows;
+    const tell = async (tier) => {
+      const { rows: held, usedBytes } = await size(bench, tier);
+      const each = usedBytes / held;
+      sizes.push([batch, tier, usedBytes, Math.round(each), `${((100 * each) / perHot).toFixed(1)} %`]);
+    };
+    await tell('hot');
+    moves.push([batch, 'hot to warm', ...(await timed(() => bench.toWarm(ALL_WARM, batch)))]);
+    await tell('warm');
+    moves.push([batch, 'warm to cold', ...(await timed(() => bench.toCold(ALL_COLD, batch)))]);
+    await tell('cold');
+  } finally {
+    await bench.close();
+  }
+}
+
+async function size({ store }, tier) {
+  return (await store.countTiers())[tier];
+}
+
+/** Of a move that answers how many rows it moved. CPU of this process: DuckDB, the catalog's thread and this one. */
+async function timed(move) {
+  const cpu = process.cpuUsage();
+  const begun = performance.now();
+  const moved = await move();
+  const seconds = (performance.now() - begun) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  const cpuPer10000 = ((user + system) / 1e6 / moved) * 10_000;
+  return [moved, seconds.toFixed(2), Math.round(moved / seconds), cpuPer10000.toFixed(2)];
+}
