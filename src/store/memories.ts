@@ -39,8 +39,6 @@ export interface StoredMemory extends MemoryKey {
   /** When an ingest first committed it, milliseconds since 1970 by the system's clock. */
   knownSince: number;
   hash: string;
-  uploadId: string;
-  fields: Record<string, unknown>;
 }
 
 /** The key, within a system, that a page begins behind. */

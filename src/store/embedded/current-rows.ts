@@ -2,11 +2,11 @@ import { isAkoshaError } from '../../contract/index.js';
 import type { WrittenObject } from '../store.js';
 import type { Placed } from './catalog/lookup.js';
 import type { EngineContext } from './context.js';
-import { qualified, tableFor, type PeriodTable } from './tiers/tables.js';
+import { qualified, tableFor, type TableRows } from './tiers/tables.js';
 
-/** How the rows of some placements are read: those of one period table, and those of some cold objects' local copies. */
+/** How the rows of some placements are read: those of some period tables, and those of some cold objects' local copies. */
 export interface RowReader<Row extends { rowId: number }> {
-  table: (table: PeriodTable, rowIds: readonly number[]) => Promise<Row[]>;
+  tables: (parts: readonly TableRows[]) => Promise<Row[]>;
   objects: (files: readonly string[], rowIds: readonly number[]) => Promise<Row[]>;
 }
 
@@ -45,7 +45,7 @@ async function readPlaced<Row extends { rowId: number }>(
   reader: RowReader<Row>,
   { signal, isLast }: { signal: AbortSignal | undefined; isLast: boolean },
 ): Promise<Map<number, Row>> {
-  const tables = new Map<string, { table: PeriodTable; rowIds: number[] }>();
+  const tables = new Map<string, TableRows & { rowIds: number[] }>();
   const objects = new Map<string, WrittenObject>();
   const coldIds: number[] = [];
   for (const { tier, object, ownTime, rowId } of placed) {
@@ -70,17 +70,24 @@ async function readPlaced<Row extends { rowId: number }>(
             if (!isLast && isAkoshaError(error, 'ObjectNotFound')) return [];
             throw error;
           });
-  const parts = await Promise.all([
-    cold(),
-    ...[...tables.values()].map(({ table, rowIds }) =>
-      reader.table(table, rowIds).catch((error: unknown): Row[] => {
-        // Dropped between the look at the placements and the read: its rows are elsewhere by then.
-        if (isDropped(error)) return [];
-        throw error;
-      }),
-    ),
-  ]);
+  const parts = await Promise.all([cold(), readTables([...tables.values()], reader)]);
   return new Map(parts.flat().map((row) => [row.rowId, row]));
+}
+
+/** A table that was dropped between the look at the placements and the read is left out: its rows are elsewhere by then. */
+async function readTables<Row extends { rowId: number }>(
+  parts: readonly TableRows[],
+  reader: RowReader<Row>,
+): Promise<Row[]> {
+  if (parts.length === 0) return [];
+  try {
+    return await reader.tables(parts);
+  } catch (error) {
+    if (!isDropped(error)) throw error;
+    if (parts.length === 1) return [];
+    const rows = await Promise.all(parts.map((part) => readTables([part], reader)));
+    return rows.flat();
+  }
 }
 
 /** Whether a query failed because a period's table was dropped, all its rows having moved on. */

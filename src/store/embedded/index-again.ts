@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TextToIndex, ToIndex } from './catalog/text-index.js';
 import type { EngineContext } from './context.js';
 import { readCurrent } from './current-rows.js';
-import { fetchFromObjects, fetchFromTable } from './tiers/searching.js';
+import { fetchFromObjects, fetchFromTables } from './tiers/searching.js';
 
 /** Read and written at once: a megabyte of common texts, and some milliseconds of the thread that writes. */
 const BATCH = 500;
@@ -79,7 +79,7 @@ export class IndexingAgain {
       this.#context,
       find,
       {
-        table: (table, rowIds) => fetchFromTable(tiers, table, rowIds),
+        tables: (parts) => fetchFromTables(tiers, parts),
         objects: (files, rowIds) => fetchFromObjects(tiers, files, rowIds),
       },
       signal,

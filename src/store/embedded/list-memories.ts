@@ -3,7 +3,7 @@ import type { MemoryPage, PageRequest, WholeMemory } from '../store.js';
 import type { Placed } from './catalog/lookup.js';
 import type { EngineContext } from './context.js';
 import { readCurrent } from './current-rows.js';
-import { wholeFromObjects, wholeFromTable } from './tiers/listing.js';
+import { wholeFromObjects, wholeFromTables } from './tiers/listing.js';
 
 /** A page of what a system has; see `MemoryStore.listMemories`. Reads each table and each cold object that it needs once. */
 export async function listMemories(
@@ -17,7 +17,7 @@ export async function listMemories(
     context,
     (again) => (again === undefined ? Promise.resolve(placed) : read.placements(again)),
     {
-      table: (table, rowIds) => wholeFromTable(context.tiers, table, rowIds),
+      tables: (parts) => wholeFromTables(context.tiers, parts),
       objects: (files, rowIds) => wholeFromObjects(context.tiers, files, rowIds),
     },
   );

@@ -16,7 +16,7 @@ import { onlyKnown } from './known-by.js';
 import { listColdMatches } from './tiers/cold-matches.js';
 import {
   fetchFromObjects,
-  fetchFromTable,
+  fetchFromTables,
   searchColdVectors,
   searchColdWords,
   searchTableVectors,
@@ -117,7 +117,7 @@ export async function fetchMemories(
     return placed.filter(({ tier }) => tiers.includes(tier));
   };
   const { found } = await readCurrent(context, place, {
-    table: (table, rowIds) => fetchFromTable(context.tiers, table, rowIds),
+    tables: (parts) => fetchFromTables(context.tiers, parts),
     objects: (files, rowIds) => fetchFromObjects(context.tiers, files, rowIds),
   });
   return found.map(({ place, row }) => toMemory(row, place));
@@ -133,7 +133,7 @@ async function again<T>(search: () => Promise<T>): Promise<T> {
   }
 }
 
-function toMemory(row: FetchedRow, { tier, knownSince }: Placed): StoredMemory {
-  const { rowId: _rowId, fields, ...memory } = row;
-  return { ...memory, tier, knownSince, fields: JSON.parse(fields) as Record<string, unknown> };
+function toMemory({ content, tags }: FetchedRow, place: Placed): StoredMemory {
+  const { rowId: _rowId, object: _object, ...memory } = place;
+  return { ...memory, content, tags };
 }

@@ -5,7 +5,7 @@ import type { Placed } from './catalog/lookup.js';
 import type { EngineContext } from './context.js';
 import { readCurrent } from './current-rows.js';
 import { qualified, tableFor } from './tiers/tables.js';
-import { textsFromObjects, textsFromTable, type TextRow } from './tiers/texts.js';
+import { textsFromObjects, textsFromTables, type TextRow } from './tiers/texts.js';
 import type { VectorIndexes } from './vector-index/vector-indexes.js';
 
 export function vectorStore(context: EngineContext, indexes: VectorIndexes): VectorStore {
@@ -87,7 +87,7 @@ async function readTogether(
     context,
     (again) => (again === undefined ? Promise.resolve([...placed]) : context.catalog.read.placements(again)),
     {
-      table: (table, rowIds) => textsFromTable(context.tiers, table, rowIds),
+      tables: (parts) => textsFromTables(context.tiers, parts),
       objects: (files, rowIds) => textsFromObjects(context.tiers, files, rowIds),
     },
     signal,

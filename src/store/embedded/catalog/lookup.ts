@@ -2,10 +2,12 @@ import type { Kind, MemoryKey, Tier } from '../../../contract/index.js';
 import type { Candidate, PageRequest, SearchFilters, TierCounts, WrittenObject } from '../../store.js';
 import type { CatalogDatabase } from './database.js';
 
-/** Where a memory's row is now. */
+/** Where a memory's row is now, and what the catalog has of it. */
 export interface Placed extends MemoryKey {
   rowId: number;
   tier: Tier;
+  hash: string;
+  project: string | null;
   ownTime: number;
   /** When an ingest first committed the memory. */
   knownSince: number;
@@ -27,6 +29,8 @@ export interface CandidateRow extends KeyRow {
 export interface PlacedRow extends KeyRow {
   row_id: number;
   tier: Tier;
+  hash: string;
+  project: string | null;
   own_time: number;
   known_since: number;
   name: string | null;
@@ -36,7 +40,7 @@ export interface PlacedRow extends KeyRow {
 
 /** Of placements `p` and, where they have one, their object `o`. */
 export const PLACED =
-  'p.system_id, p.kind, p.memory_id, p.row_id, p.tier, p.own_time, p.known_since, o.name, o.bytes, o.sha256';
+  'p.system_id, p.kind, p.memory_id, p.row_id, p.tier, p.hash, p.project, p.own_time, p.known_since, o.name, o.bytes, o.sha256';
 
 /** The current placement of each key that has one; deleted ones have none. */
 export function placements(db: CatalogDatabase, keys: readonly MemoryKey[]): Placed[] {
@@ -82,6 +86,8 @@ export function toPlaced(row: PlacedRow): Placed {
     ...keyOf(row),
     rowId: row.row_id,
     tier: row.tier,
+    hash: row.hash,
+    project: row.project,
     ownTime: row.own_time,
     knownSince: row.known_since,
     object: row.name === null ? null : { name: row.name, bytes: row.bytes, sha256: row.sha256 },

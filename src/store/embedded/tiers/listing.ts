@@ -1,6 +1,6 @@
 import type { Kind } from '../../../contract/index.js';
 import type { WholeMemory } from '../../store.js';
-import { literal, qualified, type PeriodTable } from './tables.js';
+import { literal, rowsSql, type TableRows } from './tables.js';
 import { queryRows, type TierDatabase } from './tier-database.js';
 
 /** A row of any tier with everything that its host had. */
@@ -16,12 +16,11 @@ const EMBEDDING = {
   warm: 'list_transform(CAST(vector AS FLOAT[]), lambda step: CAST(step * scale AS FLOAT))',
 } as const;
 
-export function wholeFromTable(
-  tiers: TierDatabase,
-  table: PeriodTable,
-  rowIds: readonly number[],
-): Promise<WholeRow[]> {
-  return readWhole(tiers, EMBEDDING[table.tier], qualified(table), rowIds);
+export function wholeFromTables(tiers: TierDatabase, parts: readonly TableRows[]): Promise<WholeRow[]> {
+  return readWhole(
+    tiers,
+    rowsSql(parts, (tier) => `${WHOLE}, ${EMBEDDING[tier]} AS embedding`),
+  );
 }
 
 /** One query for all of the files: see `fetchFromObjects`. */
@@ -31,15 +30,13 @@ export function wholeFromObjects(
   rowIds: readonly number[],
 ): Promise<WholeRow[]> {
   const source = `read_parquet([${files.map(literal).join(', ')}], hive_partitioning = false)`;
-  return readWhole(tiers, 'NULL', source, rowIds);
+  return readWhole(
+    tiers,
+    `SELECT ${WHOLE}, NULL AS embedding FROM ${source} WHERE row_id IN (${rowIds.join(', ')})`,
+  );
 }
 
-async function readWhole(
-  tiers: TierDatabase,
-  embedding: string,
-  source: string,
-  rowIds: readonly number[],
-): Promise<WholeRow[]> {
+async function readWhole(tiers: TierDatabase, sql: string): Promise<WholeRow[]> {
   const rows = await tiers.read((connection) =>
     queryRows<{
       row_id: bigint;
@@ -52,10 +49,7 @@ async function readWhole(
       tags: (string | null)[] | null;
       fields: string;
       embedding: number[] | null;
-    }>(
-      connection,
-      `SELECT ${WHOLE}, ${embedding} AS embedding FROM ${source} WHERE row_id IN (${rowIds.join(', ')})`,
-    ),
+    }>(connection, sql),
   );
   return rows.map(({ row_id, system_id, memory_id, ...row }) => ({
     ...row,

@@ -1,8 +1,16 @@
 import { ARRAY, arrayValue, FLOAT, type DuckDBType, type DuckDBValue } from '@duckdb/node-api';
 import type { Kind } from '../../../contract/index.js';
 import { EMBEDDING_DIMENSIONS } from '../../../memory/index.js';
-import type { Candidate, SearchFilters, StoredMemory } from '../../store.js';
-import { literal, qualified, timestampSql, type PeriodTable, type TableTier } from './tables.js';
+import type { Candidate, SearchFilters } from '../../store.js';
+import {
+  literal,
+  qualified,
+  rowsSql,
+  timestampSql,
+  type PeriodTable,
+  type TableRows,
+  type TableTier,
+} from './tables.js';
 import { queryRows, type TierDatabase } from './tier-database.js';
 
 interface CandidateRow {
@@ -12,11 +20,11 @@ interface CandidateRow {
   score: number;
 }
 
-/** A row of any tier, as a search answers it. */
-export interface FetchedRow extends Omit<StoredMemory, 'tier' | 'knownSince' | 'fields'> {
+/** Of a row of any tier what a search reads there. */
+export interface FetchedRow {
   rowId: number;
-  /** The text of a JSON object. */
-  fields: string;
+  content: string;
+  tags: string[];
 }
 
 /** Exact cosine over the period tables that the filters allow. */
@@ -122,16 +130,13 @@ async function candidates(
   }));
 }
 
-const FETCHED = `row_id, system_id, kind, memory_id, content, project, tags, epoch_ms(own_time) AS own, hash, upload_id, fields`;
+/** What the catalog does not have of a row: all else a search takes from its placement, which names this very row. */
+const FETCHED = 'row_id, content, tags';
 
-export function fetchFromTable(
-  tiers: TierDatabase,
-  table: PeriodTable,
-  rowIds: readonly number[],
-): Promise<FetchedRow[]> {
+export function fetchFromTables(tiers: TierDatabase, parts: readonly TableRows[]): Promise<FetchedRow[]> {
   return fetchRows(
     tiers,
-    `SELECT ${FETCHED} FROM ${qualified(table)} WHERE row_id IN (${rowIds.join(', ')})`,
+    rowsSql(parts, () => FETCHED),
   );
 }
 
@@ -146,33 +151,9 @@ export function fetchFromObjects(
 
 async function fetchRows(tiers: TierDatabase, sql: string): Promise<FetchedRow[]> {
   const rows = await tiers.read((connection) =>
-    queryRows<{
-      row_id: bigint;
-      system_id: string;
-      kind: Kind;
-      memory_id: string;
-      content: string;
-      project: string | null;
-      tags: string[] | null;
-      own: bigint;
-      hash: string;
-      upload_id: string;
-      fields: string;
-    }>(connection, sql),
+    queryRows<{ row_id: bigint; content: string; tags: string[] | null }>(connection, sql),
   );
-  return rows.map((row) => ({
-    systemId: row.system_id,
-    kind: row.kind,
-    memoryId: row.memory_id,
-    rowId: Number(row.row_id),
-    content: row.content,
-    project: row.project,
-    tags: row.tags ?? [],
-    ownTime: Number(row.own),
-    hash: row.hash,
-    uploadId: row.upload_id,
-    fields: row.fields,
-  }));
+  return rows.map(({ row_id, content, tags }) => ({ rowId: Number(row_id), content, tags: tags ?? [] }));
 }
 
 export function parquet(files: readonly string[]): string {

@@ -83,6 +83,25 @@ export function qualified(table: PeriodTable): string {
   return `${table.tier}.main.${table.name}`;
 }
 
+/** Some rows of a table, by their ids. */
+export interface TableRows {
+  table: PeriodTable;
+  rowIds: readonly number[];
+}
+
+/**
+ * One query for the rows of all of these tables: to plan and run a statement for each of them costs more than what it reads. `columns` are
+ * those of a tier, of the same names and types in both.
+ */
+export function rowsSql(parts: readonly TableRows[], columns: (tier: TableTier) => string): string {
+  return parts
+    .map(
+      ({ table, rowIds }) =>
+        `SELECT ${columns(table.tier)} FROM ${qualified(table)} WHERE row_id IN (${rowIds.join(', ')})`,
+    )
+    .join(' UNION ALL ');
+}
+
 export function createTableSql(table: PeriodTable): string {
   return `CREATE TABLE IF NOT EXISTS ${qualified(table)} (${COMMON_DDL}, ${VECTOR_DDL[table.tier]})`;
 }

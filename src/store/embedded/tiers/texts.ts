@@ -1,4 +1,5 @@
-import { literal, qualified, type PeriodTable } from './tables.js';
+import type { Tier } from '../../../contract/index.js';
+import { literal, rowsSql, type TableRows } from './tables.js';
 import { queryRows, type TierDatabase } from './tier-database.js';
 
 /** A row's text, for a model to read. */
@@ -17,12 +18,8 @@ const READ_CHARACTERS = 65_536;
 
 const VECTOR = { hot: 'embedding', warm: 'vector', cold: 'signs' } as const;
 
-export function textsFromTable(
-  tiers: TierDatabase,
-  table: PeriodTable,
-  rowIds: readonly number[],
-): Promise<TextRow[]> {
-  return readTexts(tiers, VECTOR[table.tier], qualified(table), rowIds);
+export function textsFromTables(tiers: TierDatabase, parts: readonly TableRows[]): Promise<TextRow[]> {
+  return readTexts(tiers, rowsSql(parts, columns));
 }
 
 export function textsFromObjects(
@@ -31,21 +28,16 @@ export function textsFromObjects(
   rowIds: readonly number[],
 ): Promise<TextRow[]> {
   const source = `read_parquet([${files.map(literal).join(', ')}], hive_partitioning = false)`;
-  return readTexts(tiers, VECTOR.cold, source, rowIds);
+  return readTexts(tiers, `SELECT ${columns('cold')} FROM ${source} WHERE row_id IN (${rowIds.join(', ')})`);
 }
 
-async function readTexts(
-  tiers: TierDatabase,
-  vector: string,
-  source: string,
-  rowIds: readonly number[],
-): Promise<TextRow[]> {
+function columns(tier: Tier): string {
+  return `row_id, left(content, ${READ_CHARACTERS}) AS content, ${VECTOR[tier]} IS NOT NULL AS has_vector`;
+}
+
+async function readTexts(tiers: TierDatabase, sql: string): Promise<TextRow[]> {
   const rows = await tiers.read((connection) =>
-    queryRows<{ row_id: bigint; content: string; has_vector: boolean }>(
-      connection,
-      `SELECT row_id, left(content, ${READ_CHARACTERS}) AS content, ${vector} IS NOT NULL AS has_vector FROM ${source}
-       WHERE row_id IN (${rowIds.join(', ')})`,
-    ),
+    queryRows<{ row_id: bigint; content: string; has_vector: boolean }>(connection, sql),
   );
   return rows.map((row) => ({
     rowId: Number(row.row_id),
