@@ -2,8 +2,10 @@ import type { ObjectStore } from '../../objects/index.js';
 import { cutoff } from '../../memory/index.js';
 import type { TierPolicy } from '../store.js';
 import type { Catalog } from './catalog/catalog.js';
+import type { WordCandidate } from './catalog/word-search.js';
 import type { ColdCache } from './cold-cache.js';
 import { InsertQueue } from './insert-queue.js';
+import { JoinedCalls } from './joined-calls.js';
 import { OperationLatch } from './latch.js';
 import { ScanTurns } from './scan-turns.js';
 import type { TierDatabase } from './tiers/tier-database.js';
@@ -18,6 +20,7 @@ export type HashFile = (
 export class EngineContext {
   readonly latch = new OperationLatch();
   readonly scans = new ScanTurns();
+  readonly wordSearches = new JoinedCalls<WordCandidate[]>();
   readonly inserts: InsertQueue;
   #stages = 0;
 

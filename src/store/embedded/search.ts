@@ -22,6 +22,7 @@ import {
   searchTableVectors,
   type FetchedRow,
 } from './tiers/searching.js';
+import type { TableTier } from './tiers/tables.js';
 import type { VectorIndexes } from './vector-index/vector-indexes.js';
 
 /**
@@ -75,7 +76,7 @@ export async function searchWords(
   limit: number,
 ): Promise<Candidate[]> {
   if (terms.length === 0) return [];
-  if (tier !== 'cold') return context.catalog.read.searchText({ tier, terms, filters, limit });
+  if (tier !== 'cold') return searchIndexedWords(context, tier, terms, filters, limit);
   return onlyKnown(context, filters, limit, (most) =>
     again(async () => {
       const objects = await context.catalog.read.coldObjects(filters);
@@ -84,6 +85,23 @@ export async function searchWords(
       );
     }),
   );
+}
+
+/** The text index has hot and warm in one, so that both are asked by one search. */
+async function searchIndexedWords(
+  context: EngineContext,
+  tier: TableTier,
+  terms: readonly string[],
+  filters: SearchFilters,
+  limit: number,
+): Promise<Candidate[]> {
+  const found = await context.wordSearches.join(filters, [terms, limit], () =>
+    context.catalog.read.searchText({ terms, filters, limit }),
+  );
+  return found
+    .filter((candidate) => candidate.tier === tier)
+    .slice(0, limit)
+    .map(({ tier: _tier, ...candidate }) => candidate);
 }
 
 /** What a cold row says of itself may be outdated, and what an ingest first committed later is listed too: the caller looks at the rows. */

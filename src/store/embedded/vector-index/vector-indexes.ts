@@ -4,6 +4,7 @@ import type { Tier } from '../../../contract/index.js';
 import type { Candidate, ModelVector, SearchFilters } from '../../store.js';
 import type { VectorIndexStatus } from '../../vectors.js';
 import type { EngineContext } from '../context.js';
+import { JoinedCalls } from '../joined-calls.js';
 import type { IndexAnswer } from './messages.js';
 import { VectorIndex } from './vector-index.js';
 
@@ -19,20 +20,13 @@ export interface VectorIndexOptions {
   maxBytes: number;
 }
 
-interface Joined {
-  vector: Float32Array;
-  limit: number;
-  answer: Promise<IndexAnswer['candidates'] | undefined>;
-}
-
 /**
  * A vector index for the current model, and one for the next while the store is moved to it: that one is whole by the time at which searches
  * go by it.
  */
 export class VectorIndexes {
   readonly #indexes = new Map<string, VectorIndex>();
-  /** Searches under way, by their filters: the tiers of one search ask for the same, and get the same answer. */
-  readonly #joined = new Map<SearchFilters, Joined>();
+  readonly #joined = new JoinedCalls<IndexAnswer['candidates'] | undefined>();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
   #closed = false;
@@ -60,7 +54,12 @@ export class VectorIndexes {
     filters: SearchFilters,
     limit: number,
   ): Promise<Candidate[] | undefined> {
-    const found = await this.#join(model, values, filters, limit);
+    const found = await this.#joined.join(
+      filters,
+      [model, values, limit],
+      () =>
+        this.#indexes.get(model)?.search({ vector: values, filters, limit }) ?? Promise.resolve(undefined),
+    );
     return found
       ?.filter((candidate) => candidate.tier === tier)
       .map(({ tier: _tier, ...candidate }) => candidate);
@@ -80,23 +79,6 @@ export class VectorIndexes {
     clearTimeout(this.#timer);
     await this.#looking;
     await Promise.all([...this.#indexes.values()].map((index) => index.close()));
-  }
-
-  #join(
-    model: string,
-    vector: Float32Array,
-    filters: SearchFilters,
-    limit: number,
-  ): Promise<IndexAnswer['candidates'] | undefined> {
-    const joined = this.#joined.get(filters);
-    if (joined?.vector === vector && joined.limit === limit) return joined.answer;
-    const answer = (
-      this.#indexes.get(model)?.search({ vector, filters, limit }) ?? Promise.resolve(undefined)
-    ).finally(() => {
-      if (this.#joined.get(filters)?.answer === answer) this.#joined.delete(filters);
-    });
-    this.#joined.set(filters, { vector, limit, answer });
-    return answer;
   }
 
   #look(): void {
