@@ -94,7 +94,7 @@ export const REBUILD_GUARDS: readonly Guard[] = [
     without: [
       {
         file: FILES.rebuildObjects,
-        from: '(p.ord, p.upload_id, 1 - p.deleted, k.op_id) >=',
+        from: '(p.ord, p.upload_id, 1 - p.deleted, p.row_id) >=',
         to: '(0, 0, 0, 0) >=',
       },
     ],

@@ -1,5 +1,6 @@
 import type Libsql from 'libsql';
 import { AkoshaError } from '../../../contract/index.js';
+import { DAMAGED_OF_VERSION_10 } from './damaged-of-version-10.js';
 import { FORGETS_OF_VERSION_5 } from './forgets-of-version-5.js';
 import { PINS_OF_VERSION_7 } from './pins-of-version-7.js';
 import { SEARCH_OF_VERSION_6 } from './search-of-version-6.js';
@@ -26,6 +27,7 @@ const MIGRATIONS: readonly Migration[] = [
   addPins,
   addTransitions,
   addUnsaved,
+  addDamagedObjects,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length + 1;
@@ -102,4 +104,9 @@ function addTransitions(connection: Libsql.Database): void {
 /** Version 9: what is in no backup is known. */
 function addUnsaved(connection: Libsql.Database): void {
   connection.exec(UNSAVED_OF_VERSION_9);
+}
+
+/** Version 10: what a rebuild left out as damaged is known, and stays. */
+function addDamagedObjects(connection: Libsql.Database): void {
+  connection.exec(DAMAGED_OF_VERSION_10);
 }

@@ -99,7 +99,6 @@ export interface FoundRow {
   ownTime: number;
   project: string | null;
   object: string;
-  opId: number;
   tags: readonly (string | null)[];
   /** Of the oldest version of the memory among those read together: the upload that brought it. */
   firstUploadId: string;
@@ -110,7 +109,7 @@ export interface FoundRow {
 const FOUND_TABLES = `
 CREATE TEMP TABLE IF NOT EXISTS found (
   system_id TEXT, kind TEXT, memory_id TEXT, row_id INTEGER, hash TEXT, ord INTEGER, upload_id TEXT, deleted INTEGER, tier TEXT,
-  own_time INTEGER, project TEXT, object TEXT, op_id INTEGER, model TEXT, tags TEXT, known_since INTEGER,
+  own_time INTEGER, project TEXT, object TEXT, model TEXT, tags TEXT, known_since INTEGER,
   PRIMARY KEY (system_id, kind, memory_id)
 ) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS found_texts (row_id INTEGER PRIMARY KEY, content TEXT);
@@ -118,11 +117,12 @@ CREATE TEMP TABLE IF NOT EXISTS found_texts (row_id INTEGER PRIMARY KEY, content
 
 /**
  * The greater pair of order and upload id counts. Of two rows of one upload, one that has a text counts before one that says it is deleted, as
- * what a reader no longer finds stays; then the later operation's: the cold object made of a journal's row, or a second reading.
+ * what a reader no longer finds stays; then the row that was written later: the cold object's made of a journal's, or a second reading's. Not
+ * the one whose object is later: an old journal that a forget wrote anew would come before what was made of its rows.
  */
-const STANDS = `EXISTS (SELECT 1 FROM placements p JOIN objects k ON k.object_id = p.keeper_id
+const STANDS = `EXISTS (SELECT 1 FROM placements p
   WHERE p.system_id = f.system_id AND p.kind = f.kind AND p.memory_id = f.memory_id
-    AND (p.ord, p.upload_id, 1 - p.deleted, k.op_id) >= (f.ord, f.upload_id, 1 - f.deleted, f.op_id))`;
+    AND (p.ord, p.upload_id, 1 - p.deleted, p.row_id) >= (f.ord, f.upload_id, 1 - f.deleted, f.row_id))`;
 
 export function dropFound(db: CatalogDatabase): void {
   db.execute(`${FOUND_TABLES} DELETE FROM found; DELETE FROM found_texts`);
@@ -137,7 +137,7 @@ export function stageFound(db: CatalogDatabase, rows: readonly FoundRow[]): numb
   db.run(
     `INSERT INTO found SELECT value ->> 'systemId', value ->> 'kind', value ->> 'memoryId', value ->> 'rowId', value ->> 'hash',
        value ->> 'order', value ->> 'uploadId', value ->> 'deleted', value ->> 'tier', value ->> 'ownTime', value ->> 'project',
-       value ->> 'object', value ->> 'opId', value ->> 'model', value -> 'tags', coalesce((SELECT u.committed_at FROM uploads u
+       value ->> 'object', value ->> 'model', value -> 'tags', coalesce((SELECT u.committed_at FROM uploads u
          WHERE u.system_id = value ->> 'systemId' AND u.upload_id = value ->> 'firstUploadId'), value ->> 'ownTime')
      FROM json_each($rows)`,
     { rows: json },

@@ -97,6 +97,7 @@ export function finishRebuild(db: CatalogDatabase): Ended {
       pending: db.number(`SELECT count(*) FROM uploads WHERE state = 'pending'`),
       tombstones: db.number(`SELECT count(*) FROM tombstones`),
     };
+    db.run(`INSERT INTO damaged_objects SELECT name FROM rebuild_objects WHERE state = 'damaged'`);
     db.run(`UPDATE models SET total = (SELECT count(*) FROM placements WHERE deleted = 0)`);
     for (const table of TABLES) db.execute(`DROP TABLE ${table}`);
     db.run(`DELETE FROM meta WHERE key IN ('rebuild_begun_at', 'rebuild_backup_at')`);

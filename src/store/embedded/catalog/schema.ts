@@ -301,6 +301,10 @@ CREATE TRIGGER models_unsaved AFTER UPDATE OF role ON models BEGIN
   INSERT INTO unsaved (what) VALUES ('models');
 END;
 
+-- What the rebuild that made this store could not read and left out. Nothing names such an object, and it may be the only one with its rows: it
+-- stays until a person has put it back and a later rebuild reads it whole, or deletes it.
+CREATE TABLE damaged_objects (name TEXT PRIMARY KEY) WITHOUT ROWID;
+
 -- What a sweep found to be named by nothing, and when first: it goes once nobody can still be reading it.
 CREATE TABLE unnamed (
   what TEXT NOT NULL CHECK (what IN ('row', 'object')),

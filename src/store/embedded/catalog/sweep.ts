@@ -42,7 +42,7 @@ export function chooseRows(db: CatalogDatabase, rows: readonly StandingRow[], cl
 /**
  * The same for objects of `journal/` and `cold/`. One that was committed stays while an upload of its system lacks its
  * receipt: a rebuild would count that upload's rows against what stands. Objects of another epoch are another store's,
- * and are left to its rebuild.
+ * and are left to its rebuild. What a rebuild left out as damaged may be the only copy of its rows, which a person may yet put back.
  */
 export function chooseObjects(db: CatalogDatabase, names: readonly string[], clock: SweepClock): string[] {
   return db.transaction(() => {
@@ -57,7 +57,8 @@ export function chooseObjects(db: CatalogDatabase, names: readonly string[], clo
 
 function isUnnamed(db: CatalogDatabase, name: string, opId: number): boolean {
   const free = db.number(
-    `SELECT ${CLOSED} AND NOT EXISTS (SELECT 1 FROM objects b WHERE b.name = $name AND (
+    `SELECT ${CLOSED} AND NOT EXISTS (SELECT 1 FROM damaged_objects d WHERE d.name = $name)
+     AND NOT EXISTS (SELECT 1 FROM objects b WHERE b.name = $name AND (
        EXISTS (SELECT 1 FROM placements p WHERE p.keeper_id = b.object_id)
        OR EXISTS (SELECT 1 FROM uploads u WHERE u.system_id = b.system_id AND u.state = 'committed')))`,
     { name, opId },

@@ -21,8 +21,11 @@ const CHUNK = 10_000;
 /** Texts are counted by bytes, because one can be hundreds of kilobytes. */
 const TEXT_PART_BYTES = 4_000_000;
 
-/** Of one key the row that counts; see the catalog's `stageFound`, which compares with what stands. */
-const NEWEST = `ord DESC, upload_id DESC, hash = '${DELETED_HASH}', object_op DESC`;
+/**
+ * Of one key the row that counts; see the catalog's `stageFound`, which compares with what stands. A row that stands twice, because its object
+ * was written anew, is the newer object's.
+ */
+const NEWEST = `ord DESC, upload_id DESC, hash = '${DELETED_HASH}', row_id DESC, object_op DESC`;
 
 const KEY_COLUMNS = [
   'row_id',
@@ -112,7 +115,7 @@ export class ObjectRows {
     for (let offset = 0; ; offset += CHUNK) {
       const rows = await this.#connection.rows<FoundColumns>(
         `SELECT ${KEY_COLUMNS.filter((column) => column !== 'own_time').join(', ')}, epoch_ms(own_time) AS own, tier, object,
-           object_op, has_vector, first_upload_id FROM found WHERE rowid >= ${offset} AND rowid < ${offset + CHUNK}`,
+           has_vector, first_upload_id FROM found WHERE rowid >= ${offset} AND rowid < ${offset + CHUNK}`,
       );
       if (rows.length > 0) yield rows.map(foundRow);
       if (rows.length < CHUNK) return;
@@ -186,7 +189,6 @@ interface FoundColumns {
   project: string | null;
   tier: FoundRow['tier'];
   object: string;
-  object_op: bigint;
   has_vector: boolean;
   first_upload_id: string;
   tags: (string | null)[] | null;
@@ -206,7 +208,6 @@ function foundRow(row: FoundColumns): FoundRow {
     ownTime: Number(row.own),
     project: row.project,
     object: row.object,
-    opId: Number(row.object_op),
     tags: row.tags ?? [],
     firstUploadId: row.first_upload_id,
     model: row.has_vector ? EMBEDDING_MODEL : null,
