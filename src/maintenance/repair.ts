@@ -38,34 +38,42 @@ export async function repairTier(
     const file = await store.setAside(tier, signal);
     failPoint('repair.after-set-aside');
     log?.warn({ tier, reason, file }, 'the file of a tier cannot be read and is set aside');
-    advance({ setAside: { reason, file }, checked: 0, lost: 0, repaired: 0, held: [] });
+    advance({ setAside: { reason, file } });
   };
-  const bringBack = async (): Promise<void> => {
+  /** One look at all of the tier. Returns how many rows it found to be lost and could not, or was not free to, bring back. */
+  const bringBack = async (): Promise<number> => {
+    let left = 0;
+    advance({ checked: 0, held: [] });
     for (let after: RepairCursor | null | undefined; after !== null;) {
       throwIfAborted(signal, `repair of ${tier}`);
       const part = await store.openRepair({ tier, after, limit: context.batchRows }, signal);
       const { moved, held } = await repairPart(part.operation);
+      left += part.lost - moved;
       advance({
         checked: progress.checked + part.checked,
-        lost: progress.lost + part.lost,
         repaired: progress.repaired + moved,
+        lost: progress.repaired + moved + left,
         held: [...progress.held, ...held],
       });
       after = part.next;
     }
+    return left;
   };
   const reason = await store.findDamage(tier);
   if (reason !== undefined) await setAside(reason);
+  let left: number;
   try {
-    await bringBack();
+    left = await bringBack();
   } catch (error) {
     // Damage that no reading of rows meets. A file that was begun anew just now is not damaged by what befell the old one.
     if (!isAkoshaError(error, 'StoreDamaged') || progress.setAside !== null) throw error;
     await setAside(error.message);
-    await bringBack();
+    left = await bringBack();
   }
-  if (progress.held.length === 0) await store.endDamage(tier);
-  else log?.warn({ tier, held: progress.held }, 'rows that were lost and cannot be brought back');
+  // What was in another's batch, or replaced just then, may be lost as well: another look finds it free.
+  if (left > 0 && progress.held.length === 0) left = await bringBack();
+  if (left === 0) await store.endDamage(tier);
+  else log?.warn({ tier, left, held: progress.held }, 'rows that were lost and could not be brought back');
   return progress;
 }
 

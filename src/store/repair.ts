@@ -24,9 +24,9 @@ export interface RepairRequest {
 /** A part of a tier's memories, looked at. */
 export interface RepairPart {
   checked: number;
-  /** Of these, the ones whose row is not where it should be. */
+  /** Of these, the ones whose row is not where it should be; some may be in another's batch, or replaced since, and so not in the operation. */
   lost: number;
-  /** Brings them back; undefined where there are none. */
+  /** Brings the others back; undefined where there are none. */
   operation: MoveOperation | undefined;
   /** Null behind the last. */
   next: RepairCursor | null;

@@ -96,8 +96,8 @@ describe('ingests that insert at the same time', () => {
       })),
     );
     expect(inserted[4]?.fewTexts).toEqual([
-      { n: 0, content: 'new of 5', model: EMBEDDING_MODEL },
-      { n: 1, content: 'old of 5', model: EMBEDDING_MODEL },
+      { n: 0, content: 'new of 5', tags: [], model: EMBEDDING_MODEL },
+      { n: 1, content: 'old of 5', tags: [], model: EMBEDDING_MODEL },
     ]);
     for (const rows of inserted) rows.close();
   });

@@ -90,6 +90,16 @@ describe('a tier whose file is gone', () => {
     expect((await world.store.countDue(NOW + 30 * DAY)).hot).toBe(2);
   });
 
+  it('stays damaged while what it lost is in the batch of a move', async () => {
+    await whileClosed(() => lose('hot'));
+    const move = await world.store.openMove(NOW + 30 * DAY, 10);
+    expect(await repair('hot')).toMatchObject({ checked: 2, lost: 2, repaired: 0, held: [] });
+    expect(world.store.damaged()).toHaveLength(1);
+    await move?.close();
+    expect(await repair('hot')).toMatchObject({ lost: 2, repaired: 2 });
+    expect([world.store.damaged(), await found()]).toEqual([[], WHOLE]);
+  });
+
   it('gets back what only a cold object keeps', async () => {
     const { maintenance } = world.library;
     const asOf = NOW + 365 * DAY;
@@ -138,6 +148,16 @@ describe('a tier whose file opens, and cannot be read', () => {
     expect([world.store.damaged(), await found()]).toEqual([[], WHOLE]);
     await world.ingest('u2', 2, [{ id: 'd', text: 'delta' }], 1);
     expect((await world.find('d'))?.tier).toBe('hot');
+  });
+
+  it('places nothing that was written to it before it was set aside', async () => {
+    await world.register('u2', 2, 1);
+    const ingest = await world.openIngest('u2', [{ id: 'd', text: 'delta' }]);
+    await ingest.insertRows();
+    const journal = await world.putJournal(ingest, 'u2');
+    await world.store.setAside('hot');
+    await expect(ingest.commit(journal)).rejects.toMatchObject({ type: 'OperationClosed' });
+    await ingest.close();
   });
 });
 

@@ -43,10 +43,16 @@ export class Damage {
     };
   }
 
-  /** On record first: a process that dies in the middle finds an empty file, and has to know that there was another. */
+  /**
+   * On record first: a process that dies in the middle finds an empty file, and has to know that there was another. What wrote to the old file
+   * and is still open is aborted once the new one stands: it would place rows that are set aside. What was committed by then is found to be lost.
+   */
   async #setAside(tier: RepairableTier): Promise<string> {
     await this.#context.catalog.write.noteDamage(tier, this.#context.now());
     await this.#read();
-    return this.#context.tiers.setAside(tier);
+    const file = await this.#context.tiers.setAside(tier);
+    await this.#context.latch.closeAll();
+    await this.#context.catalog.write.abortAllOperations(this.#context.now());
+    return file;
   }
 }

@@ -20,8 +20,7 @@ export async function openRepair(
   const opened =
     lost.length === 0 ? undefined : await write.openRepair({ tier, rows: lost, ...context.lease() });
   const operation = opened && (await start(context, opened, tier, signal));
-  // What was replaced or moved between the two looks is not lost.
-  return { checked: checked.length, lost: opened?.rows.length ?? 0, operation, next };
+  return { checked: checked.length, lost: lost.length, operation, next };
 }
 
 async function start(
