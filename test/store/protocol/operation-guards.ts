@@ -77,7 +77,7 @@ export const OPERATION_GUARDS: readonly Guard[] = [
     without: [
       {
         file: 'store/embedded/embedded-store.js',
-        from: 'await catalog.write.abortAllOperations(options.now());',
+        from: 'await engine.context.catalog.write.abortAllOperations(options.now());',
         to: '',
       },
     ],
