@@ -110,7 +110,7 @@ it('a damaged object ends the rebuild, which goes on with it left out', async ()
   await world.sweepAfter(1000);
   await world.sweepAfter(1000);
   expect(await world.objectNames('journal/')).toContain(journal);
-  bytes[100] = (bytes[100] ?? 0) ^ 1;
+  bytes[100] = (bytes.at(100) ?? 0) ^ 1;
   await writeFile(file, bytes);
   await world.lose();
   expect(await world.rebuild()).toMatchObject({ damaged: [], memories: 3 });
