@@ -72,6 +72,18 @@ it('a broken backup falls back to the one before it, and that to none', async ()
   expect((await world.find('a'))?.content).toBe('one');
 });
 
+it('the backup that the pointer names is the newest, whatever the clock said', async () => {
+  const world = await worldOfBackups();
+  world.now += 3_600_000;
+  await world.backup();
+  world.now -= 1_800_000;
+  world.sql(`UPDATE pins SET reason = 'changed since'`);
+  await world.backup();
+  await world.lose();
+  await world.rebuild();
+  expect(world.read(PINS)).toMatchObject([{ reason: 'changed since' }]);
+});
+
 it('a receipt that was put since the backup says more than it', async () => {
   const world = await openWorld();
   world.now = Date.now();

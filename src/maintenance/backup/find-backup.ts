@@ -10,7 +10,7 @@ export interface FoundBackup {
 }
 
 /**
- * Fetches the newest backup that is whole: the one that the pointer names, else the newest before it. What is broken is passed over and told.
+ * Fetches the newest backup that is whole: the one that the pointer names, else the newest by its name. What is broken is passed over and told.
  * Undefined where there is none.
  */
 export async function fetchBackup(
@@ -22,11 +22,9 @@ export async function fetchBackup(
   const keys: string[] = [];
   for await (const { objects } of archive.list(BACKUP_PREFIX, { purpose: 'open' }))
     keys.push(...objects.map(({ key }) => key));
-  // One that was put and is not named yet is as good: it is whole, and newer.
-  const newestFirst = [...new Set([...keys, ...(pointer === undefined ? [] : [pointer.key])])]
-    .toSorted()
-    .reverse();
-  for (const key of newestFirst) {
+  // The pointer before the names, whose times are those of a clock that may have been set back since.
+  const candidates = new Set([...(pointer === undefined ? [] : [pointer.key]), ...keys.toSorted().reverse()]);
+  for (const key of candidates) {
     const named = parseBackupKey(key);
     if (named === undefined) continue;
     const sha256 = key === pointer?.key ? pointer.sha256 : named.hash;
