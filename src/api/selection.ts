@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_NAMED_MEMORIES, TIERS, type Selection } from '../contract/index.js';
+import { keyText, MAX_NAMED_MEMORIES, TIERS, type MemoryKey, type Selection } from '../contract/index.js';
 import { Kind, MemoryId } from './memory-key.js';
 import { Query, SystemId, Time } from './schemas.js';
 
@@ -58,11 +58,9 @@ export function toSelection(body: Fields): SelectionRequest {
     ...(memories === undefined
       ? {}
       : {
-          memories: memories.map((key) => ({
-            systemId: key.system_id,
-            kind: key.kind,
-            memoryId: key.memory_id,
-          })),
+          memories: distinct(
+            memories.map((key) => ({ systemId: key.system_id, kind: key.kind, memoryId: key.memory_id })),
+          ),
         }),
     ...(systemId === undefined ? {} : { systemId }),
     ...(kind === undefined ? {} : { kind }),
@@ -72,6 +70,11 @@ export function toSelection(body: Fields): SelectionRequest {
     ...(until === undefined ? {} : { until }),
   };
   return { selection, query: query === undefined ? null : { text: query, limit } };
+}
+
+/** A list that somebody pasted together may name a memory twice. */
+function distinct(keys: readonly MemoryKey[]): MemoryKey[] {
+  return [...new Map(keys.map((key) => [keyText(key), key])).values()];
 }
 
 const Count = z.int().nonnegative();

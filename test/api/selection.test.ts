@@ -43,6 +43,15 @@ it('pins what is named, filtered or searched, and only counts where it is asked 
   expect(await removed.json()).toMatchObject({ dry_run: false, pins: 2 });
 });
 
+it('means a memory that is named twice once', async () => {
+  const asked: unknown[] = [];
+  const api = await serve(services(asked));
+  const key = { system_id: 'laptop-1', kind: 'entity', memory_id: 'a' };
+  await api.post('/api/v1/pins', { memories: [key, { ...key, memory_id: 'b' }, key], tier: 'warm' });
+  const named = ['a', 'b'].map((memoryId) => ({ systemId: 'laptop-1', kind: 'entity', memoryId }));
+  expect(asked[0]).toEqual({ selection: { memories: named }, query: null });
+});
+
 it.each<[object, RegExp]>([
   [{}, /must say which memories/],
   [{ tier: 'hot' }, /must say which memories/],

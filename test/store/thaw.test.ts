@@ -79,6 +79,14 @@ describe('an explicit move', () => {
     expect((await world.find('a'))?.tier).toBe('warm');
     expect((await world.find('d'))?.tier).toBe('hot');
   });
+
+  it('takes a memory once that is named twice', async () => {
+    const key = { systemId: SYSTEM, kind: 'conversation' as const, memoryId: 'a' };
+    const named: Selection = { memories: [key, key] };
+    expect(await world.store.countSelected(named)).toEqual({ hot: 1, warm: 0, cold: 0 });
+    expect(await change('move', 'cold', named)).toEqual({ moved: 2, left: 0, batches: 2 });
+    expect(await change('thaw', 'hot', named)).toMatchObject({ moved: 1, left: 0 });
+  });
 });
 
 describe('a thaw', () => {

@@ -22,8 +22,10 @@ export interface SelectedRow {
 function source({ memories, systemId }: Selection): { from: string; behind: string } {
   const behind = '(p.system_id, p.own_time, p.pid) > ($afterSystem, $afterTime, $afterPid)';
   if (memories !== undefined) {
-    const from = `json_each($names) k CROSS JOIN placements p ON p.system_id = k.value ->> 'systemId'
-      AND p.kind = k.value ->> 'kind' AND p.memory_id = k.value ->> 'memoryId'`;
+    // Each once, however often it is named: a placement can be in one batch once.
+    const from = `(SELECT DISTINCT value ->> 'systemId' AS system_id, value ->> 'kind' AS kind, value ->> 'memoryId' AS memory_id
+        FROM json_each($names)) k
+      CROSS JOIN placements p ON p.system_id = k.system_id AND p.kind = k.kind AND p.memory_id = k.memory_id`;
     return { from, behind };
   }
   const from = 'placements p INDEXED BY placements_by_system_age';
