@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { MemoryKey, Tier } from '../contract/index.js';
 import type { StoredMemory } from '../store/index.js';
 import { distinctKeys, type TierCandidates } from './candidates.js';
@@ -61,8 +62,13 @@ export interface Extras {
   now: number;
 }
 
-/** A result of what ranked a row, or of nothing where time orders them. */
-export function toResult(row: StoredMemory, ranked: Ranked | undefined, extras: Extras): SearchResult {
+/** A result of what ranked a row, or of nothing where time orders them. Other work gets its turn before each snippet, which takes milliseconds. */
+export async function toResult(
+  row: StoredMemory,
+  ranked: Ranked | undefined,
+  extras: Extras,
+): Promise<SearchResult> {
+  if (extras.snippets) await setImmediate();
   const { systemId, kind, memoryId, content, project, tags, tier, ownTime } = row;
   return {
     systemId,

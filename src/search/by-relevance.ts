@@ -1,11 +1,11 @@
-import { missingParts, tierReport, toResult, type SearchAnswer } from './answer.js';
+import { missingParts, tierReport, toResult, type SearchAnswer, type SearchResult } from './answer.js';
 import type { Budget } from './budget.js';
 import { distinctKeys, gatherTier, SHARES, type TierCandidates } from './candidates.js';
 import type { Running, SearchContext } from './context.js';
 import { markOf, writeCursor } from './cursor.js';
 import { rankCandidates, type Ranked } from './rank.js';
 import { NO_RECENCY } from './recency.js';
-import { MAX_LIMIT } from './request.js';
+import { MAX_LIMIT } from './limits.js';
 import { rescoreCold } from './rescore.js';
 import { fetchRows, type FetchedRows } from './rows.js';
 import type { ModelVector } from '../store/index.js';
@@ -41,7 +41,7 @@ export async function searchByRelevance(running: Running): Promise<SearchAnswer>
   const ranked = await rankCandidates(tiers, fetched.rows, rules);
   budget.throwIfCancelled();
   return {
-    ...takePage(running, ranked, { fetched, mayBeMore: tiers.some(({ full }) => full) }),
+    ...(await takePage(running, ranked, { fetched, mayBeMore: tiers.some(({ full }) => full) })),
     partial: missingParts(tiers, fetched.faults),
     tiers: reportOf(tiers),
     mode: modeOf(vector !== undefined, terms.length > 0),
@@ -55,20 +55,21 @@ function pageOf({ request: { limit, position } }: Running): { shown: ReadonlySet
   return { shown, wanted: Math.max(0, Math.min(limit, MAX_LIMIT - shown.size)) };
 }
 
-function takePage(
+async function takePage(
   running: Running,
   ranked: readonly Ranked[],
   { fetched, mayBeMore }: { fetched: FetchedRows; mayBeMore: boolean },
-): Pick<SearchAnswer, 'results' | 'nextCursor'> {
+): Promise<Pick<SearchAnswer, 'results' | 'nextCursor'>> {
   const { request, terms, now } = running;
   const { shown, wanted } = pageOf(running);
   const left = shown.size === 0 ? ranked : ranked.filter(({ key }) => !shown.has(markOf(key)));
   const page = left.slice(0, wanted);
   const extras = { ...request, terms, now };
-  const results = page.flatMap((entry) => {
+  const results: SearchResult[] = [];
+  for (const entry of page) {
     const row = fetched.rows.get(entry.key);
-    return row === undefined ? [] : [toResult(row, entry, extras)];
-  });
+    if (row !== undefined) results.push(await toResult(row, entry, extras));
+  }
   const isLast =
     page.length === 0 || shown.size + page.length >= MAX_LIMIT || (left.length === page.length && !mayBeMore);
   if (isLast) return { results, nextCursor: null };

@@ -79,7 +79,7 @@ async function nextPart(running: Running, after: MatchStart | undefined, limit: 
     if (row === undefined || taken.has(key) || row.ownTime !== match.ownTime) continue;
     if (match.tier === 'cold' && !holdsAll(row, terms)) continue;
     taken.add(key);
-    results.push(toResult(row, undefined, { ...request, terms, now }));
+    results.push(await toResult(row, undefined, { ...request, terms, now }));
   }
   const isLast = page.length === 0 || (page.length === all.length && tiers.every(({ full }) => !full));
   return { tiers, results, rowFaults: faults, last: page.at(-1), isLast };

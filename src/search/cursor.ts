@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { keyText, KINDS, type MemoryKey, type SearchSort } from '../contract/index.js';
 import type { MatchStart, SearchFilters } from '../store/index.js';
+import { MAX_LIMIT } from './limits.js';
 
 /**
  * Where a page of a search goes on. A cursor says all of it, so that nothing is kept on the server: it holds over a restart, and however
@@ -22,7 +23,7 @@ export interface CursorScope {
 /** Of a digest of a key: among a thousand shown and ten thousand candidates two are the same once in 28 million searches. */
 const MARK_BYTES = 6;
 
-/** Tells a cursor of another search, or a damaged one, from a good one. Not a secret: a forged one only leaves out results. */
+/** Tells a cursor of another search, or a damaged one, from a good one. Not a secret: a forged one leaves out results, or is refused. */
 const CHECK_BYTES = 9;
 
 const After = z.tuple([z.int(), z.string(), z.enum(KINDS), z.string()]);
@@ -47,13 +48,25 @@ export function readCursor(cursor: string, scope: CursorScope): Position | 'fore
   const body = bytes.subarray(CHECK_BYTES);
   if (!bytes.subarray(0, CHECK_BYTES).equals(checkOf(body, scope))) return 'foreign';
   if (scope.sort === 'time') {
-    const [ownTime, systemId, kind, memoryId] = After.parse(JSON.parse(body.toString()));
-    return { sort: 'time', after: { ownTime, systemId, kind, memoryId } };
+    const after = readAfter(body.toString());
+    return after === undefined ? 'foreign' : { sort: 'time', after };
   }
+  // A page that is not the last has shown fewer than all pages together may.
+  if (body.length % MARK_BYTES !== 0 || body.length >= MAX_LIMIT * MARK_BYTES) return 'foreign';
   const shown = new Set<string>();
   for (let at = 0; at < body.length; at += MARK_BYTES)
     shown.add(body.subarray(at, at + MARK_BYTES).toString('base64url'));
   return { sort: 'relevance', shown };
+}
+
+/** The check is no secret, so anything may stand here. */
+function readAfter(text: string): MatchStart | undefined {
+  try {
+    const [ownTime, systemId, kind, memoryId] = After.parse(JSON.parse(text));
+    return { ownTime, systemId, kind, memoryId };
+  } catch {
+    return undefined;
+  }
 }
 
 function afterOf({ ownTime, systemId, kind, memoryId }: MatchStart): z.infer<typeof After> {

@@ -4,4 +4,5 @@ export { Models } from './models.js';
 export { openSearch, type Search, type SearchOptions } from './open-search.js';
 export type { Explanation, SearchAnswer, SearchResult } from './answer.js';
 export { search } from './query.js';
-export { DEFAULT_LIMIT, MAX_LIMIT, type SearchRequest } from './request.js';
+export { DEFAULT_LIMIT, MAX_LIMIT } from './limits.js';
+export type { SearchRequest } from './request.js';

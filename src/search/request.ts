@@ -8,11 +8,7 @@ import {
 } from '../contract/index.js';
 import type { SearchFilters } from '../store/index.js';
 import { readCursor, type Position } from './cursor.js';
-
-export const DEFAULT_LIMIT = 10;
-
-/** Results hold whole texts. All pages of one search by relevance have no more either; who needs more pages by time. */
-export const MAX_LIMIT = 1000;
+import { DEFAULT_LIMIT, MAX_LIMIT } from './limits.js';
 
 /** What is asked of a search. Every filter that is left out lets everything pass. */
 export interface SearchRequest {

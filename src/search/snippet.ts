@@ -1,4 +1,4 @@
-import { foldText } from './terms.js';
+import { FoldedText } from './folded-text.js';
 import { foldTerm, occurrences } from './word-score.js';
 
 /** A part of a memory's text, as it stands there. Nothing is escaped: whoever shows it as markup does that. */
@@ -32,15 +32,17 @@ interface Hit {
 /** The part of a text with most of the words, the first of several; without any its beginning. */
 export function snippetOf(content: string, terms: readonly string[]): Snippet {
   const text = content.slice(0, MOST_READ);
-  const hits = findHits(text, terms);
-  const best = bestWindow(hits);
+  const folded = new FoldedText(text);
+  const found = findHits(folded.text, terms);
+  const window = bestWindow(found);
+  const best = placed(window, folded);
   const first = best[0]?.from ?? 0;
   const last = best.reduce((end, { to }) => Math.max(end, to), first);
   // A third of what is left before the words: what follows them tells more.
   const lead = best.length === 0 ? 0 : Math.floor(Math.max(0, SNIPPET_LENGTH - (last - first)) / 3);
   const from = startAt(text, Math.max(0, first - lead), first);
   const to = endAt(text, Math.min(text.length, from + SNIPPET_LENGTH), last);
-  const inside = hits.filter((hit) => hit.from >= from && hit.to <= to);
+  const inside = placed(around(found, window), folded).filter((hit) => hit.from >= from && hit.to <= to);
   return {
     text: text.slice(from, to),
     marks: joined(inside).map(([start, end]) => [start - from, end - from]),
@@ -49,19 +51,30 @@ export function snippetOf(content: string, terms: readonly string[]): Snippet {
   };
 }
 
-function findHits(text: string, terms: readonly string[]): Hit[] {
-  const { folded, places } = foldWithPlaces(text);
+/** In the folded text. */
+function findHits(folded: string, terms: readonly string[]): Hit[] {
   const hits: Hit[] = [];
   terms.map(foldTerm).forEach((term, n) => {
     const found: (Hit & { whole: boolean })[] = [];
     for (const { at, whole } of occurrences(folded, term)) {
-      found.push({ term: n, whole, from: places.from(at), to: places.to(at + term.text.length - 1) });
+      found.push({ term: n, whole, from: at, to: at + term.text.length });
       if (found.length === MOST_OCCURRENCES) break;
     }
     const whole = found.filter((hit) => hit.whole);
     hits.push(...(whole.length > 0 ? whole : found));
   });
   return hits.sort((a, b) => a.from - b.from || b.to - a.to);
+}
+
+/** Those that may stand in the part that is shown: where in the text is asked for them alone. */
+function around(hits: readonly Hit[], window: readonly Hit[]): readonly Hit[] {
+  const [from, to] = [window[0]?.from ?? 0, window.at(-1)?.to ?? 0];
+  return hits.filter((hit) => hit.from >= from - SNIPPET_LENGTH && hit.to <= to + SNIPPET_LENGTH);
+}
+
+/** The same in the text. */
+function placed(hits: readonly Hit[], folded: FoldedText): readonly Hit[] {
+  return hits.map(({ term, from, to }) => ({ term, from: folded.from(from), to: folded.to(to - 1) }));
 }
 
 /** The hits within one length that have most different terms, then most hits. */
@@ -104,31 +117,4 @@ function endAt(text: string, at: number, least: number): number {
 /** Of a pair of surrogates, which must not be cut apart. */
 function isSecondHalf(text: string, at: number): boolean {
   return (text.codePointAt(at - 1) ?? 0) > 0xffff;
-}
-
-interface Places {
-  /** Where in the text the character begins that this unit of the folded text is of, and where it ends. */
-  from: (unit: number) => number;
-  to: (unit: number) => number;
-}
-
-/** A folded text, and where each of its units comes from: folding makes some texts shorter or longer. */
-function foldWithPlaces(text: string): { folded: string; places: Places } {
-  if (!/[^\p{ASCII}]/u.test(text))
-    return { folded: foldText(text), places: { from: (at) => at, to: (at) => at + 1 } };
-  const parts: string[] = [];
-  const starts: number[] = [];
-  const ends: number[] = [];
-  for (const { 0: character, index } of text.matchAll(/\P{M}\p{M}*|\p{M}+/gu)) {
-    const folded = foldText(character.normalize('NFC'));
-    parts.push(folded);
-    for (let i = 0; i < folded.length; i++) {
-      starts.push(index);
-      ends.push(index + character.length);
-    }
-  }
-  return {
-    folded: parts.join(''),
-    places: { from: (at) => starts[at] ?? text.length, to: (at) => ends[at] ?? text.length },
-  };
 }

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EMBEDDING_MODEL } from '../../src/memory/index.js';
 import { search, type SearchAnswer, type SearchRequest } from '../../src/search/index.js';
+import { readCursor, type CursorScope } from '../../src/search/cursor.js';
 import { AGE, between, direction, NOW, openTestStore, type TestStore } from './support.js';
 
 const DAY_MS = 86_400_000;
@@ -121,6 +123,16 @@ describe('pages of a search', () => {
     expect((await ask({ ...request, cursor, limit: 30 })).results).toHaveLength(30);
   });
 
+  it.each([
+    ['time', Buffer.from('no list')],
+    ['time', Buffer.from('[1, "laptop", "of no kind", "a"]')],
+    ['relevance', Buffer.alloc(7)],
+    ['relevance', Buffer.alloc(6 * 1000)],
+  ] as const)('by %s refuse a forged cursor', (sort, body) => {
+    const scope = { text: 'zebra', sort, filters: { tiers: TIERS } };
+    expect(readCursor(forged(body, scope), scope)).toBe('foreign');
+  });
+
   it('explain what ranked a result', async () => {
     const recency = { weight: 0.5, halfLifeDays: 30 };
     const context = { store: test.store, embedder, timeoutMs: 20_000, clock: () => NOW, recency };
@@ -155,6 +167,13 @@ describe('pages of a search', () => {
     expect(ids(await search(preferred, { text: 'quokka camera' }))[0]).toBe('better');
   });
 });
+
+/** As anybody can make one who has read how. */
+function forged(body: Buffer, { text, sort, filters }: CursorScope): string {
+  const scope = JSON.stringify([text, sort, Object.entries(filters)]);
+  const check = createHash('sha256').update(scope).update('\0').update(body).digest().subarray(0, 9);
+  return Buffer.concat([check, body]).toString('base64url');
+}
 
 function once(work: () => Promise<void>): () => Promise<void> {
   let done = false;

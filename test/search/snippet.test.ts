@@ -42,6 +42,26 @@ describe('a snippet', () => {
     expect(snippet.text).toMatch(/^(lorem|ipsum|dolor)\b.*\b(lorem|ipsum|dolor)$/s);
   });
 
+  it.each([
+    ['Latin', 'naïve façade '],
+    ['Chinese', '我们每天更新公钥'],
+    ['Korean in letters', '한국어 문장 '.normalize('NFD')],
+  ])('of a long text that is %s is made in a moment', (_what, filler) => {
+    const content = `${filler.repeat(Math.ceil(150_000 / filler.length))} a zebra Ångström ${filler.repeat(5_000)}`;
+    const before = process.cpuUsage();
+    expect(marked(content, 'zebra angstrom')).toEqual(['zebra', 'Ångström']);
+    // Of the processor, for others may use it too. By character it takes several times as long.
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(60);
+  });
+
+  it('marks words wherever a long text is parted', () => {
+    for (let length = 980; length < 1020; length++) {
+      const content = `é${'x'.repeat(length)} ключ ${'e\u0301'.repeat(600)}`;
+      expect(marked(content, 'ключ')).toEqual(['ключ']);
+    }
+    expect(marked('公'.repeat(999) + '更新公钥', '更新公钥')).toEqual(['更新公钥']);
+  });
+
   it('is short, whatever the text', () => {
     for (const content of [
       'x'.repeat(500_000),
