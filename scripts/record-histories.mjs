@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { dailyIngestPaths } from './histories/daily-ingest.mjs';
 import { forgetSystemPaths } from './histories/forget-system.mjs';
 import { ingestSystemPaths } from './histories/ingest-system.mjs';
+import { maintenancePaths } from './histories/maintenance.mjs';
 import { moveMemoriesPaths } from './histories/move-memories.mjs';
 import { outageRecordPaths } from './histories/outage-record.mjs';
 import { recordPaths } from './histories/recorder.mjs';
@@ -22,6 +23,7 @@ const paths = Object.entries({
   ...outageRecordPaths(),
   ...tierTransitionPaths(),
   ...forgetSystemPaths(),
+  ...maintenancePaths(),
 });
 const prefixes = process.argv.slice(2);
 const isWanted = ([name]) => prefixes.length === 0 || prefixes.some((prefix) => name.startsWith(prefix));

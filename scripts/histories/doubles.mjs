@@ -39,6 +39,7 @@ export const STORE = {
   moveChosen: async () => ({ due: 0, moved: 0, left: 0, next: null }),
   planCompaction: async () => ({ partitions: [] }),
   compactCold: async () => ({ rows: 2, sources: 2, objects: 1, failed: 0 }),
+  retireUploads: async () => ({ deleted: 0, next: null }),
   beginForget: async () => ({ scopeId: `system/${SYSTEM}`, waitMs: 10 }),
   eraseForgotten: async () => ({ rows: 0, objects: 0, uploads: 0 }),
   finishForget: async () => ({ scopeId: `system/${SYSTEM}`, counts: NOTHING_FORGOTTEN }),

@@ -2,6 +2,7 @@ import type { StoreActivities } from '../contract/index.js';
 import { forgetActivities, type ForgetActivityDeps } from './server-forget.js';
 import { ingestActivities, type IngestActivityDeps } from './server-ingest.js';
 import { outageActivities, type OutageActivityDeps } from './server-outage.js';
+import { retentionActivities, type RetentionActivityDeps } from './server-retention.js';
 import { tierActivities, type TierActivityDeps } from './server-tiers.js';
 
 export type { ActivityLog } from './server-ingest.js';
@@ -9,7 +10,8 @@ export type { ActivityLog } from './server-ingest.js';
 export type StoreActivityDeps = IngestActivityDeps &
   TierActivityDeps &
   OutageActivityDeps &
-  ForgetActivityDeps;
+  ForgetActivityDeps &
+  RetentionActivityDeps;
 
 /** The activities of the process that owns the store. */
 export function createStoreActivities(deps: StoreActivityDeps): StoreActivities {
@@ -18,5 +20,6 @@ export function createStoreActivities(deps: StoreActivityDeps): StoreActivities 
     ...tierActivities(deps),
     ...outageActivities(deps),
     ...forgetActivities(deps),
+    ...retentionActivities(deps),
   };
 }

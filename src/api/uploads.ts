@@ -190,7 +190,7 @@ function toSummary(record: UploadRecord) {
     upload_id: record.uploadId,
     state: record.state,
     order: record.order,
-    rows: COUNTED.includes(record.state) ? record.rows : null,
+    rows: COUNTED.includes(record.state) && record.committedAt !== null ? record.rows : null,
     reason: record.reason,
     attempts: record.attempts,
     created_at: record.createdAt === 0 ? null : isoTime(record.createdAt),

@@ -177,6 +177,12 @@ export const DAILY_INGEST_TEXTS = {
     'Walks the whole of `systems/` in object storage and queues the complete uploads that the catalog does not know.',
 };
 
+export const MAINTENANCE_TEXTS = {
+  staticSummary: 'Deletes raw uploads whose days are over',
+  staticDetails:
+    'Of uploads that are through, `upload_retention_days` past their receipt, and only where the ledger’s row of them stands in a backup. Their memories stay.',
+};
+
 export const TIER_TRANSITION_TEXTS = {
   staticSummary: 'Moves memories from hot to warm to cold',
   staticDetails:

@@ -82,6 +82,13 @@ export const SERVER_SETTINGS = {
     description: 'The memory limit of the store’s DuckDB; beyond it work spills to disk.',
     initial: 1024,
   }),
+  uploadRetentionDays: setting(shape.wholeNumber(0, 36_500), {
+    group: 'Store',
+    rule: 'a whole number from 0 to 36500',
+    description:
+      'Days after its receipt that the files of an upload are kept, 0 for ever: so long it can be ingested again by a new reader, and one in quarantine be looked at. A week is long enough to notice what went wrong and to keep no second copy of everything; the memories themselves stand in the archive.',
+    initial: 7,
+  }),
   backupIntervalSeconds: setting(shape.wholeNumber(1, 86_400), {
     group: 'Store',
     rule: 'a whole number from 1 to 86400',

@@ -4,6 +4,7 @@ import type { IngestTotals } from './ingest-totals.js';
 import type { Kind, RowCounts, UploadRef } from './memory.js';
 import type { ColdPartition } from './object-keys.js';
 import type { OutageReport } from './outage.js';
+import type { RetentionBatch, RetentionCursor } from './retention.js';
 import type { MoveStep, Selection, SelectionCursor } from './selection.js';
 
 /** A snapshot that waits in a host's outbox. */
@@ -257,6 +258,8 @@ export interface StoreActivities {
   compactCold(input: { partition: ColdPartition; all: boolean }): Promise<CompactionSummary>;
   /** Ends the report of the transition that asks, and sums it up; `swept` is null for one that was paused. */
   endTransition(input: { swept: SweepSummary | null }): Promise<TransitionSummary>;
+  /** Deletes the next raw uploads whose days are over; from the first on where `after` is null. */
+  retireUploads(input: { after: RetentionCursor | null }): Promise<RetentionBatch>;
   /** The tombstone stands, and nothing of the scope is found any more. `waitMs`: until all that was written before has landed. */
   beginForget(input: ForgetSystemInput): Promise<{ scopeId: string; waitMs: number }>;
   /** One look over everything that can hold what is forgotten; what it finds is gone then. */

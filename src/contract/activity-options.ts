@@ -235,6 +235,17 @@ export function walkOptions(): ActivityRules {
   };
 }
 
+/** One batch of raw uploads to delete. */
+export function retentionOptions(): ActivityRules {
+  return {
+    ...COMMON,
+    taskQueue: TASK_QUEUES.store,
+    // 100 uploads with four requests each, four at once: 5 s. Where each request takes its longest, 10 minutes by default, nothing else helps.
+    startToCloseTimeout: 30 * MINUTE,
+    priority: fairnessOf(MAINTENANCE),
+  };
+}
+
 /** What reads or writes a record on the server's disk, of some megabytes at most. */
 export function recordOptions(): ActivityRules {
   return {

@@ -22,6 +22,7 @@ export const WORKFLOWS = {
   moveMemories: 'moveMemories',
   outageRecord: 'outageRecord',
   forgetSystem: 'forgetSystem',
+  maintenance: 'maintenance',
 } as const;
 
 /** Workflow ids are business keys, so that starting twice means joining. */
@@ -49,6 +50,7 @@ export function systemOfWorkflow(workflowId: string): string | undefined {
 export const SCHEDULE_IDS = {
   dailyIngest: 'akosha-daily-ingest',
   tierTransition: 'akosha-tier-transition',
+  maintenance: 'akosha-maintenance',
 } as const;
 
 /**

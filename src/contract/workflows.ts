@@ -2,6 +2,7 @@ import type { TransitionSummary, WalkState, WalkSummary } from './activities.js'
 import type { Urgency } from './activity-options.js';
 import type { IngestTotals } from './ingest-totals.js';
 import type { Kind, Tier, UploadRef } from './memory.js';
+import type { RetentionCursor } from './retention.js';
 import type { MoveAction, Selection, SelectionCursor } from './selection.js';
 
 /** Arguments and results of the workflows: one object each, references and counts only. */
@@ -115,6 +116,16 @@ export interface MoveMemoriesResult {
   held: number;
   /** Moving between tiers was paused, and it stopped. */
   paused?: true;
+}
+
+export interface MaintenanceInput {
+  /** Carried over a continue-as-new: how far the look for raw uploads is, and how many are deleted so far. */
+  state?: { after: RetentionCursor; deletedUploads: number };
+}
+
+export interface MaintenanceResult {
+  /** Uploads of which raw files, or what was kept of them for its number, went. */
+  deletedUploads: number;
 }
 
 export interface OutageRecordInput {

@@ -85,6 +85,12 @@ export const FAIL_POINTS = [
   'forget.after-receipt',
   'lift.after-object',
   'lift.after-row',
+  // Retention of raw uploads, in the server.
+  'retention.after-ledger',
+  'retention.after-manifest',
+  'retention.after-files',
+  'retention.after-receipt',
+  'retention.after-end',
   // Backup of what object storage does not tell, in the server.
   'backup.after-write',
   'backup.after-put',

@@ -54,11 +54,11 @@ function requireDone(record: UploadRecord): void {
   );
 }
 
-/** Retention deletes the manifest before the files. */
+/** Its state says so before the first file goes. */
 function gone({ systemId, uploadId }: UploadRef): AkoshaError {
   return new AkoshaError(
     'UploadGone',
-    `upload ${uploadId} of system ${systemId} cannot be ingested again: retention keeps an upload’s files for 7 days after its receipt, and these are gone; what it brought stands in the store`,
+    `upload ${uploadId} of system ${systemId} cannot be ingested again: an upload’s files are kept for as many days after its receipt as upload_retention_days says, and these are gone; what it brought stands in the store`,
     { details: { systemId, uploadId } },
   );
 }

@@ -47,6 +47,9 @@ function placeOfEntry(look: Look, key: string): UploadRef[] {
 /** An entry outlives its upload where the server died after the receipt, or where the host delivered it again. */
 async function finishStale(context: IngestContext, look: Look, known: readonly KnownUpload[]): Promise<void> {
   const inState = (...states: UploadState[]) => known.filter(({ state }) => states.includes(state));
+  // Before the entry goes, which is what tells of it.
+  const gone = inState('raw_gone', 'dropped').map(({ ref }) => ref);
+  if (gone.length > 0) await context.store.noteRawBack(gone, true);
   await look.each(
     inState('done', 'raw_gone').map(({ place }) => place),
     (place) => context.uploads.delete([inboxKey(place)]),

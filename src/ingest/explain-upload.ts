@@ -82,7 +82,9 @@ function nextStep(upload: UploadRecord, ahead: number | null): string {
     case 'done':
       return 'nothing is left to do; its files are kept for some days after the receipt';
     case 'raw_gone':
-      return 'nothing is left to do; its files were deleted, and its memories are kept';
+      return upload.committedAt === null
+        ? 'nothing: it could not be read, and its files were deleted some days after its receipt'
+        : 'nothing is left to do; its files were deleted, and its memories are kept';
     case 'quarantined':
       return `it waits for a person: \`akosha quarantine retry ${uploadId}\`, or \`akosha quarantine drop ${uploadId}\``;
     case 'dropped':

@@ -85,8 +85,9 @@ export async function finish(context: IngestContext, ref: UploadRef): Promise<Fi
 }
 
 /** What an upload that is through came to. */
-export function endOf({ state, rows, reason }: UploadRecord): Omit<FinishedUpload, 'isEnd'> {
-  const givenUp = state === 'quarantined' || state === 'dropped';
+export function endOf({ state, committedAt, rows, reason }: UploadRecord): Omit<FinishedUpload, 'isEnd'> {
+  const unread = state === 'raw_gone' && committedAt === null;
+  const givenUp = state === 'quarantined' || state === 'dropped' || unread;
   return givenUp ? { status: 'quarantined', rows: NO_ROWS, reason } : { status: 'ingested', rows, reason };
 }
 

@@ -5,6 +5,7 @@ export { sumExcluded } from './databases.js';
 export type { IngestContext, IngestEvents, IngestLog } from './context.js';
 export { pollInbox, registerUpload } from './discovery.js';
 export { announcedUploads, parseEvents, parseEventText, type EventPlace } from './events/index.js';
+export { inTurn } from './finish-upload.js';
 export { ingestUpload, type IngestOptions } from './ingest-upload.js';
 export { explainUpload, type UploadExplanation } from './explain-upload.js';
 export { dropUpload, retryUpload } from './quarantine.js';

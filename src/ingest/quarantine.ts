@@ -12,7 +12,8 @@ import { requireUpload } from './ledger.js';
 
 /**
  * Puts it back in the queue, where it is read as if for the first time; its next receipt says what came of that. One that is in the queue
- * already stays there. Raises `UploadUnknown`, and `UploadStateMismatch` where it is not in quarantine.
+ * already stays there. Raises `UploadUnknown`, `UploadGone` where its files are deleted, and
+ * `UploadStateMismatch` where it is not in quarantine.
  */
 export function retryUpload(context: IngestContext, ref: UploadRef): Promise<void> {
   return inTurn(ref, async () => {
@@ -50,8 +51,14 @@ export function dropUpload(
   });
 }
 
-function requireQuarantined({ systemId, uploadId, state }: UploadRecord, what: string): void {
+function requireQuarantined({ systemId, uploadId, state, committedAt }: UploadRecord, what: string): void {
   if (state === 'quarantined') return;
+  if (state === 'raw_gone' && committedAt === null)
+    throw new AkoshaError(
+      'UploadGone',
+      `upload ${uploadId} of system ${systemId} cannot be ${what}: an upload’s files are kept for as many days after its receipt as upload_retention_days says, and these are gone; upload what it had under another id`,
+      { details: { systemId, uploadId } },
+    );
   throw new AkoshaError(
     'UploadStateMismatch',
     `upload ${uploadId} of system ${systemId} is ${state}: only one in quarantine can be ${what}`,

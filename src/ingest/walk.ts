@@ -191,6 +191,7 @@ async function lookAt(walk: Walk, systems: Rest): Promise<Rest> {
     look.seen += some.length;
     const known = await knownAt(context, some);
     await giveReceipts(context, look, [...known.values()]);
+    await noteRawBack(context, [...known.values()]);
     tellTaken(look, await register(context, look, without(some, known), signal));
   }
   return more;
@@ -235,6 +236,12 @@ async function giveReceipts(
     },
   );
   look.throwIfEnded();
+}
+
+/** A host that announces nothing may have delivered again what retention had deleted. */
+async function noteRawBack({ store }: IngestContext, known: readonly KnownUpload[]): Promise<void> {
+  const gone = known.filter(({ state }) => state === 'raw_gone').map(({ ref }) => ref);
+  if (gone.length > 0) await store.noteRawBack(gone, false);
 }
 
 /** Tells what all portions came to together. */

@@ -4,6 +4,7 @@ export { moveChosen } from './move-chosen.js';
 export { describeSelection, pin, unpin, type Selected } from './pins.js';
 export { Pace } from './pace.js';
 export { beginTransition, endTransition } from './report.js';
+export { retireUploads, type RetentionContext } from './retention.js';
 export { sweep } from './sweep.js';
 export {
   erasePass,

@@ -4,6 +4,7 @@ import {
   secondsSince,
   type BatchSummary,
   type IngestSummary,
+  type RetentionBatch,
   type StoreActivities,
   type SweepSummary,
 } from '../contract/index.js';
@@ -32,6 +33,7 @@ export interface WorkCounts {
   ingested(summary: IngestSummary, ms: number): void;
   moved(from: 'hot' | 'warm', batch: BatchSummary): void;
   swept(summary: SweepSummary): void;
+  retired(batch: RetentionBatch): void;
 }
 
 const NEXT_TIER = { hot: 'warm', warm: 'cold' } as const;
@@ -53,6 +55,7 @@ export function countWork(metrics: Metrics): WorkCounts {
     swept: (summary) => {
       for (const [what, n] of counts(summary)) metrics.swept.inc({ what }, n);
     },
+    retired: ({ deleted }) => metrics.deletedUploads.inc(deleted),
   };
 }
 
@@ -121,6 +124,11 @@ export function withMetrics(
     moveToCold: async (input) => {
       const batch = await activities.moveToCold(input);
       work.moved('warm', batch);
+      return batch;
+    },
+    retireUploads: async (input) => {
+      const batch = await activities.retireUploads(input);
+      work.retired(batch);
       return batch;
     },
     // The last step of a transition.

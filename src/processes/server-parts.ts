@@ -1,8 +1,13 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { clockFrom, zonesBySystem, type Settings } from '../config/index.js';
-import { forgetIntake, KnownManifests, UploadTraces, type IngestContext } from '../ingest/index.js';
-import { Pace, type ForgetContext, type MaintenanceContext } from '../maintenance/index.js';
+import { forgetIntake, inTurn, KnownManifests, UploadTraces, type IngestContext } from '../ingest/index.js';
+import {
+  Pace,
+  type ForgetContext,
+  type MaintenanceContext,
+  type RetentionContext,
+} from '../maintenance/index.js';
 import { openObjectStore, type ListPurpose, type ObjectStore } from '../objects/index.js';
 import { ReaderPool } from '../reader/index.js';
 import { runAll, type CircuitBreakers } from '../runtime/index.js';
@@ -28,6 +33,7 @@ export interface ServerParts {
   ingest: IngestContext;
   maintenance: MaintenanceContext;
   forget: ForgetContext;
+  retention: RetentionContext;
   /** Of every remote that is called, as soon as it is known: a store that is a folder is none. */
   breakers: CircuitBreakers;
   /** The setting's clock. */
@@ -132,6 +138,14 @@ export async function openServerParts(
         uploads,
         intake: forgetIntake(ingest),
         dropDerived: () => search.dropDerived(),
+      },
+      retention: {
+        store,
+        uploads,
+        keepMs: settings.uploadRetentionDays * DAY_MS,
+        now: maintenance.now,
+        inTurn,
+        log,
       },
       close: () => runAll([() => store.checkpoint(), ...closers]),
     };

@@ -163,6 +163,7 @@ function runServerWorkers(
     ingest: parts.ingest,
     maintenance: parts.maintenance,
     forget: parts.forget,
+    retention: parts.retention,
     nudge: (systemIds, urgency) => client.nudgeIngest(systemIds, { urgency }),
     clock: parts.clock,
     now: Date.now,

@@ -1,5 +1,5 @@
 import { ScheduleOverlapPolicy, type ScheduleSpec } from '@temporalio/client';
-import { DAILY_INGEST_TEXTS, TIER_TRANSITION_TEXTS } from '../client/index.js';
+import { DAILY_INGEST_TEXTS, MAINTENANCE_TEXTS, TIER_TRANSITION_TEXTS } from '../client/index.js';
 import {
   fairnessOf,
   MAINTENANCE,
@@ -57,6 +57,19 @@ export const SCHEDULES: readonly ScheduleDefinition[] = [
     // Each run moves all that is due, so what one leaves out the next takes.
     overlap: ScheduleOverlapPolicy.SKIP,
     // The next run is never further away than that.
+    catchupWindow: HOUR,
+  },
+  {
+    scheduleId: SCHEDULE_IDS.maintenance,
+    purpose: 'Deletes raw uploads whose days are over.',
+    workflowType: WORKFLOWS.maintenance,
+    workflowId: 'maintenance',
+    ...MAINTENANCE_TEXTS,
+    priority: fairnessOf(MAINTENANCE),
+    // Days are what it counts in, but what was forgotten and is delivered again stands no longer than an hour. One with nothing to do is two look-ups.
+    spec: { intervals: [{ every: HOUR }], timezone: 'UTC' },
+    // Each run takes all that is due.
+    overlap: ScheduleOverlapPolicy.SKIP,
     catchupWindow: HOUR,
   },
 ];

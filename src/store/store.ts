@@ -26,6 +26,7 @@ import type {
 } from './operations.js';
 import type { BackupStore } from './backup.js';
 import type { RepairStore } from './repair.js';
+import type { RetentionLedger } from './retention.js';
 import type { UploadLedger } from './uploads.js';
 import type { ModelVector, VectorStore } from './vectors.js';
 
@@ -36,6 +37,7 @@ export type * from './memories.js';
 export type * from './operations.js';
 export type * from './repair.js';
 export type * from './pins.js';
+export type * from './retention.js';
 export type * from './selection.js';
 export type * from './transitions.js';
 export type * from './uploads.js';
@@ -82,7 +84,8 @@ export interface MemoryStore
     ForgetStore,
     TransitionLedger,
     CompactionStore,
-    RepairStore {
+    RepairStore,
+    RetentionLedger {
   // Ingest.
   /**
    * Writes to `path` the memories of the upload's system that are unchanged in it where it has them with the same content: `KNOWN_COLUMNS`.

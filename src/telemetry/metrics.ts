@@ -63,6 +63,11 @@ export function createMetrics() {
       labelNames: ['status'],
       registers,
     }),
+    deletedUploads: new Counter({
+      name: 'akosha_deleted_uploads_total',
+      help: 'Uploads whose raw files were deleted because their days were over; one that is kept for its number counts again when that goes.',
+      registers,
+    }),
     skippedNames: new Gauge({
       name: 'akosha_skipped_names_count',
       help: 'Names that the last look at a prefix of object storage found to be no upload’s; the log names them.',

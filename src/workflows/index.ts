@@ -2,6 +2,7 @@
 export { dailyIngest } from './daily-ingest.js';
 export { forgetSystem } from './forget-system.js';
 export { ingestSystem } from './ingest-system.js';
+export { maintenance } from './maintenance.js';
 export { moveMemories } from './move-memories.js';
 export { outageRecord } from './outage-record.js';
 export { tierTransition } from './tier-transition.js';

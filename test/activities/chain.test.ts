@@ -15,7 +15,7 @@ import {
   type StoreActivities,
   type UploadRef,
 } from '../../src/contract/index.js';
-import { forgetIntake } from '../../src/ingest/index.js';
+import { forgetIntake, inTurn } from '../../src/ingest/index.js';
 import { openObjectStore, type ObjectStore } from '../../src/objects/index.js';
 import { ReaderPool } from '../../src/reader/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../../src/store/index.js';
@@ -95,6 +95,7 @@ describe('the activities of the chain', () => {
         ingest,
         maintenance,
         forget: { ...maintenance, uploads, intake: forgetIntake(ingest), dropDerived: () => undefined },
+        retention: { store, uploads, keepMs: 1, now: () => YEARS_LATER, inTurn },
         nudge: (systemIds) => nudge(systemIds),
         clock: () => clock,
         now: Date.now,

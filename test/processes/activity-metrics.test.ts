@@ -13,7 +13,8 @@ const ACTIVITIES = {
     Promise.resolve({ asOf: asOf ?? 0, hot: 0, warm: 0, partitions: [] }),
   sweep: () => Promise.resolve({ rows: 0, tables: 0, objects: 0 }),
 } as unknown as StoreActivities;
-const COUNTS = { ingested: () => undefined, moved: () => undefined, swept: () => undefined };
+const nothing = (): void => undefined;
+const COUNTS = { ingested: nothing, moved: nothing, swept: nothing, retired: nothing };
 
 it('marks when a transition began, whatever runs beside it, and none of a given instant', async () => {
   const marked: number[] = [];

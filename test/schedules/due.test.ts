@@ -10,6 +10,7 @@ describe('when a schedule fell due last', () => {
     ['akosha-daily-ingest', '2026-11-21T23:59:59.999Z', '2026-11-21T00:00:00Z'],
     ['akosha-tier-transition', '2026-11-22T12:00:00.000Z', '2026-11-22T12:00:00Z'],
     ['akosha-tier-transition', '2026-11-22T12:59:59.999Z', '2026-11-22T12:00:00Z'],
+    ['akosha-maintenance', '2026-11-22T12:59:59.999Z', '2026-11-22T12:00:00Z'],
   ])('%s at %s: %s', (id, now, due) => {
     const definition = SCHEDULES.find(({ scheduleId }) => scheduleId === id);
     if (definition === undefined) expect.fail('no such schedule');

@@ -68,6 +68,9 @@ describe('schedules', () => {
     const [first = 0, second = 0] = (await stateOf('akosha-tier-transition')).nextRuns;
     expect(second - first).toBe(3_600_000);
     expect((await stateOf('akosha-tier-transition')).note).toContain('next tier');
+    const retention = await schedule.getHandle('akosha-maintenance').describe();
+    expect(retention.policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 3_600_000 });
+    expect(retention.action).toMatchObject({ workflowType: 'maintenance', taskQueue: 'akosha' });
   });
 
   it('keep an operator’s pause and note through a new start of the server', async () => {
@@ -166,7 +169,7 @@ describe('schedules', () => {
   it('are known by name', async () => {
     await expect(triggerSchedule(temporal.client, 'nightly')).rejects.toMatchObject({
       type: 'BadRequest',
-      message: expect.stringContaining('akosha-daily-ingest, akosha-tier-transition'),
+      message: expect.stringContaining('akosha-daily-ingest, akosha-tier-transition, akosha-maintenance'),
     });
   });
 });

@@ -4,6 +4,7 @@ import { CatalogDatabase } from '../../src/store/embedded/catalog/database.js';
 import * as moves from '../../src/store/embedded/catalog/moves.js';
 import * as models from '../../src/store/embedded/catalog/models.js';
 import * as pins from '../../src/store/embedded/catalog/pins.js';
+import * as retention from '../../src/store/embedded/catalog/retention.js';
 import { selectPage } from '../../src/store/embedded/catalog/select.js';
 import * as sweep from '../../src/store/embedded/catalog/sweep.js';
 import { backlog, furthestBehind } from '../../src/store/embedded/catalog/backlog.js';
@@ -216,6 +217,19 @@ describe('a list of uploads', () => {
       const details = list?.steps.map(({ detail }) => detail) ?? [];
       expect(details).toEqual([expect.stringContaining(`USING INDEX ${index}`)]);
     }
+  });
+});
+
+describe('a look for raw uploads whose days are over', () => {
+  it.each([
+    ['expired', /^SEARCH u USING (COVERING )?INDEX uploads_expiring \(<expr>>\? AND <expr><\?\)$/],
+    ['outnumbered', /^SEARCH u USING (COVERING )?INDEX uploads_outnumbered /],
+  ] as const)('that are %s reads what may be due, in order, and not the ledger', (part, index) => {
+    const after = { part, since: 1, systemId: 'host-1', uploadId: 'u0' };
+    const [look] = plansOf(() => void retention.uploadsToRetire(database, { before: 5, after, limit: 10 }));
+    const details = look?.steps.map(({ detail }) => detail) ?? [];
+    expect(details[0]).toMatch(index);
+    expect(details.filter((detail) => /^SCAN|TEMP B-TREE FOR ORDER/.test(detail))).toEqual([]);
   });
 });
 

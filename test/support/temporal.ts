@@ -156,6 +156,7 @@ export const IDLE_STORE: StoreActivities = {
   sweep: () => Promise.resolve({ rows: 0, tables: 0, objects: 0 }),
   endTransition: () =>
     Promise.resolve({ toWarm: 0, toCold: 0, compacted: 0, held: 0, objects: 0, bytes: 0, seconds: 0 }),
+  retireUploads: () => Promise.resolve({ deleted: 0, next: null }),
   beginForget: () => Promise.resolve({ scopeId: 'system/a', waitMs: 1 }),
   eraseForgotten: () => Promise.resolve({ rows: 0, objects: 0, uploads: 0 }),
   finishForget: () => Promise.resolve({ scopeId: 'system/a', counts: NOTHING_FORGOTTEN }),

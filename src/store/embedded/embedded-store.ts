@@ -15,6 +15,7 @@ import { openCold, openMove } from './move-operations.js';
 import { lookAtArchive, openEngine, type EngineOptions } from './open-engine.js';
 import { Damage } from './damage.js';
 import { IndexingAgain } from './index-again.js';
+import { retentionLedger } from './retention.js';
 import { fetchMemories, listMatches, searchMadeVectors, searchVectors, searchWords } from './search.js';
 import { closeExpired, sweepRows } from './sweep.js';
 import { measureTier } from './tiers/tier-size.js';
@@ -166,6 +167,7 @@ function storeOf(
     ...forgetStore(context),
     ...transitionLedger(context),
     ...compactionStore(context),
+    ...retentionLedger(context),
 
     unsaved: () => catalog.read.unsaved(),
     writeBackup: (file) => catalog.scan.writeBackup(file, context.now()),

@@ -10,11 +10,12 @@ import { MOVE_GUARDS } from './move-guards.js';
 import { OPERATION_GUARDS } from './operation-guards.js';
 import { REBUILD_GUARDS } from './rebuild-guards.js';
 import { REPAIR_GUARDS } from './repair-guards.js';
+import { RETENTION_GUARDS } from './retention-guards.js';
 import { SWEEP_GUARDS } from './sweep-guards.js';
 import { THAW_GUARDS } from './thaw-guards.js';
 import { World } from './world.js';
 
-/** Those of the protocol's table that concern ingest, moves, the sweep, the rebuild and forgetting. */
+/** Those of the protocol's table that concern ingest, moves, the sweep, the rebuild, forgetting and retention. */
 const GUARDS = [
   ...INGEST_GUARDS,
   ...KNOWN_GUARDS,
@@ -28,6 +29,7 @@ const GUARDS = [
   ...THAW_GUARDS,
   ...FORGET_GUARDS,
   ...REPAIR_GUARDS,
+  ...RETENTION_GUARDS,
 ];
 
 /**

@@ -3,7 +3,13 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import type { ForgetScope, Kind, RowCounts } from '../../../src/contract/index.js';
+import type {
+  ForgetScope,
+  Kind,
+  RetentionBatch,
+  RetentionCursor,
+  RowCounts,
+} from '../../../src/contract/index.js';
 import type { ForgetContext, Rebuilt } from '../../../src/maintenance/index.js';
 import type { Receipt } from '../../../src/memory/index.js';
 import type {
@@ -20,7 +26,7 @@ import type { Library } from './library.js';
 
 export const SYSTEM = 'host-1';
 export const NOW = Date.parse('2026-11-22T12:00:00Z');
-const DAY = 86_400_000;
+export const DAY = 86_400_000;
 
 /** A memory as a scenario writes it: the text is the version. */
 export interface Row {
@@ -341,6 +347,24 @@ export class World {
     await requestForget(context, scope);
     for (const _look of ['first', 'second']) await erasePass(context, scope);
     await finishForget(context, scope);
+  }
+
+  /** What retention deletes now; files of uploads lie where `archive` has them. */
+  async retire(days = 7): Promise<number> {
+    const context = {
+      store: this.store,
+      uploads: this.archive,
+      keepMs: days * DAY,
+      now: () => this.now,
+      inTurn: this.library.ingest.inTurn,
+    };
+    let deleted = 0;
+    for (let after: RetentionCursor | null = null; ;) {
+      const batch: RetentionBatch = await this.library.maintenance.retireUploads(context, after);
+      deleted += batch.deleted;
+      if (batch.next === null) return deleted;
+      after = batch.next;
+    }
   }
 
   /** The texts of all rows that stand in journal and cold objects. */

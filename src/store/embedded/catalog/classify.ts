@@ -40,8 +40,8 @@ export interface DeletionToWrite extends RowToWrite {
 /** Classes whose rows are written and placed. */
 export const NEEDED = `class IN ('new', 'changed', 'rewritten', 'outlived', 'deleted')`;
 
-/** An upload with rows in the ledger. */
-const COMMITTED = `u.state IN ('committed', 'receipted', 'done', 'raw_gone')`;
+/** An upload with rows in the ledger: not one whose raw files went while it was in quarantine. */
+const COMMITTED = `u.state IN ('committed', 'receipted', 'done', 'raw_gone') AND u.committed_at IS NOT NULL`;
 
 const TOMBSTONED = hasTombstone('incoming');
 

@@ -24,6 +24,7 @@ import * as rebuildObjects from './rebuild-objects.js';
 import * as select from './select.js';
 import * as repair from './repair.js';
 import * as rewrites from './rewrites.js';
+import * as retention from './retention.js';
 import * as sweep from './sweep.js';
 import * as textIndex from './text-index.js';
 import * as transitions from './transitions.js';
@@ -71,6 +72,9 @@ export const WRITE_METHODS = {
   liftForget: forgets.liftForget,
   loadTombstones: forgets.loadTombstones,
   markForgotten: uploads.markForgotten,
+  beginRetirement: retention.beginRetirement,
+  endRetirement: retention.endRetirement,
+  noteRawBack: retention.noteRawBack,
   openOperations: operations.openOperations,
   expiredOperations: operations.expiredOperations,
   abortOperation: operations.abortOperation,
@@ -146,6 +150,7 @@ export const READ_METHODS = {
   tombstones: forgets.tombstones,
   isKeeper: rewrites.isKeeper,
   uploadsToForget: uploads.uploadsToForget,
+  uploadsToRetire: retention.uploadsToRetire,
   countPlacements: known.countPlacements,
   knownRows: known.knownRows,
   damagedTiers: damage.damagedTiers,

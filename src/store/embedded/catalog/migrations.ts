@@ -3,6 +3,7 @@ import { AkoshaError } from '../../../contract/index.js';
 import { DAMAGED_OF_VERSION_10 } from './damaged-of-version-10.js';
 import { FORGETS_OF_VERSION_5 } from './forgets-of-version-5.js';
 import { PINS_OF_VERSION_7 } from './pins-of-version-7.js';
+import { RETENTION_OF_VERSION_11 } from './retention-of-version-11.js';
 import { SEARCH_OF_VERSION_6 } from './search-of-version-6.js';
 import { TIER_COUNTS_OF_VERSION_4 } from './tier-counts-of-version-4.js';
 import { inTransaction } from './transaction.js';
@@ -28,6 +29,7 @@ const MIGRATIONS: readonly Migration[] = [
   addTransitions,
   addUnsaved,
   addDamagedObjects,
+  addRetention,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length + 1;
@@ -109,4 +111,9 @@ function addUnsaved(connection: Libsql.Database): void {
 /** Version 10: what a rebuild left out as damaged is known, and stays. */
 function addDamagedObjects(connection: Libsql.Database): void {
   connection.exec(DAMAGED_OF_VERSION_10);
+}
+
+/** Version 11: what stands of raw uploads is known, and which are due to go. */
+function addRetention(connection: Libsql.Database): void {
+  connection.exec(RETENTION_OF_VERSION_11);
 }

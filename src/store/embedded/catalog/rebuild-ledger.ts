@@ -109,7 +109,7 @@ function adoptReceipt(db: CatalogDatabase, { place, receipt }: FoundReceipt): vo
   db.run(
     `UPDATE uploads SET state = CASE state WHEN 'raw_gone' THEN state ELSE $state END, ord = $order,
        registered_at = min(registered_at, $at),
-       committed_at = $committed, quarantined_at = $quarantined, dropped_at = $droppedAt, dropped_by = $droppedBy,
+       committed_at = $committed, forgotten_at = coalesce(forgotten_at, $forgottenAt), quarantined_at = $quarantined, dropped_at = $droppedAt, dropped_by = $droppedBy,
        drop_reason = $dropReason, reason = $reason, mirrors = $mirrors, files = $files, reader = $reader,
        again_requested_at = CASE WHEN $times > again_times THEN NULL ELSE again_requested_at END, again_times = $times,
        first_ingest = $first, rows_new = $new, rows_changed = $changed, rows_unchanged = $unchanged, rows_refused = $refused,
@@ -122,6 +122,7 @@ function adoptReceipt(db: CatalogDatabase, { place, receipt }: FoundReceipt): vo
       order: receipt.order,
       state: ingested ? 'done' : receipt.dropped === undefined ? 'quarantined' : 'dropped',
       committed: ingested ? at : null,
+      forgottenAt: receipt.forgotten_at === undefined ? null : Date.parse(receipt.forgotten_at),
       quarantined: ingested ? null : at,
       droppedAt: receipt.dropped === undefined ? null : Date.parse(receipt.dropped.at),
       droppedBy: receipt.dropped?.by ?? null,

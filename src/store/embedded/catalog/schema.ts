@@ -51,6 +51,8 @@ CREATE TABLE uploads (
   forgotten_rows INTEGER NOT NULL DEFAULT 0,
   -- When a forget deleted its raw files: what it brought may be gone, so its host sends all of it again.
   forgotten_at INTEGER,
+  -- What stands of its raw upload, as far as is known: all that was delivered; its manifest and receipt, or one of them, alone; nothing.
+  raw_left TEXT NOT NULL DEFAULT 'all' CHECK (raw_left IN ('all', 'names', 'nothing')),
   PRIMARY KEY (system_id, upload_id)
 ) WITHOUT ROWID;
 CREATE INDEX uploads_by_order ON uploads (system_id, ord);
@@ -64,6 +66,11 @@ CREATE INDEX uploads_by_system_age ON uploads (system_id, registered_at);
 CREATE INDEX uploads_by_id ON uploads (upload_id, registered_at);
 CREATE INDEX uploads_by_state_age ON uploads (state, registered_at);
 CREATE UNIQUE INDEX uploads_by_place ON uploads (system_folder, upload_folder) WHERE system_folder IS NOT NULL;
+-- By when their days begin (see retention.ts), those whose raw files are to go; and those kept for their number, of each system a few at most.
+CREATE INDEX uploads_expiring ON uploads (CASE WHEN state = 'raw_gone' OR forgotten_rows > 0 OR forgotten_at IS NOT NULL THEN 0
+  ELSE coalesce(dropped_at, quarantined_at, committed_at) END)
+WHERE raw_left = 'all' AND state IN ('done', 'raw_gone', 'quarantined', 'dropped');
+CREATE INDEX uploads_outnumbered ON uploads (system_id, upload_id, ord) WHERE raw_left = 'names' AND forgotten_at IS NULL;
 
 -- Orders that a later manifest names as its predecessor and that have not arrived.
 CREATE TABLE gaps (system_id TEXT NOT NULL, ord INTEGER NOT NULL, PRIMARY KEY (system_id, ord)) WITHOUT ROWID;

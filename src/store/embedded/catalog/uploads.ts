@@ -173,10 +173,10 @@ export function advanceUpload(db: CatalogDatabase, ref: UploadRef, from: UploadS
   );
 }
 
-/** Its raw files are gone, because of something forgotten. */
+/** Its raw files are gone, because of something forgotten; its receipt stands. */
 export function markForgotten(db: CatalogDatabase, ref: UploadRef, now: number): void {
   db.run(
-    `UPDATE uploads SET forgotten_at = coalesce(forgotten_at, $now), state = CASE state WHEN 'done' THEN 'raw_gone' ELSE state END
+    `UPDATE uploads SET forgotten_at = coalesce(forgotten_at, $now), raw_left = 'names', state = CASE state WHEN 'done' THEN 'raw_gone' ELSE state END
      WHERE system_id = $systemId AND upload_id = $uploadId`,
     { ...refOf(ref), now },
   );
