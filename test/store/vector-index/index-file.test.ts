@@ -25,6 +25,7 @@ describe('the file of a vector index', () => {
     written.graph.remove(6);
     written.waiting.add(8);
     written.graph.remove(8);
+    while (!written.graph.scrub(100));
     await writeIndexFile(file, { ...WHOSE, seq: 41 }, written);
     const read = await readIndexFile(file, WHOSE);
     expect(read?.seq).toBe(41);
@@ -35,6 +36,19 @@ describe('the file of a vector index', () => {
     const [first = new Float32Array(384)] = vectors;
     expect(read?.graph.search(first, 1)).toEqual([0]);
     expect(read?.rows.matrix.row(59)).toEqual(written.rows.matrix.row(59));
+  });
+
+  it('is read as often as one likes where most of it was removed', async () => {
+    const many = clustered(447, random(2));
+    const written = indexOf(many);
+    for (let slot = 0; slot < 347; slot++) {
+      written.rows.remove(slot + 1);
+      written.graph.remove(slot);
+    }
+    await expect(writeIndexFile(file, { ...WHOSE, seq: 1 }, written)).rejects.toThrow(/347 free nodes/);
+    while (!written.graph.scrub(100));
+    await writeIndexFile(file, { ...WHOSE, seq: 1 }, written);
+    for (let time = 0; time < 10; time++) expect((await readIndexFile(file, WHOSE))?.graph.size).toBe(100);
   });
 
   it('is none where it is missing, another model’s, another catalog’s, cut off or changed anywhere', async () => {

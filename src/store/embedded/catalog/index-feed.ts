@@ -36,8 +36,8 @@ export interface ChangedPlace extends IndexedPlace {
 
 export interface ChangedPart {
   places: ChangedPlace[];
-  /** Not in hot or warm any more; `erased` where not in cold either. */
-  gone: { pid: number; erased: boolean }[];
+  /** Not in hot or warm any more. */
+  gone: number[];
   /** The last change of this part; null where there is none behind `after`. */
   until: number | null;
 }
@@ -66,18 +66,15 @@ export function changesAfter(db: CatalogDatabase, after: number): ChangedPart {
     { pids },
   );
   const places: ChangedPlace[] = [];
-  const inCold = new Set<number>();
   for (const { deleted, tier, ...row } of rows) {
-    if (deleted === 1) continue;
-    if (tier === 'cold') inCold.add(row.pid);
-    else
+    if (deleted === 0 && tier !== 'cold')
       places.push({ ...row, tier, change: isMove(byPlacement.get(row.pid), row.rowId) ? 'moved' : 'placed' });
   }
   const there = new Set(places.map(({ pid }) => pid));
   const gone = [...byPlacement.keys()].filter((pid) => !there.has(pid));
   return {
     places,
-    gone: gone.map((pid) => ({ pid, erased: !inCold.has(pid) })),
+    gone,
     until: changes.at(-1)?.seq ?? null,
   };
 }

@@ -14,8 +14,6 @@ const FIRST_FILLER = 2 ** 40;
 
 /** What is kept of a graph beside usearch's own bytes. */
 export interface GraphState {
-  /** Nodes whose row is gone: usearch keeps their vectors until it needs their place. */
-  free: number;
   /** Keys of the nodes that hold noise: from, inclusive, to until, exclusive. */
   fillers: { from: number; until: number };
 }
@@ -24,8 +22,9 @@ export interface GraphState {
  * usearch's graph over the slots of the index, 8 bits a component (HNSW: Malkov and Yashunin, 2016). It finds candidates; the matrix tells how
  * good they are. Every call is synchronous.
  *
- * usearch cannot overwrite what it removes. Where nothing may be left of a vector, nodes of noise are added until they have taken all free
- * places (`scrub`); a later row takes the place of such a node.
+ * usearch cannot overwrite what it removes, and cannot read a graph from which something was removed. So before it is saved, nodes of noise
+ * are added until they have taken all free places (`scrub`), and nothing is left of a vector that is gone; a later row takes the place of such a
+ * node.
  */
 export class Graph {
   readonly #index = new usearch.Index({
@@ -37,6 +36,7 @@ export class Graph {
     expansion_search: EXPANSION_SEARCH,
     multi: false,
   });
+  /** Nodes whose row is gone: usearch keeps their vectors until it needs their place. */
   #free = 0;
   #fillers = { from: FIRST_FILLER, until: FIRST_FILLER };
 
@@ -46,7 +46,7 @@ export class Graph {
   }
 
   get state(): GraphState {
-    return { free: this.#free, fillers: { ...this.#fillers } };
+    return { fillers: { ...this.#fillers } };
   }
 
   get #fillerCount(): number {
@@ -91,7 +91,9 @@ export class Graph {
     return this.#free === 0;
   }
 
+  /** Only once all is scrubbed: usearch 2.25.3 writes beyond its memory when it reads a graph from which nodes were removed. */
   save(path: string): void {
+    if (this.#free > 0) throw new Error(`a graph with ${this.#free} free nodes cannot be saved`);
     this.#index.save(path);
   }
 
@@ -101,7 +103,7 @@ export class Graph {
    */
   load(path: string, state: GraphState): void {
     this.#index.load(path);
-    this.#free = state.free;
+    this.#free = 0;
     this.#fillers = { ...state.fillers };
   }
 }

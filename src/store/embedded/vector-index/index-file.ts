@@ -14,7 +14,7 @@ import { IndexRows } from './index-rows.js';
  */
 const MARK = Buffer.from('AKVINDEX');
 /** With any change of the layout, or of usearch's own, another one: what an older build wrote is made anew. */
-const LAYOUT = 1;
+const LAYOUT = 2;
 const TRAILER_BYTES = 64;
 const HASH_BYTES = 32;
 const READ_BYTES = 2 ** 20;
@@ -30,7 +30,6 @@ const Header = z.object({
   slots: z.int().nonnegative(),
   graph: z.object({
     bytes: z.int().nonnegative(),
-    free: z.int().nonnegative(),
     fillers: z.object({ from: z.int(), until: z.int() }),
   }),
   names: z.object({ systems: Names, projects: Names }),

@@ -38,8 +38,6 @@ export class IndexWorker implements IndexMethods {
   /** While the file is written, what goes into it stays as it is; its caller sends no change until then. */
   #saving = false;
   #closed = false;
-  /** Whether something was removed of which nothing may be left in the next file. */
-  #erased = false;
 
   constructor(
     private readonly data: Omit<IndexThreadData, 'catalog'>,
@@ -60,7 +58,7 @@ export class IndexWorker implements IndexMethods {
     const { places, until } = placesAfter(this.catalog, after);
     const there = new Set(places.map(({ pid }) => pid));
     const left = [...rows.pidsBetween(after, until ?? Infinity)].filter((pid) => !there.has(pid));
-    for (const pid of left) this.#remove(pid, true);
+    for (const pid of left) this.#remove(pid);
     return { needed: places.filter((place) => !this.#holds(place)), until, seq };
   }
 
@@ -68,7 +66,7 @@ export class IndexWorker implements IndexMethods {
     const { rows } = this.#content;
     const seq = lastChange(this.catalog);
     const { places, gone, until } = changesAfter(this.catalog, after);
-    for (const { pid, erased } of gone) this.#remove(pid, erased);
+    for (const pid of gone) this.#remove(pid);
     const needed: IndexedPlace[] = [];
     for (const { change, ...place } of places) {
       if (change === 'moved' && rows.slotOf(place.pid) !== undefined) rows.place(place);
@@ -105,10 +103,9 @@ export class IndexWorker implements IndexMethods {
   async save(seq: number): Promise<void> {
     this.#saving = true;
     try {
-      while (this.#erased && !this.#content.graph.scrub(SLICE)) await setImmediate();
+      while (!this.#content.graph.scrub(SLICE)) await setImmediate();
       const { file, model, epoch } = this.data;
       await writeIndexFile(file, { model, epoch, seq }, this.#content);
-      this.#erased = false;
     } finally {
       this.#saving = false;
       this.#build();
@@ -133,7 +130,7 @@ export class IndexWorker implements IndexMethods {
       byPlacement.delete(pid);
       if (place !== undefined && !this.#put(place, vector)) return false;
     }
-    for (const pid of byPlacement.keys()) this.#remove(pid, true);
+    for (const pid of byPlacement.keys()) this.#remove(pid);
     return true;
   }
 
@@ -142,7 +139,7 @@ export class IndexWorker implements IndexMethods {
     const { rows, graph, waiting } = this.#content;
     const row = quantised(vector);
     if (row === undefined) {
-      this.#remove(place.pid, true);
+      this.#remove(place.pid);
       return true;
     }
     const known = rows.slotOf(place.pid);
@@ -156,12 +153,11 @@ export class IndexWorker implements IndexMethods {
     return true;
   }
 
-  #remove(pid: number, erased: boolean): void {
+  #remove(pid: number): void {
     const { rows, graph, waiting } = this.#content;
     const slot = rows.remove(pid);
     if (slot === undefined) return;
     if (!waiting.delete(slot)) graph.remove(slot);
-    this.#erased ||= erased;
   }
 
   /** Puts what waits into the graph, slice by slice, until nothing does. */
