@@ -81,7 +81,12 @@ export async function runTransition(
   const swept = await sweep(maintenance, signal);
   onSwept(swept);
   await endTransition(maintenance, transitionId, swept);
-  return { ...moved, swept: swept.rows + swept.tables + swept.objects, finished: true };
+  return {
+    ...moved,
+    swept: swept.rows + swept.tables + swept.objects,
+    paused: swept.paused === true,
+    finished: true,
+  };
 }
 
 /** Returns the rows moved. */

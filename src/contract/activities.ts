@@ -225,6 +225,8 @@ export interface SweepSummary {
   rows: number;
   tables: number;
   objects: number;
+  /** Moving was paused before it was through. */
+  paused?: true;
 }
 
 /** Activities that touch the store, on the queue `akosha-store`. Each may run twice, also at once. */

@@ -15,7 +15,11 @@ import type { BatchOptions } from './transition.js';
 /** Systems and months of which cold objects are to be merged: once a day, and whenever `all` is asked for; none while moving is paused. */
 export async function planCompaction({ store }: MaintenanceContext, all: boolean): Promise<ColdPartition[]> {
   if ((await store.tierPause()) !== undefined) return [];
-  return all || (await store.takeCompactionTurn()) ? store.compactionsDue(all) : [];
+  if (all) return store.compactionsDue(true);
+  if (!(await store.isCompactionTurn())) return [];
+  const due = await store.compactionsDue(false);
+  // A plan that failed has not cost the day its turn.
+  return (await store.takeCompactionTurn()) ? due : [];
 }
 
 /**

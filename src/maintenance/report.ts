@@ -13,13 +13,14 @@ export function beginTransition(
   return store.beginTransition(transitionId, asOf);
 }
 
-/** Ends it, and sums it up. `swept` is null where it was paused, which leaves the sweep out too. */
+/** Ends it, and sums it up. `swept` is null where it was paused before the sweep. */
 export async function endTransition(
   { store, log }: MaintenanceContext,
   transitionId: string,
   swept: SweptCounts | null,
 ): Promise<TransitionSummary> {
-  await store.endTransition(transitionId, swept === null ? 'paused' : 'done', swept ?? NOTHING);
+  const { paused, ...counts } = swept ?? { ...NOTHING, paused: true };
+  await store.endTransition(transitionId, paused === true ? 'paused' : 'done', counts);
   const report = await store.transitionReport(transitionId);
   if (report === undefined)
     return { toWarm: 0, toCold: 0, compacted: 0, held: 0, objects: 0, bytes: 0, seconds: 0 };

@@ -52,8 +52,8 @@ export function countWork(metrics: Metrics): WorkCounts {
       metrics.movedRows.inc({ from, to: NEXT_TIER[from] }, moved);
       for (const { reason, rows } of held ?? []) metrics.heldRows.inc({ from, reason }, rows);
     },
-    swept: (summary) => {
-      for (const [what, n] of counts(summary)) metrics.swept.inc({ what }, n);
+    swept: ({ rows, tables, objects }) => {
+      for (const [what, n] of counts({ rows, tables, objects })) metrics.swept.inc({ what }, n);
     },
     retired: ({ deleted }) => metrics.deletedUploads.inc(deleted),
   };

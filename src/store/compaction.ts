@@ -21,6 +21,8 @@ export interface CompactionOperation extends Operation {
 }
 
 export interface CompactionStore {
+  /** Whether one that is not asked for is due. */
+  isCompactionTurn(): Promise<boolean>;
   /** True once a day. */
   takeCompactionTurn(): Promise<boolean>;
   /** Systems and months with cold objects worth merging, or with rows that no placement names. `all`: however little it is worth. */

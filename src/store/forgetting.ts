@@ -45,7 +45,8 @@ export interface RewriteOperation extends Operation {
    */
   commit(
     object: WrittenObject,
-    compacted?: { rows: number; month: string; transitionId: string | undefined },
+    rows: number,
+    compacted?: { month: string; transitionId: string | undefined },
   ): Promise<number>;
 }
 

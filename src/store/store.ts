@@ -61,6 +61,8 @@ export interface SweptCounts {
   rows: number;
   tables: number;
   objects: number;
+  /** Moving was paused before it was through. */
+  paused?: true;
 }
 
 /** How long a scan may wait for those before it; nothing: until it comes. */

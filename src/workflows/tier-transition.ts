@@ -79,8 +79,9 @@ export async function tierTransition({
 
   // Whoever paused it may mistrust what stands, so nothing is deleted either.
   const swept = transition.paused ? null : await takeAway(transition);
+  transition.paused ||= swept?.paused === true;
   const report = patched(REPORTED) ? await endTransition({ swept }) : undefined;
-  progress.finish(describe(transition, swept));
+  progress.finish(describe(transition, transition.paused ? null : swept));
   return {
     ...transition.totals,
     asOf: new Date(plan.asOf).toISOString(),

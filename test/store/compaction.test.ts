@@ -1,6 +1,6 @@
 import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { compactCold, moveToCold, planCompaction } from '../../src/maintenance/index.js';
 import { NOW, SYSTEM, type World } from './protocol/world.js';
 import { openWorld } from './support.js';
@@ -84,6 +84,9 @@ describe('compaction', () => {
     await world.ingest('u1', 1, ROWS);
     await intoCold();
     const context = world.maintenance();
+    // A fault, injected: the look at the objects fails, and costs no turn.
+    vi.spyOn(world.store, 'compactionsDue').mockRejectedValueOnce(new Error('the disk'));
+    await expect(planCompaction(context, false)).rejects.toThrow('the disk');
     expect(await planCompaction(context, false)).toHaveLength(1);
     expect(await planCompaction(context, false)).toEqual([]);
     expect(await planCompaction(context, true)).toHaveLength(1);
@@ -106,6 +109,27 @@ describe('compaction', () => {
     await world.ingest('u3', 3, many('more', 4), 2);
     await intoCold(100);
     expect(await compactAll(false)).toMatchObject({ objects: 1, rows: 14 });
+  });
+
+  it('merges no more bytes than a search downloads for one row', async () => {
+    await world.ingest('u1', 1, ROWS.slice(0, 2));
+    await intoCold();
+    // As if their texts were long.
+    world.sql(`UPDATE objects SET bytes = 40000000 WHERE kind = 'cold'`);
+    expect(await world.store.compactionsDue(true)).toEqual([]);
+    world.sql(`UPDATE objects SET bytes = 20000000 WHERE kind = 'cold'`);
+    expect(await world.store.compactionsDue(true)).toHaveLength(1);
+  });
+
+  it('has nothing to write anew after a rebuild, nor after a forget', async () => {
+    await world.ingest('u1', 1, [...ROWS, { id: 'd', text: 'four', age: 202 }]);
+    await world.putReceipt('u1');
+    await intoCold(10);
+    await world.forgetAll({ scope: 'memory', systemId: SYSTEM, kind: 'conversation', memoryId: 'd' });
+    expect(await world.store.compactionsDue(true)).toEqual([]);
+    await world.lose();
+    await world.rebuild();
+    expect(await world.store.compactionsDue(true)).toEqual([]);
   });
 
   it('leaves a group of which an object is damaged, tells of it, and merges the others', async () => {

@@ -46,6 +46,7 @@ describe('a paused store', () => {
     await world.store.pauseTiers('the disk');
     expect(await world.store.tierPause()).toEqual({ since: world.now, reason: 'the disk' });
     expect(await moveToWarm(maintenance(), MONTH_LATER)).toEqual({ due: 0, moved: 0, paused: true });
+    expect(await sweep(maintenance())).toEqual({ rows: 0, tables: 0, objects: 0, paused: true });
     const partition = { systemId: 'host-1', year: 2026, month: 10, rows: 1 };
     expect(await moveToCold(maintenance(), YEAR_LATER, partition)).toMatchObject({ paused: true });
     expect(await planTransition(maintenance(), { asOf: MONTH_LATER, all: true })).toEqual({

@@ -188,6 +188,12 @@ describe('tierTransition', () => {
     expect(result.toWarm + result.toCold).toBe(moved);
   });
 
+  it('tells of a sweep that a pause ended', async () => {
+    const store = new CountingStore();
+    store.activities.sweep = () => Promise.resolve({ rows: 7, tables: 0, objects: 0, paused: true });
+    expect(await transition(store)).toMatchObject({ paused: true, sweptRows: 7 });
+  });
+
   it('goes on behind rows that cannot be moved, however many batches hold nothing else', async () => {
     const store = new CountingStore();
     store.hot = 35;

@@ -70,20 +70,30 @@ async function eraseFrom(pass: ObjectErasure, name: string): Promise<boolean> {
     const { inScope, others } = await erasure.countRows(file);
     if (inScope === 0) return false;
     // One that is not on record is what a dead attempt left.
-    if (others > 0) await rewrite(pass, name, file, scratch);
+    if (others > 0) await rewrite(pass, { name, file, scratch, others });
     await deleteObjects(pass, [name]);
     return true;
   });
 }
 
+interface RewrittenSource {
+  name: string;
+  /** Its local copy, and a folder for what is made of it. */
+  file: string;
+  scratch: string;
+  /** Rows that it holds beside those of the scope. */
+  others: number;
+}
+
 /** Returns whether the object was on record, and so is written anew. */
-async function rewrite(pass: ObjectErasure, name: string, file: string, scratch: string): Promise<void> {
+async function rewrite(pass: ObjectErasure, source: RewrittenSource): Promise<void> {
   const { context, tombstone, signal } = pass;
+  const { name } = source;
   const systemId = systemOfObject(name);
   const operation = await context.store.openRewrite({ kind: 'erase', systemId, sources: [name] }, signal);
   if (operation === undefined) return;
   try {
-    await writeOthers(pass, operation, { name, file, scratch });
+    await writeOthers(pass, operation, source);
     failPoint('forget.after-rewrite-commit');
     await context.store.addForgetCounts(tombstone, { objectsRewritten: 1 });
   } finally {
@@ -94,7 +104,7 @@ async function rewrite(pass: ObjectErasure, name: string, file: string, scratch:
 async function writeOthers(
   { erasure }: ObjectErasure,
   operation: RewriteOperation,
-  { name, file, scratch }: { name: string; file: string; scratch: string },
+  { name, file, scratch, others }: RewrittenSource,
 ): Promise<void> {
   const rest = path.join(scratch, 'rest.parquet');
   const back = path.join(scratch, 'back.parquet');
@@ -108,7 +118,7 @@ async function writeOthers(
   });
   await erasure.verifyOthers(file, back);
   failPoint('forget.before-rewrite-commit');
-  await operation.commit(object);
+  await operation.commit(object, others);
 }
 
 /** From object storage, then from the cache and the catalog: in the other order a crash would leave one that nobody knows. */

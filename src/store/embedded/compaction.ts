@@ -14,6 +14,7 @@ import { CompactionStaging } from './tiers/compacting.js';
 export function compactionStore(context: EngineContext): CompactionStore {
   const { read, write } = context.catalog;
   return {
+    isCompactionTurn: () => read.isCompactionTurn(context.now()),
     takeCompactionTurn: () => write.takeCompactionTurn(context.now()),
     compactionsDue: (all) => read.compactionsDue(all),
     compactionGroups: ({ systemId, year, month }, all) =>
@@ -79,7 +80,7 @@ class EmbeddedCompaction implements CompactionOperation {
 
   commit(object: WrittenObject, transitionId?: string): Promise<number> {
     const { month } = this.group;
-    return this.rewrite.commit(object, { rows: this.rows, month, transitionId });
+    return this.rewrite.commit(object, this.rows, { month, transitionId });
   }
 
   async close(): Promise<void> {

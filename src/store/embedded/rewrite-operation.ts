@@ -27,12 +27,13 @@ class EmbeddedRewrite extends OpenOperation implements RewriteOperation {
 
   async commit(
     object: WrittenObject,
-    compacted?: { rows: number; month: string; transitionId: string | undefined },
+    rows: number,
+    compacted?: { month: string; transitionId: string | undefined },
   ): Promise<number> {
     this.signal.throwIfAborted();
     const { systemId, sources } = this.#request;
     const now = this.context.now();
-    const rewrite = { opId: this.opId, systemId, sources, object, now, compacted };
+    const rewrite = { opId: this.opId, systemId, sources, object, rows, now, compacted };
     const moved = await this.context.catalog.write.commitRewrite(rewrite);
     this.committed = true;
     return moved;

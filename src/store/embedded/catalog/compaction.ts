@@ -17,6 +17,9 @@ interface ColdObject {
 /** Most rows of a merged object: 30 MB or so, which a search that needs a few of them downloads in a second. */
 const MOST_ROWS = 100_000;
 
+/** The same where texts are long: a search that needs one of them downloads it all. */
+const MOST_BYTES = 64 * 2 ** 20;
+
 /**
  * An object is merged with smaller ones only where these have half its rows together: so a row is written anew some dozen times at most,
  * however many small objects come, and not with each of them.
@@ -26,8 +29,17 @@ const GROWTH = 2;
 /** Less than a day, so that an hourly transition that comes some minutes early takes its turn at the same hour. */
 const TURN_MS = 23 * 3_600_000;
 
+/** Whether `takeCompactionTurn` would be true. */
+export function isCompactionTurn(db: CatalogDatabase, now: number): boolean {
+  return (
+    db.number(`SELECT count(*) FROM meta WHERE key = 'compacted_at' AND value > $after`, {
+      after: now - TURN_MS,
+    }) === 0
+  );
+}
+
 /**
- * Whether a compaction is due. Cold rows change seldom, but each change would have its whole object written anew by every hourly transition:
+ * Whether a compaction is due; only once. Cold rows change seldom, but each change would have its whole object written anew by every hourly transition:
  * once a day they are taken together.
  */
 export function takeCompactionTurn(db: CatalogDatabase, now: number): boolean {
@@ -99,12 +111,14 @@ function merges(objects: readonly ColdObject[], all: boolean): ColdObject[][] {
 
 function inChunks(objects: readonly ColdObject[]): ColdObject[][] {
   const chunks: ColdObject[][] = [];
-  let rows = Infinity;
+  let [rows, bytes] = [Infinity, 0];
   for (const object of objects) {
+    const keptBytes = object.bytes * (object.kept / (object.rows ?? object.kept));
     rows += object.kept;
-    if (rows > MOST_ROWS) {
+    bytes += keptBytes;
+    if (rows > MOST_ROWS || bytes > MOST_BYTES) {
       chunks.push([]);
-      rows = object.kept;
+      [rows, bytes] = [object.kept, keptBytes];
     }
     chunks.at(-1)?.push(object);
   }

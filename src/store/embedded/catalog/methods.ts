@@ -169,6 +169,7 @@ export const READ_METHODS = {
   explainPlacement: explain.explainPlacement,
   partitionDue: explain.partitionDue,
   coldObjects: lookup.coldObjects,
+  isCompactionTurn: compaction.isCompactionTurn,
   compactionsDue: compaction.compactionsDue,
   compactionGroups: compaction.compactionGroups,
   keptRows: compaction.keptRows,

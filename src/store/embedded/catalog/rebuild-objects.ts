@@ -172,6 +172,8 @@ export interface TakenObject {
   name: string;
   bytes: number;
   sha256: string;
+  /** Those too that do not count. */
+  rows: number | null;
   minOwnTime: number;
   maxOwnTime: number;
 }
@@ -224,8 +226,9 @@ export function placeFound(db: CatalogDatabase, objects: readonly TakenObject[],
 
 function registerObject(db: CatalogDatabase, { name, ...object }: TakenObject): void {
   db.run(
-    `INSERT INTO objects (object_id, name, op_id, kind, system_id, bytes, sha256, min_own_time, max_own_time)
-     SELECT $objectId, name, op_id, kind, system_id, $bytes, $sha256, $minOwnTime, $maxOwnTime
+    `INSERT INTO objects (object_id, name, op_id, kind, system_id, bytes, sha256, min_own_time, max_own_time, rows)
+     SELECT $objectId, name, op_id, kind, system_id, $bytes, $sha256, $minOwnTime, $maxOwnTime,
+       CASE kind WHEN 'cold' THEN $rows END
      FROM rebuild_objects WHERE name = $name`,
     { objectId: db.takeIds(1), name, ...object },
   );

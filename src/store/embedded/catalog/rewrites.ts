@@ -39,8 +39,10 @@ export interface CommitRewrite {
   sources: readonly string[];
   object: WrittenObject;
   now: number;
-  /** Of a compaction: how many rows it wrote, of which month, and in whose report it counts. */
-  compacted: { rows: number; month: string; transitionId: string | undefined } | undefined;
+  /** That it holds. */
+  rows: number;
+  /** Of a compaction: of which month, and in whose report it counts. */
+  compacted: { month: string; transitionId: string | undefined } | undefined;
 }
 
 /**
@@ -56,9 +58,10 @@ export function commitRewrite(db: CatalogDatabase, input: CommitRewrite): number
     const named = 'name IN (SELECT value FROM json_each($sources))';
     db.run(
       `INSERT INTO objects (object_id, name, op_id, kind, system_id, bytes, sha256, min_own_time, max_own_time, rows)
-       SELECT $objectId, $name, $opId, min(kind), $systemId, $bytes, $sha256, min(min_own_time), max(max_own_time), $rows
+       SELECT $objectId, $name, $opId, min(kind), $systemId, $bytes, $sha256, min(min_own_time), max(max_own_time),
+         CASE min(kind) WHEN 'cold' THEN $rows END
        FROM objects WHERE ${named}`,
-      { objectId, opId, systemId, sources, rows: compacted?.rows ?? null, ...object },
+      { objectId, opId, systemId, sources, rows: input.rows, ...object },
     );
     const moved = db.run(
       `UPDATE placements SET keeper_id = $objectId, object_id = CASE WHEN object_id IS NULL THEN NULL ELSE $objectId END

@@ -102,10 +102,16 @@ export class ObjectRows {
       `SELECT object, epoch_ms(min(own_time)) AS least, epoch_ms(max(own_time)) AS most FROM found GROUP BY object`,
     );
     const of = new Map(spans.map((span) => [span.object, span]));
-    return this.#objects.map(({ name, bytes, sha256 }) => ({
+    const files = this.#objects.map(({ file }) => literal(file)).join(', ');
+    const counts = await this.#connection.rows<{ file_name: string; num_rows: bigint }>(
+      `SELECT file_name, num_rows FROM parquet_file_metadata([${files}])`,
+    );
+    const rowsOf = new Map(counts.map(({ file_name, num_rows }) => [file_name, Number(num_rows)]));
+    return this.#objects.map(({ name, bytes, sha256, file }) => ({
       name,
       bytes,
       sha256,
+      rows: rowsOf.get(file) ?? null,
       minOwnTime: Number(of.get(name)?.least ?? 0),
       maxOwnTime: Number(of.get(name)?.most ?? 0),
     }));
