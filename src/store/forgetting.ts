@@ -17,6 +17,8 @@ export interface ForgetRecord extends Tombstone {
   receipt: ForgetReceipt | null;
   /** Milliseconds since 1970; null while it stands. */
   liftedAt: number | null;
+  /** When its tombstone stood in this store, by the system's clock: what was taken in later was without what is forgotten. */
+  begunAt: number;
 }
 
 /** What a forget would take, as far as the catalog can tell. */

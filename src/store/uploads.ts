@@ -38,7 +38,7 @@ export interface IngestedFile {
 export interface UploadsToForget {
   /** Null: of all systems. */
   systemId: SystemId | null;
-  /** Through by this instant, by the system's clock. */
+  /** Through by this instant, by the system's clock; those that were given up at any time. */
   before: number;
   /** Those in quarantine too. */
   givenUp: boolean;

@@ -1,5 +1,11 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { forgetReceiptKey, manifestKey, tombstoneKey, type ForgetScope } from '../../src/contract/index.js';
+import {
+  forgetReceiptKey,
+  forgottenSystemKey,
+  manifestKey,
+  tombstoneKey,
+  type ForgetScope,
+} from '../../src/contract/index.js';
 import { ingestUpload, registerUpload } from '../../src/ingest/index.js';
 import {
   erasePass,
@@ -176,6 +182,35 @@ describe('forgetting', () => {
     expect(await world.store.tombstones()).toMatchObject([{ scopeId, scope: PROJECT, state: 'erased' }]);
     await world.upload('a', [{ id: '9', text: 'xylophone', project: 'p' }]);
     expect(await world.texts('a')).toEqual([]);
+  });
+
+  it('comes to an end while hosts go on uploading, and leaves what was taken in after its tombstone alone', async () => {
+    const world = await openWorld();
+    await world.upload('a', [{ id: '1', text: 'xylophone', project: 'p' }]);
+    await requestForget(world.forget, PROJECT);
+    expect(await erasePass(world.forget, PROJECT)).toMatchObject({ uploads: 1 });
+    const later = await world.upload('a', [{ id: '2', text: 'stays', project: 'q' }]);
+    expect(await erasePass(world.forget, PROJECT)).toEqual({ rows: 0, objects: 0, uploads: 0 });
+    expect(await world.uploads.head(manifestKey(later))).toBeDefined();
+    expect(await world.receipt(later)).not.toHaveProperty('forgotten_at');
+  });
+
+  it('lets a host send again before its tombstone goes, so that a lift cut short leaves none kept from it for good', async () => {
+    const world = await openWorld();
+    const system = { scope: 'system', systemId: 'a' } as const;
+    await world.forgetAll(system);
+    const died = new Error('died');
+    const archive = Object.create(world.archive, {
+      delete: {
+        value: async (names: string[]) => {
+          await world.archive.delete(names);
+          throw died;
+        },
+      },
+    }) as ForgetWorld['archive'];
+    await expect(liftForget({ ...world.forget, archive }, system)).rejects.toBe(died);
+    expect(await world.archive.head(tombstoneKey(scopeIdOf(system)))).toBeUndefined();
+    expect(await world.uploads.head(forgottenSystemKey('a'))).toBeUndefined();
   });
 
   it('finds in its second look what landed after the first', async () => {

@@ -4,7 +4,7 @@ import { scopeIdOf, scopeToJson, type ForgetReceipt, type Tombstone } from '../.
 import type { Erasure, ForgetRecord } from '../../store/index.js';
 import type { ForgetContext } from './context.js';
 import { eraseObjects } from './objects.js';
-import { requireTombstone } from './request.js';
+import { requireForget, requireTombstone } from './request.js';
 import { forgetUploads } from './uploads.js';
 
 export interface EraseOptions {
@@ -63,8 +63,7 @@ export async function finishForget(
 ): Promise<ForgetReceipt> {
   const scopeId = scopeIdOf(scope);
   const tombstone = await requireTombstone(context, scopeId);
-  const record = await context.store.getForget(scopeId);
-  if (record === undefined) throw new AkoshaError('ForgetUnknown', `${scopeId} is on no record`);
+  const record = await requireForget(context, scopeId);
   await context.store.eraseWords(signal);
   // Again: a search that read its rows before the tombstone has ended by now.
   context.dropDerived();

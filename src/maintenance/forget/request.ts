@@ -17,7 +17,7 @@ import {
   type Tombstone,
 } from '../../memory/index.js';
 import type { ObjectStore } from '../../objects/index.js';
-import type { MemoryStore } from '../../store/index.js';
+import type { ForgetRecord, MemoryStore } from '../../store/index.js';
 import type { MaintenanceContext } from '../context.js';
 import type { ForgetContext } from './context.js';
 
@@ -63,6 +63,13 @@ export async function requireTombstone(
   throw new AkoshaError('ForgetUnknown', `${scopeId} is not forgotten: \`akosha forget list\` tells what is`);
 }
 
+/** Raises `ForgetUnknown` where there is no record of it. */
+export async function requireForget({ store }: MaintenanceContext, scopeId: string): Promise<ForgetRecord> {
+  const record = await store.getForget(scopeId);
+  if (record === undefined) throw new AkoshaError('ForgetUnknown', `${scopeId} is on no record`);
+  return record;
+}
+
 /**
  * Lets memories of the scope in again: those that hosts upload from now on. Raises `ForgetUnknown`, and `ForgetUnfinished` while they are
  * being erased.
@@ -74,10 +81,11 @@ export async function liftForget(context: ForgetContext, scope: ForgetScope): Pr
     const what = `${scopeId} is still being erased: lift it once \`akosha forget show\` has its receipt`;
     throw new AkoshaError('ForgetUnfinished', what, { details: { scopeId } });
   }
-  // The authority first: a store rebuilt in between has none, and one that is not has its row, and can be asked again.
+  // Nothing but the tombstone can say that what keeps its host from sending is to go, so that goes first.
+  if (scope.scope === 'system') await context.uploads.delete([forgottenSystemKey(scope.systemId)]);
+  // Then the authority: a store rebuilt in between has none, and one that is not has its row, and can be asked again.
   await context.archive.delete([tombstoneKey(scopeId)]);
   failPoint('lift.after-object');
-  if (scope.scope === 'system') await context.uploads.delete([forgottenSystemKey(scope.systemId)]);
   await context.store.liftForget(scopeId);
   failPoint('lift.after-row');
 }

@@ -3,7 +3,7 @@ import { failPoint } from '../../faults/index.js';
 import { throwIfAborted } from '../../objects/index.js';
 import { scopeIdOf } from '../../memory/index.js';
 import type { ForgetContext } from './context.js';
-import { requireTombstone } from './request.js';
+import { requireForget, requireTombstone } from './request.js';
 
 /** Uploads per look at the ledger. */
 const PART = 500;
@@ -19,12 +19,15 @@ export async function forgetUploads(
   scope: ForgetScope,
   signal?: AbortSignal,
 ): Promise<number> {
-  const tombstone = await requireTombstone(context, scopeIdOf(scope));
-  const before = context.now();
+  const scopeId = scopeIdOf(scope);
+  const tombstone = await requireTombstone(context, scopeId);
+  const record = await requireForget(context, scopeId);
   const { systemId } = scope;
   await context.intake.discover(systemId, signal);
-  await context.intake.ingestPending(systemId, before, signal);
+  await context.intake.ingestPending(systemId, context.now(), signal);
   failPoint('forget.after-pending');
+  // Of each look the same: hosts go on uploading, and a look that took what came since the last would never be the last.
+  const before = record.begunAt;
   let deleted = 0;
   for (let after: UploadRef = { systemId: '', uploadId: '' }; ;) {
     const givenUp = scope.scope === 'system';

@@ -43,6 +43,7 @@ export function forgetStore(context: EngineContext): ForgetStore {
     loadTombstones: (standing) =>
       catalog.write.loadTombstones(
         standing.map((one) => ({ ...one, row: toRow(one.scope), counts: NOTHING_FORGOTTEN })),
+        context.now(),
       ),
   };
 }

@@ -48,13 +48,14 @@ export function beginForget(db: CatalogDatabase, input: BeginForget): number[] {
       { scopeId: row.scopeId, ...scopeParameters(row), requestedAt },
     );
     db.run(
-      `INSERT INTO forgets (scope_id, requested_at, scope, counts) VALUES ($scopeId, $requestedAt, $scope, $counts)
+      `INSERT INTO forgets (scope_id, requested_at, scope, counts, begun_at) VALUES ($scopeId, $requestedAt, $scope, $counts, $now)
        ON CONFLICT DO UPDATE SET receipt = NULL, lifted_at = NULL`,
       {
         scopeId: row.scopeId,
         requestedAt,
         scope: JSON.stringify(input.scope),
         counts: JSON.stringify(NOTHING_FORGOTTEN),
+        now,
       },
     );
     const aborted = abortInScope(db, row.system, now);

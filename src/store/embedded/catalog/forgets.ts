@@ -13,6 +13,7 @@ interface Row {
   counts: string;
   receipt: string | null;
   lifted_at: number | null;
+  begun_at: number;
 }
 
 export function getForget(db: CatalogDatabase, scopeId: string): ForgetRecord | undefined {
@@ -37,6 +38,7 @@ function toRecord(row: Row): ForgetRecord {
     counts: JSON.parse(row.counts) as ForgetCounts,
     receipt: row.receipt === null ? null : (JSON.parse(row.receipt) as ForgetReceipt),
     liftedAt: row.lifted_at,
+    begunAt: row.begun_at,
   };
 }
 
@@ -94,7 +96,7 @@ export interface LoadedTombstone {
 }
 
 /** The objects are the authority: what has none does not stand, whatever was here. */
-export function loadTombstones(db: CatalogDatabase, standing: readonly LoadedTombstone[]): void {
+export function loadTombstones(db: CatalogDatabase, standing: readonly LoadedTombstone[], now: number): void {
   db.transaction(() => {
     db.run('DELETE FROM tombstones');
     for (const { row, scope, requestedAt, counts, receipt } of standing) {
@@ -104,8 +106,8 @@ export function loadTombstones(db: CatalogDatabase, standing: readonly LoadedTom
         { ...row, requestedAt, state: receipt === null ? 'standing' : 'erased' },
       );
       db.run(
-        `INSERT INTO forgets (scope_id, requested_at, scope, counts, receipt)
-         VALUES ($scopeId, $requestedAt, $scope, $counts, $receipt)
+        `INSERT INTO forgets (scope_id, requested_at, scope, counts, receipt, begun_at)
+         VALUES ($scopeId, $requestedAt, $scope, $counts, $receipt, $now)
          ON CONFLICT DO UPDATE SET receipt = excluded.receipt, lifted_at = NULL`,
         {
           scopeId: row.scopeId,
@@ -113,6 +115,7 @@ export function loadTombstones(db: CatalogDatabase, standing: readonly LoadedTom
           scope: JSON.stringify(scope),
           counts: JSON.stringify(counts),
           receipt: receipt === null ? null : JSON.stringify(receipt),
+          now,
         },
       );
     }

@@ -1,6 +1,7 @@
 import type Libsql from 'libsql';
 import { AkoshaError } from '../../../contract/index.js';
 import { DAMAGED_OF_VERSION_10 } from './damaged-of-version-10.js';
+import { FORGETS_OF_VERSION_12 } from './forgets-of-version-12.js';
 import { FORGETS_OF_VERSION_5 } from './forgets-of-version-5.js';
 import { PINS_OF_VERSION_7 } from './pins-of-version-7.js';
 import { RETENTION_OF_VERSION_11 } from './retention-of-version-11.js';
@@ -30,6 +31,7 @@ const MIGRATIONS: readonly Migration[] = [
   addUnsaved,
   addDamagedObjects,
   addRetention,
+  addForgetBegins,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length + 1;
@@ -116,4 +118,9 @@ function addDamagedObjects(connection: Libsql.Database): void {
 /** Version 11: what stands of raw uploads is known, and which are due to go. */
 function addRetention(connection: Libsql.Database): void {
   connection.exec(RETENTION_OF_VERSION_11);
+}
+
+/** Version 12: it is known since when a forget's tombstone stands. */
+function addForgetBegins(connection: Libsql.Database): void {
+  connection.exec(FORGETS_OF_VERSION_12);
 }

@@ -264,6 +264,8 @@ CREATE TABLE forgets (
   counts TEXT NOT NULL,
   receipt TEXT,
   lifted_at INTEGER,
+  -- When its tombstone stood: an upload that was taken in later was without what is forgotten.
+  begun_at INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (scope_id, requested_at)
 ) WITHOUT ROWID;
 

@@ -183,8 +183,8 @@ export function markForgotten(db: CatalogDatabase, ref: UploadRef, now: number):
 }
 
 /**
- * Those whose raw files may stand, in order of their ids: of what came to its end by `before`; what was ingested since has been without what
- * is forgotten.
+ * Those whose raw files may stand, in order of their ids: of what was ingested or dropped by `before`, because what was since has been without
+ * what is forgotten. What is given up, read by nobody, goes whenever it was.
  */
 export function uploadsToForget(
   db: CatalogDatabase,
@@ -193,8 +193,9 @@ export function uploadsToForget(
   return db
     .all<{ system_id: string; upload_id: string }>(
       `SELECT system_id, upload_id FROM uploads WHERE ($system IS NULL OR system_id = $system)
-         AND coalesce(committed_at, quarantined_at, dropped_at, 0) <= $before AND (system_id, upload_id) > ($afterSystem, $afterUpload) AND forgotten_at IS NULL
-         AND (state IN ('done', 'dropped') OR ($givenUp = 1 AND state = 'quarantined'))
+         AND (system_id, upload_id) > ($afterSystem, $afterUpload) AND forgotten_at IS NULL
+         AND ((state IN ('done', 'dropped') AND coalesce(committed_at, quarantined_at, dropped_at, 0) <= $before)
+           OR ($givenUp = 1 AND state IN ('quarantined', 'dropped')))
        ORDER BY system_id, upload_id LIMIT $limit`,
       {
         system: systemId,
