@@ -90,7 +90,7 @@ export const FORGET_GUARDS: readonly Guard[] = [
     name: 'forget-ingests-what-waits-first',
     prevents: 'an upload that waits keeps its files, and is read with what is forgotten still in them',
     without: [
-      { file: UPLOADS, from: 'await context.intake.ingestPending(systemId, before, signal);', to: '' },
+      { file: UPLOADS, from: 'await context.intake.ingestPending(systemId, context.now(), signal);', to: '' },
     ],
     scenario: async (world, broken) => {
       await world.ingest('u1', 1, TWO);
