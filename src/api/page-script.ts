@@ -29,6 +29,8 @@ async function search(body) {
   } catch (error) {
     if (mine !== running) return;
     element('summary').textContent = '';
+    // What is shown is still there, and so is what comes behind it.
+    more.hidden = asked?.cursor === undefined;
     notice([error.message]);
   }
 }

@@ -66,7 +66,7 @@ interface Part {
 async function nextPart(running: Running, after: MatchStart | undefined, limit: number): Promise<Part> {
   const { context, request, terms, budget, now } = running;
   const { filters } = request;
-  const tiers = await Promise.all(filters.tiers.map((tier) => matchesOf(running, tier, { after, limit })));
+  const tiers = await matchesOfAll(running, { after, limit });
   const all = tiers.flatMap(({ tier, matches }) => matches.map((match) => ({ ...match, tier }))).sort(newest);
   const page = all.slice(0, limit);
   const { rows, faults } = await fetchRows(context.store, page, filters, budget);
@@ -85,14 +85,37 @@ async function nextPart(running: Running, after: MatchStart | undefined, limit: 
   return { tiers, results, rowFaults: faults, last: page.at(-1), isLast };
 }
 
+interface PageStart {
+  after: MatchStart | undefined;
+  limit: number;
+}
+
+/**
+ * The tiers have no snapshot in common, and a page never comes back to what it passed: one that moves meanwhile can be missed by all of them.
+ * Where something moved they are listed once more, by which time it stands where it went; only what moves twice within a search would be missed.
+ */
+async function matchesOfAll(running: Running, page: PageStart): Promise<TierMatches[]> {
+  const { context, request, budget } = running;
+  const list = (): Promise<TierMatches[]> =>
+    Promise.all(request.filters.tiers.map((tier) => matchesOf(running, tier, page)));
+  const mark = await budget.attempt(SHARES.candidates, () => context.store.lastChange());
+  const found = await list();
+  if (!mark.ok) return found;
+  const moved = await budget.attempt(SHARES.candidates, () => context.store.hasMovedSince(mark.value));
+  if (!moved.ok || !moved.value) return found;
+  const again = new Map((await list()).map((tier) => [tier.tier, tier]));
+  return found.map((tier) => merged(tier, again.get(tier.tier) ?? tier));
+}
+
 async function matchesOf(
   { context, request, terms, budget }: Running,
   tier: Tier,
-  page: { after: MatchStart | undefined; limit: number },
+  page: PageStart,
 ): Promise<TierMatches> {
   const attempt = await budget.attempt(
     SHARES.candidates,
-    () => context.store.listMatches(tier, terms, request.filters, page),
+    (signal, leftMs) =>
+      context.store.listMatches(tier, terms, request.filters, page, { waitMs: leftMs, signal }),
     limitOf(tier, context.tierTimes ?? {}),
   );
   const matches = attempt.ok ? attempt.value : [];
@@ -107,9 +130,11 @@ async function matchesOf(
 
 function merged(before: TierMatches | undefined, now: TierMatches): TierMatches {
   if (before === undefined) return now;
+  const known = new Set(before.matches.map(keyText));
   return {
     ...now,
-    matches: [...before.matches, ...now.matches],
+    matches: [...before.matches, ...now.matches.filter((match) => !known.has(keyText(match)))],
+    full: before.full || now.full,
     ms: before.ms + now.ms,
     faults: [...before.faults, ...now.faults],
   };

@@ -165,14 +165,19 @@ export interface MemoryStore
   ): Promise<Candidate[]>;
   /**
    * The newest that hold all of the terms, from behind `after` on. Of a cold tier also what holds them within longer words, and rows that
-   * have been replaced.
+   * have been replaced. Raises `StoreBusy` where the scan does not get its turn in time.
    */
   listMatches(
     tier: Tier,
     terms: readonly string[],
     filters: SearchFilters,
     page: { after?: MatchStart | undefined; limit: number },
+    turn?: ScanTurn,
   ): Promise<Match[]>;
+  /** A mark in the list of changes, for `hasMovedSince`. */
+  lastChange(): Promise<number>;
+  /** Whether since then a memory that stood before went to another place, as it was or as a newer version. */
+  hasMovedSince(since: number): Promise<boolean>;
   fetch(keys: readonly MemoryKey[], tiers: readonly Tier[]): Promise<StoredMemory[]>;
   /**
    * A page of a system's memories in order of kind and memory id, each as it is when the page is read. Raises `VerifyFailed` where a row

@@ -1,7 +1,34 @@
 import { createHash } from 'node:crypto';
-import { Script } from 'node:vm';
+import { setImmediate } from 'node:timers/promises';
+import { runInNewContext, Script } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { serve } from './support.js';
+
+/** As much of an element as the page's script asks of one. */
+class FakeElement {
+  hidden = true;
+  value = '';
+  textContent = '';
+  readonly #listeners = new Map<string, (event: { preventDefault: () => void }) => void>();
+
+  addEventListener(name: string, listener: (event: { preventDefault: () => void }) => void): void {
+    this.#listeners.set(name, listener);
+  }
+
+  append(): void {
+    // Nothing is shown.
+  }
+
+  replaceChildren(): void {
+    // As above.
+  }
+
+  /** Until what the listener began is over. */
+  async fire(name: string): Promise<void> {
+    this.#listeners.get(name)?.({ preventDefault: () => undefined });
+    await setImmediate();
+  }
+}
 
 describe('the page', () => {
   it('is one file that may load and run nothing but itself', async () => {
@@ -30,6 +57,40 @@ describe('the page', () => {
     const [, script = ''] = /<script>([^]*?)<\/script>/.exec(html) ?? [];
     expect(() => new Script(script)).not.toThrow();
     expect(script).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write/);
+  });
+
+  it('offers more of what it shows again after a request for it has failed', async () => {
+    const html = await (await (await serve()).get('/')).text();
+    const [, script = ''] = /<script>([^]*?)<\/script>/.exec(html) ?? [];
+    const elements = new Map<string, FakeElement>();
+    const element = (id: string): FakeElement => {
+      const one = elements.get(id) ?? new FakeElement();
+      elements.set(id, one);
+      return one;
+    };
+    const page = { results: [], partial: [], embedding: { available: true }, took_ms: 1 };
+    const answers = [
+      { ok: true, json: () => ({ ...page, next_cursor: 'c1' }) },
+      { ok: false, json: () => ({ error: { message: 'the server is busy' } }) },
+      { ok: true, json: () => ({ ...page, next_cursor: null }) },
+    ];
+    const asked: unknown[] = [];
+    runInNewContext(script, {
+      document: { getElementById: element },
+      AbortController,
+      fetch: (_url: string, { body }: { body: string }) => {
+        asked.push((JSON.parse(body) as { cursor?: string }).cursor);
+        return Promise.resolve(answers.shift());
+      },
+    });
+    const [form, more] = [element('search'), element('more')];
+    await form.fire('submit');
+    expect(more.hidden).toBe(false);
+    await more.fire('click');
+    expect([more.hidden, element('notice').textContent]).toEqual([false, 'the server is busy']);
+    await more.fire('click');
+    expect(more.hidden).toBe(true);
+    expect(asked).toEqual([undefined, 'c1', 'c1']);
   });
 
   it('leaves tokens to the browser', async () => {

@@ -270,6 +270,13 @@ describe('akosha restore', () => {
     expect(found).toMatchObject({ dry_run: true, system: null, pins: null });
     expect((await program.run(['pin'])).code).toBe(2);
   }, 120_000);
+
+  it('tells by its exit code that a transition was paused', async () => {
+    await program.json('tiers', 'pause', '--reason', 'a test');
+    const { code, stdout } = await program.run(['tiers', 'run', '--wait', '--json']);
+    await program.json('tiers', 'resume');
+    expect([code, JSON.parse(stdout)]).toEqual([1, expect.objectContaining({ status: 'paused' })]);
+  }, 60_000);
 });
 
 describe('a memory that does not come back as it was', () => {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { openObjectStore } from '../../dist/objects/index.js';
 import { openEmbeddedStore } from '../../dist/store/index.js';
 
-/** The store of a data folder whose objects stand in it too, for a program that dies with it. */
-export async function openStore(folder) {
+/** The store of a data folder whose objects stand in it too, for a program that dies with it. `now` is the system's clock. */
+export async function openStore(folder, now = Date.now) {
   const scratch = join(folder, 'scratch');
   await mkdir(scratch, { recursive: true });
   const archive = await openObjectStore(`file://${join(folder, 'objects')}`);
@@ -21,7 +21,7 @@ export async function openStore(folder) {
     coldCacheBytes: 2 ** 20,
     leaseMs: 60_000,
     hashFile,
-    now: Date.now,
+    now,
   });
   return { store, archive, scratch, hashFile };
 }

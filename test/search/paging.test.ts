@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EMBEDDING_MODEL } from '../../src/memory/index.js';
+import type { MemoryStore } from '../../src/store/index.js';
 import { search, type SearchAnswer, type SearchRequest } from '../../src/search/index.js';
 import { readCursor, type CursorScope } from '../../src/search/cursor.js';
 import { AGE, between, direction, NOW, openTestStore, type TestStore } from './support.js';
@@ -71,6 +72,43 @@ describe('pages of a search', () => {
     // A word within another is none, in no tier.
     expect(ids(await ask({ text: 'monkey', sort: 'time', limit: 100 }))).toEqual([]);
     expect(ids(await ask({ text: 'monkeys', sort: 'time', limit: 100 }))).toHaveLength(24);
+  });
+
+  it('by time miss none that moves from tier to tier while they are read', async () => {
+    const { store } = test;
+    await test.ingest('mover', [
+      { id: 'moving', content: 'the one okapi', daysOld: AGE.cold, kind: 'reflection' },
+    ]);
+    await test.age();
+    let listed = 0;
+    // A double that moves it once its new tier has been listed and its old one has not: thawed it is in no cold object that counts.
+    const moving: MemoryStore = {
+      ...store,
+      listMatches: async (tier, ...rest) => {
+        listed++;
+        if (tier !== 'cold') return store.listMatches(tier, ...rest);
+        if (listed <= 3) {
+          await Promise.all(TIERS.slice(0, 2).map((table) => store.listMatches(table, ...rest)));
+          expect(await test.thaw('mover')).toBe(1);
+        }
+        return store.listMatches(tier, ...rest);
+      },
+    };
+    const context = { store: moving, embedder: undefined, timeoutMs: 20_000, clock: () => NOW };
+    const answer = await search(context, { text: 'okapi', sort: 'time' });
+    expect(answer.results).toMatchObject([{ memoryId: 'moving', tier: 'hot' }]);
+    expect(listed).toBe(6);
+    await search(context, { text: 'okapi', sort: 'time' });
+    expect(listed).toBe(9);
+  });
+
+  it('by time take a turn on the thread of scans, which nobody takes who is gone', async () => {
+    const [filters, page] = [{ tiers: [...TIERS] }, { limit: 5 }];
+    const gone = { signal: AbortSignal.abort() };
+    await expect(test.store.listMatches('warm', ['zebra'], filters, page, gone)).rejects.toMatchObject({
+      type: 'Cancelled',
+    });
+    expect(await test.store.listMatches('warm', ['zebra'], filters, page)).toHaveLength(5);
   });
 
   it('by relevance hold each once, and all that one page would', async () => {

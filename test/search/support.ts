@@ -2,7 +2,14 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ingestUpload, walkUploads } from '../../src/ingest/index.js';
-import { moveToCold, moveToWarm, planTransition, sweep } from '../../src/maintenance/index.js';
+import {
+  moveChosen,
+  moveToCold,
+  moveToWarm,
+  planTransition,
+  sweep,
+  type MaintenanceContext,
+} from '../../src/maintenance/index.js';
 import { openObjectStore } from '../../src/objects/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../../src/store/index.js';
 import { openHost, syncDirectly } from '../../src/upload/index.js';
@@ -35,6 +42,8 @@ export interface TestStore {
   ingestFiles(systemId: string, databases: readonly string[], options?: { mirror?: boolean }): Promise<void>;
   /** Moves everything to the tier it belongs in. */
   age(): Promise<void>;
+  /** Brings what is cold of a system back to hot; returns how many memories that is. */
+  thaw(systemId: string): Promise<number>;
   /** Where its objects are, its copies of them, and the file of its vector index. */
   readonly folders: { objects: string; cache: string; index: string };
   /** Closes the store and opens it again, as a restart does. */
@@ -75,6 +84,15 @@ export async function openTestStore({ vectorIndexBytes = 0 } = {}): Promise<Test
     const { added } = await walkUploads(context, () => undefined);
     for (const ref of added) await ingestUpload(context, ref);
   };
+  const maintenance = (): MaintenanceContext => ({
+    store,
+    archive: objects,
+    scratch,
+    batchRows: 1000,
+    thawedMs: 0,
+    longestMs: 0,
+    now: Date.now,
+  });
   return {
     get store() {
       return store;
@@ -87,15 +105,7 @@ export async function openTestStore({ vectorIndexBytes = 0 } = {}): Promise<Test
     },
     ingestFiles,
     async age() {
-      const context = {
-        store,
-        archive: objects,
-        scratch,
-        batchRows: 1000,
-        thawedMs: 0,
-        longestMs: 0,
-        now: Date.now,
-      };
+      const context = maintenance();
       while ((await moveToWarm(context, NOW)).due > 0);
       const { partitions } = await planTransition(context, { asOf: NOW, all: true });
       for (const partition of partitions) await moveToCold(context, NOW, partition);
@@ -103,6 +113,10 @@ export async function openTestStore({ vectorIndexBytes = 0 } = {}): Promise<Test
       const later = { ...context, now: () => Date.now() + 1000 };
       await sweep(context);
       await sweep(later);
+    },
+    async thaw(systemId) {
+      const step = { selection: { systemId }, from: 'cold', to: 'hot', after: null } as const;
+      return (await moveChosen(maintenance(), step)).moved;
     },
     async reopen(options) {
       await store.close();

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { AkoshaError, KINDS, TIERS } from '../../contract/index.js';
 import { ApiClient } from '../api-client.js';
 import { openClient } from '../clients.js';
+import { EXIT } from '../errors.js';
 import { bytes, positiveNumber, print, table, withJson } from '../output.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
 import { describeForecast, describeReport, Forecast, Report } from '../tier-reports.js';
@@ -165,6 +166,8 @@ async function age({ asOf, wait, json, ...options }: RunOptions): Promise<void> 
       swept: { rows: result.sweptRows, tables: result.sweptTables, objects: result.sweptObjects },
       report: result.report ?? null,
     };
+    // As much as was asked for was not done.
+    if (result.paused === true) process.exitCode = EXIT.failed;
     print(answer, json, ({ moved, status }) =>
       [
         `moved ${moved.hot_to_warm} rows from hot to warm and ${moved.warm_to_cold} from warm to cold`,

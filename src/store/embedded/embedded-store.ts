@@ -159,6 +159,8 @@ function storeOf(
     searchMadeVectors: (...query) => searchMadeVectors(context, indexes, ...query),
     searchWords: (...query) => searchWords(context, ...query),
     listMatches: (...query) => listMatches(context, ...query),
+    lastChange: () => catalog.read.lastChange(),
+    hasMovedSince: (since) => catalog.read.hasMovedSince(since),
     fetch: (keys, tiers) => fetchMemories(context, keys, tiers),
     listMemories: (systemId, page) => listMemories(context, systemId, page),
     explainMemory: (key, asOf) => explainMemory(context, key, asOf),

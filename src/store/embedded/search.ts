@@ -111,9 +111,14 @@ export async function listMatches(
   terms: readonly string[],
   filters: SearchFilters,
   { after, limit }: { after?: MatchStart | undefined; limit: number },
+  turn?: ScanTurn,
 ): Promise<Match[]> {
   if (terms.length === 0) return [];
-  if (tier !== 'cold') return context.catalog.read.listMatches({ tier, terms, filters, limit, after });
+  if (tier !== 'cold') {
+    // Of a common word it looks at each placement that has it, which takes seconds: not on a thread that look-ups wait for.
+    const list = { tier, terms, filters, limit, after };
+    return context.scans.take(() => context.catalog.scan.listMatches(list), turn);
+  }
   const until = Math.min(filters.until ?? Infinity, (after?.ownTime ?? Infinity) + 1);
   const range = { ...filters, ...(until === Infinity ? {} : { until }) };
   return again(async () => {

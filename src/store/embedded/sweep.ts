@@ -1,9 +1,10 @@
+import { TABLE_TIERS } from '../../contract/index.js';
 import { failPoint } from '../../faults/index.js';
 import { throwIfAborted } from '../../objects/index.js';
 import type { SweepOptions, SweptCounts } from '../store.js';
 import type { EngineContext } from './context.js';
 import { abandon } from './open-operation.js';
-import { countRows, deleteRows, dropIfEmpty, standingRows, TABLE_TIERS } from './tiers/sweeping.js';
+import { countRows, deleteRows, dropIfEmpty, standingRows } from './tiers/sweeping.js';
 import type { PeriodTable } from './tiers/tables.js';
 
 /** Rows per look and per delete: short enough that other writers of the tier get their turn in between. */

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readIndexFile, writeIndexFile } from '../../../src/store/embedded/vector-index/index-file.js';
 import { clustered, indexOf, random } from './support.js';
 
@@ -71,6 +71,20 @@ describe('the file of a vector index', () => {
     await writeFile(file, 'a text that somebody left here');
     expect(await readIndexFile(file, WHOSE)).toBeUndefined();
     await writeFile(file, whole);
+    expect((await readIndexFile(file, WHOSE))?.rows.count).toBe(60);
+  });
+
+  it('is whole also where each write takes only a part of what it is given', async () => {
+    const handle = await open(file, 'w');
+    const prototype = Object.getPrototypeOf(handle) as { write: (...args: unknown[]) => unknown };
+    await handle.close();
+    const { write } = prototype;
+    // A double of a disk that is nearly full.
+    const short = vi.spyOn(prototype, 'write').mockImplementation(function (this: unknown, ...args) {
+      const [bytes, offset, length, position] = args;
+      return Reflect.apply(write, this, [bytes, offset, Math.ceil(Number(length) / 2), position]);
+    });
+    await writeIndexFile(file, { ...WHOSE, seq: 1 }, indexOf(vectors)).finally(() => short.mockRestore());
     expect((await readIndexFile(file, WHOSE))?.rows.count).toBe(60);
   });
 

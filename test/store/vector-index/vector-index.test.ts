@@ -1,5 +1,6 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { EMBEDDING_MODEL } from '../../../src/memory/index.js';
 import { FIRST_WAITING, type Candidate, type VectorIndexStatus } from '../../../src/store/index.js';
@@ -102,6 +103,41 @@ describe('the vector index of a store', () => {
       ]),
     );
     expect(ids(await search(test, 'hot'))).toEqual(['a', 'b']);
+  });
+
+  it('answers on where it cannot be saved, says why, and is saved once it can be', async () => {
+    const test = await open();
+    const saved = join(test.folders.index, FILE);
+    await test.ingest('host-1', [memory('a', AGE.hot)]);
+    await ready(test);
+    await eventually(() => access(saved));
+    await rm(saved);
+    // No file can take the place of a folder: as much of a full disk as a test can have.
+    await mkdir(join(saved, 'in-the-way'), { recursive: true });
+    await test.ingest('host-1', [memory('b', AGE.hot)]);
+    await test.store.checkpoint();
+    expect(await ready(test)).toMatchObject({ rows: 2, reason: expect.stringContaining(FILE) as string });
+    expect(await readdir(test.folders.index)).toEqual([FILE]);
+    expect(ids(await search(test, 'hot'))).toEqual(['a', 'b']);
+    await rm(saved, { recursive: true });
+    await test.store.checkpoint();
+    expect(await ready(test)).toMatchObject({ reason: null });
+    expect(await readdir(test.folders.index)).toEqual([FILE]);
+  });
+
+  it('keeps nobody waiting, and rests, where a search finds that there is no more room', async () => {
+    const test = await open(1500);
+    await test.ingest('host-1', [memory('a', AGE.hot)]);
+    await ready(test);
+    await test.ingest('host-1', [memory('b', AGE.hot)]);
+    expect(ids(await search(test, 'hot'))).toEqual(['a', 'b']);
+    const states = new Set<string | undefined>();
+    await eventually(async () => expect(await test.store.vectorIndexes()).toMatchObject([{ state: 'full' }]));
+    for (let look = 0; look < 30; look++) {
+      states.add((await test.store.vectorIndexes())[0]?.state);
+      await setTimeout(10);
+    }
+    expect([...states]).toEqual(['full']);
   });
 
   it('holds vectors that the server made, and of the next model before searches go by it', async () => {

@@ -9,6 +9,7 @@ import * as explain from './explain.js';
 import * as forget from './forget.js';
 import * as forgets from './forgets.js';
 import { forecastTransition } from './forecast.js';
+import * as indexFeed from './index-feed.js';
 import * as ingest from './ingest.js';
 import * as known from './known.js';
 import * as lookup from './lookup.js';
@@ -160,6 +161,8 @@ export const READ_METHODS = {
   systemPlacements: lookup.systemPlacements,
   searchText: wordSearch.searchText,
   listMatches: wordSearch.listMatches,
+  lastChange: indexFeed.lastChange,
+  hasMovedSince: indexFeed.hasMovedSince,
   memoriesToIndex: textIndex.memoriesToIndex,
   choosePage: chosen.choosePage,
   sourceObjects: chosen.sourceObjects,

@@ -1,8 +1,7 @@
-import { AkoshaError } from '../../../contract/index.js';
+import { AkoshaError, TABLE_TIERS } from '../../../contract/index.js';
 import type { ForgottenKey, ScopeRow } from '../catalog/forget.js';
 import { OperationConnection } from './operation-connection.js';
 import { createTableSql, literal, qualified, type PeriodTable, type TableTier } from './tables.js';
-import { TABLE_TIERS } from './sweeping.js';
 import type { TierDatabase } from './tier-database.js';
 
 /** As for a journal that an ingest writes; see there. */

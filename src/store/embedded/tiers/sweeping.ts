@@ -1,6 +1,6 @@
 import { BIGINT, LIST, listValue } from '@duckdb/node-api';
 import type { StandingRow } from '../catalog/sweep.js';
-import { qualified, type PeriodTable, type TableTier } from './tables.js';
+import { qualified, type PeriodTable } from './tables.js';
 import { queryNumber, queryRows, type TierDatabase } from './tier-database.js';
 
 /** Every row that stands in a table, with the operation that wrote it, in parts of `limit` by row id. */
@@ -61,5 +61,3 @@ export async function dropIfEmpty(tiers: TierDatabase, table: PeriodTable): Prom
     connection.closeSync();
   }
 }
-
-export const TABLE_TIERS: readonly TableTier[] = ['hot', 'warm'];

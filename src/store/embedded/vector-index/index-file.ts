@@ -52,10 +52,28 @@ export interface IndexContent {
 /** The file is the new one whole, or after a crash the one before. Nothing may change the content meanwhile. */
 export async function writeIndexFile(
   path: string,
+  identity: IndexIdentity,
+  content: IndexContent,
+): Promise<void> {
+  const temporary = temporaryOf(path);
+  try {
+    await writeTemporary(temporary, identity, content);
+    failPoint('index.before-rename');
+    await rename(temporary, path);
+  } catch (error) {
+    // On a full disk others need its room.
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  failPoint('index.after-rename');
+  await syncFolder(dirname(path));
+}
+
+async function writeTemporary(
+  temporary: string,
   { model, epoch, seq }: IndexIdentity,
   { rows, graph, waiting }: IndexContent,
 ): Promise<void> {
-  const temporary = temporaryOf(path);
   graph.save(temporary);
   failPoint('index.after-graph');
   const file = await open(temporary, 'r+');
@@ -75,18 +93,22 @@ export async function writeIndexFile(
     );
     let position = bytes;
     for (const part of [...partsOf(rows, graphMarks(rows, waiting)), header]) {
-      await file.write(part, 0, part.byteLength, position);
+      await writeWhole(file, part, position);
       position += part.byteLength;
     }
-    await file.write(await trailer(file, position, header.byteLength), 0, TRAILER_BYTES, position);
+    await writeWhole(file, await trailer(file, position, header.byteLength), position);
     await file.sync();
   } finally {
     await file.close();
   }
-  failPoint('index.before-rename');
-  await rename(temporary, path);
-  failPoint('index.after-rename');
-  await syncFolder(dirname(path));
+}
+
+/** A call may write less than it was given: the last of a disk's room, or of what one call can take. The next one tells what is wrong. */
+async function writeWhole(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let written = 0; written < bytes.byteLength;) {
+    const { bytesWritten } = await file.write(bytes, written, bytes.byteLength - written, position + written);
+    written += bytesWritten;
+  }
 }
 
 /**

@@ -58,7 +58,8 @@ export class VectorIndex {
       await this.#caughtUp(first.seq);
       return (await thread.call('search', [query])).candidates;
     } catch (error) {
-      this.#fail(error);
+      // Of one that was dropped meanwhile it says nothing about the one there is now.
+      if (this.#thread === thread) this.#fail(error);
       return undefined;
     }
   }
@@ -165,12 +166,23 @@ export class VectorIndex {
 
   /** The first time as soon as it is whole, and then now and then. */
   async #saveWhereDue(thread: IndexThread): Promise<void> {
-    const isFirst = this.#savedSeq === undefined;
+    const isFirst = this.#savedSeq === undefined && this.#reason === null;
     const isDue = isFirst
       ? (await thread.call('counts', [])).waiting === 0
       : performance.now() - this.#savedAt >= SAVE_MS;
-    if (isDue || this.#savers.length > 0) await this.#save();
+    if (isDue || this.#savers.length > 0) await this.#trySave();
     this.#letSaversGo();
+  }
+
+  /** A disk without room costs the next start its time. What is in memory is as good as before: it answers on, and says why it is not saved. */
+  async #trySave(): Promise<void> {
+    try {
+      await this.#save();
+      this.#reason = null;
+    } catch (error) {
+      this.#reason = messageOf(error);
+      this.#savedAt = performance.now();
+    }
   }
 
   #letSaversGo(): void {
@@ -189,11 +201,17 @@ export class VectorIndex {
     await this.#dropThread();
     this.#state = 'full';
     this.#reason = `more vectors than ${Math.floor(this.data.maxBytes / 2 ** 20)} MiB hold: set AKOSHA_VECTOR_INDEX_MEMORY_MB higher`;
+    this.#letGo();
   }
 
   #fail(error: unknown): void {
     this.#state = 'failed';
     this.#reason = messageOf(error);
+    this.#letGo();
+  }
+
+  /** Nobody waits for what does not come: the loop sleeps only while nobody does. */
+  #letGo(): void {
     for (const { resolve } of this.#catchUps.splice(0)) resolve();
     this.#letSaversGo();
   }
