@@ -2,6 +2,7 @@
 // a user would write instead: for each upload, gunzip it, attach it, and upsert its rows into one DuckDB table. And how long an
 // upload takes to be searchable while others come, at a steady rate.
 //   node bench/ingest.mjs --systems 500 --each 4 --rows 100
+//   node bench/ingest.mjs --systems 500 --each 4 --rows 100 --days 7
 //   node bench/ingest.mjs --systems 500 --each 4 --rows 100 --rate 10
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -32,11 +33,13 @@ const { values } = parseArgs({
     systems: { type: 'string', default: '100' },
     each: { type: 'string', default: '4' },
     rows: { type: 'string', default: '100' },
+    // How far back the memories of each upload reach.
+    days: { type: 'string', default: '400' },
     rate: { type: 'string' },
     concurrency: { type: 'string' },
   },
 });
-const [systems, each, rows] = [Number(values.systems), Number(values.each), Number(values.rows)];
+const [systems, each, rows, days] = [values.systems, values.each, values.rows, values.days].map(Number);
 const uploads = systems * each;
 /** Opened once the server has made it. */
 let ledger;
@@ -45,8 +48,8 @@ const folder = await mkdtemp(join(tmpdir(), 'akosha-bench-'));
 const bucket = await startBucket(folder);
 const objects = await openObjectStore(bucket.url);
 try {
-  console.log(`${uploads} uploads of ${rows} conversations each, from ${systems} systems`);
-  const made = await makeUploads({ rows, each });
+  console.log(`${uploads} uploads of ${rows} conversations of ${days} days each, from ${systems} systems`);
+  const made = await makeUploads({ rows, each, days });
   if (values.rate === undefined) await printBacklog(refsOf(made));
   else await printSteady(refsOf(made), Number(values.rate));
 } finally {

@@ -6,15 +6,15 @@ import { openObjectStore } from '../dist/objects/index.js';
 import { ReaderPool } from '../dist/reader/index.js';
 import { openHost, syncDirectly } from '../dist/upload/index.js';
 import { NOW } from './support.mjs';
-import { writeDatabase } from './synthetic.mjs';
+import { DAYS, writeDatabase } from './synthetic.mjs';
 
 const SYSTEM = 'made';
 
 /**
- * The uploads that a host makes one after the other as an agent does, each of so many new conversations: their files by name. Any number of
- * systems may have them as theirs, because whose they are is what differs.
+ * The uploads that a host makes one after the other as an agent does, each of so many new conversations that reach back so many days: their
+ * files by name. Any number of systems may have them as theirs, because whose they are is what differs.
  */
-export async function makeUploads({ rows, each = 1 }) {
+export async function makeUploads({ rows, each = 1, days = DAYS }) {
   const folder = await mkdtemp(join(tmpdir(), 'akosha-bench-made-'));
   const uploads = await openObjectStore(pathToFileURL(join(folder, 'objects')).href);
   const reader = new ReaderPool({ size: 1, memoryLimitMb: 512, jobTimeoutMs: 600_000 });
@@ -22,7 +22,7 @@ export async function makeUploads({ rows, each = 1 }) {
     const made = [];
     for (let turn = 0; turn < each; turn++) {
       const database = join(folder, `reflection-${turn}.duckdb`);
-      await writeDatabase(database, rows, (turn + 1) / 1000);
+      await writeDatabase(database, rows, (turn + 1) / 1000, days);
       const host = openHost({
         systemId: SYSTEM,
         dataDir: join(folder, 'host'),
