@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Catalog } from '../../src/store/embedded/catalog/catalog.js';
 import { temporaryFolder } from '../reader/support.js';
@@ -51,5 +52,35 @@ describe('a catalog that lost a thread', () => {
     expect(await catalog.read.currentEpoch()).toBe(1);
     await catalog.close();
     expect(catalog.failure()).toBeUndefined();
+  });
+});
+
+describe('the threads of a catalog', () => {
+  it('load no schemas, which would double what each of them costs at a start', async () => {
+    const { metafile } = await build({
+      entryPoints: ['src/store/embedded/catalog/catalog-thread.ts'],
+      ...{
+        bundle: true,
+        write: false,
+        metafile: true,
+        packages: 'external',
+        platform: 'node',
+        format: 'esm',
+      },
+    });
+    const packages = Object.values(metafile.outputs).flatMap(({ imports }) =>
+      imports.map(({ path }) => path),
+    );
+    expect(packages).toContain('libsql');
+    expect(packages).not.toContain('zod');
+  });
+
+  it('are started by what is asked of them, and by nothing once it is closed', async () => {
+    const catalog = await Catalog.open(join(await temporaryFolder(), 'catalog.db'), firstEpoch);
+    await catalog.close();
+    const closed = { type: 'StoreClosed' };
+    await expect(catalog.write.openOperations('')).rejects.toMatchObject(closed);
+    await expect(catalog.read.currentEpoch()).rejects.toMatchObject(closed);
+    await expect(catalog.scan.currentEpoch()).rejects.toMatchObject(closed);
   });
 });

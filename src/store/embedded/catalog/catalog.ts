@@ -89,42 +89,57 @@ function revive({ type, message }: { type: AkoshaError['type'] | undefined; mess
 /** Two readers: one long text search does not hold up the look-ups of another. */
 const READERS = 2;
 
+/** Threads that do the same. Each starts when all that there are have work: it costs 70 ms of a core, and most stores never need the last. */
+class ThreadPool {
+  readonly #threads: CatalogThread[] = [];
+
+  constructor(
+    private readonly most: number,
+    private readonly start: () => CatalogThread,
+  ) {}
+
+  async call(method: string, args: unknown[]): Promise<unknown> {
+    return this.#leastLoaded().call(method, args);
+  }
+
+  #leastLoaded(): CatalogThread {
+    const [first, ...others] = this.#threads;
+    const least = first && others.reduce((best, thread) => (thread.load < best.load ? thread : best), first);
+    if (least !== undefined && (least.load === 0 || this.#threads.length === this.most)) return least;
+    const thread = this.start();
+    this.#threads.push(thread);
+    return thread;
+  }
+}
+
 /** The catalog: one writing thread, several reading ones, seen from the main thread as asynchronous calls. */
 export class Catalog {
   readonly write: CatalogWriter;
   readonly read: CatalogReader;
   /** As `read`, on a thread of its own: a scan of vectors takes a hundred times as long as a look-up. */
   readonly scan: CatalogReader;
-  readonly #threads: CatalogThread[];
+  /** Those that were started, the newest first: the writer is the last. */
+  readonly #threads: CatalogThread[] = [];
+  #closed = false;
 
-  private constructor(writer: CatalogThread, readers: CatalogThread[], scanner: CatalogThread) {
-    this.#threads = [...readers, scanner, writer];
-    this.write = remote<CatalogWriter>((method, args) => writer.call(method, args));
-    this.read = remote<CatalogReader>((method, args) => leastLoaded(readers).call(method, args));
-    this.scan = remote<CatalogReader>((method, args) => scanner.call(method, args));
+  private constructor(private readonly path: string) {
+    this.write = remote<CatalogWriter>(new ThreadPool(1, () => this.#start('write')));
+    this.read = remote<CatalogReader>(new ThreadPool(READERS, () => this.#start('read')));
+    this.scan = remote<CatalogReader>(new ThreadPool(1, () => this.#start('read')));
   }
 
   /** `firstEpoch` is what a new catalog starts with; with 0 it stays without one. Raises `StoreDamaged` where the file cannot be opened. */
   static async open(path: string, firstEpoch: () => Promise<number>): Promise<Catalog> {
-    const threads: CatalogThread[] = [];
-    const start = (mode: CatalogThreadData['mode']): CatalogThread => {
-      const thread = new CatalogThread({ path, mode });
-      threads.unshift(thread);
-      return thread;
-    };
+    const catalog = new Catalog(path);
     try {
-      const writer = start('write');
-      const probe = remote<CatalogWriter>((method, args) => writer.call(method, args));
       // The writer's first answer proves that the schema stands, so that readers never open an empty file.
-      await probe.openOperations('');
-      const readers = Array.from({ length: READERS }, () => start('read'));
-      const catalog = new Catalog(writer, readers, start('read'));
+      await catalog.write.openOperations('');
       const epoch = (await catalog.read.currentEpoch()) === 0 ? await firstEpoch() : 0;
       if (epoch > 0) await catalog.write.ensureEpoch(epoch);
       return catalog;
     } catch (error) {
       // A thread that is left keeps the process from ending. What went wrong first is what to tell.
-      await closeAll(threads).catch(() => undefined);
+      await catalog.close().catch(() => undefined);
       throw error;
     }
   }
@@ -134,26 +149,26 @@ export class Catalog {
     return this.#threads.find((thread) => thread.failure !== undefined)?.failure;
   }
 
+  /** The readers first: the one that closes a SQLite file last folds its log into it, and a reader may not write. */
   close(): Promise<void> {
-    return closeAll(this.#threads);
+    this.#closed = true;
+    return runAll(this.#threads.map((thread) => () => thread.close()));
+  }
+
+  #start(mode: CatalogThreadData['mode']): CatalogThread {
+    if (this.#closed) throw new AkoshaError('StoreClosed', `the catalog at ${this.path} is closed`);
+    const thread = new CatalogThread({ path: this.path, mode });
+    this.#threads.unshift(thread);
+    return thread;
   }
 }
 
-/** The readers first: the one that closes a SQLite file last folds its log into it, and a reader may not write. */
-function closeAll(threads: readonly CatalogThread[]): Promise<void> {
-  return runAll(threads.map((thread) => () => thread.close()));
-}
-
-function leastLoaded(threads: readonly CatalogThread[]): CatalogThread {
-  return threads.reduce((best, thread) => (thread.load < best.load ? thread : best));
-}
-
 /** Any property is a call of that name: the method tables are the types, and the thread refuses an unknown name. */
-function remote<T extends object>(call: (method: string, args: unknown[]) => Promise<unknown>): T {
+function remote<T extends object>(threads: ThreadPool): T {
   return new Proxy({} as T, {
     get:
       (_target, method) =>
       (...args: unknown[]) =>
-        call(String(method), args),
+        threads.call(String(method), args),
   });
 }

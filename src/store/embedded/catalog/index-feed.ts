@@ -1,5 +1,5 @@
 import type { Tier } from '../../../contract/index.js';
-import { EMBEDDING_DIMENSIONS } from '../../../memory/index.js';
+import { EMBEDDING_DIMENSIONS } from '../../../memory/row.js';
 import type { IndexedPlace } from '../vector-index/messages.js';
 import type { CatalogDatabase } from './database.js';
 import { toCandidate, type CandidateRow } from './lookup.js';

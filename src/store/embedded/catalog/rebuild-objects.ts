@@ -1,6 +1,6 @@
 import { operationOfObject, uploadOfJournal } from '../../../contract/index.js';
 import type { Kind } from '../../../contract/index.js';
-import { indexedText } from '../../../memory/index.js';
+import { indexedText } from '../../../memory/words.js';
 import type { QueuedObject } from '../../rebuild.js';
 import type { CatalogDatabase } from './database.js';
 import { hasTombstone } from './tombstones.js';

@@ -1,4 +1,4 @@
-import { indexedTerm, indexedText } from '../../../memory/index.js';
+import { indexedTerm, indexedText } from '../../../memory/words.js';
 import type { CatalogDatabase } from './database.js';
 import { PLACED, toPlaced, type Placed, type PlacedRow } from './lookup.js';
 
