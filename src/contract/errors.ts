@@ -45,6 +45,8 @@ export const ERROR_TYPES = {
     permanent: true,
     meaning: 'the store is not there, and object storage has what it was made of',
   },
+  DiskFull: { permanent: false, meaning: 'a disk has no room for what is written to it' },
+  MemoryExceeded: { permanent: false, meaning: 'what was asked needs more memory than a setting allows' },
   StoreBusy: { permanent: false, meaning: 'what was asked of the store did not get its turn in time' },
   StoreClosed: { permanent: false, meaning: 'the store is shutting down' },
   VerifyFailed: { permanent: false, meaning: 'a copy does not equal its source' },

@@ -1,8 +1,8 @@
-import type { RepairableTier } from '../../contract/index.js';
+import { TABLE_TIERS, type RepairableTier } from '../../contract/index.js';
 import type { RepairStore, TierDamage } from '../repair.js';
 import type { EngineContext } from './context.js';
 import { openRepair } from './repair-operation.js';
-import { findDamage } from './tiers/damage.js';
+import { countRows, findDamage } from './tiers/damage.js';
 
 /** What is out, from the opening of the store to the end of a repair. */
 export class Damage {
@@ -13,12 +13,16 @@ export class Damage {
     this.#context = context;
   }
 
-  /** A file that was begun anew though memories stand in its tier is one that was lost. */
+  /**
+   * A file that has fewer rows than memories stand in its tier was lost, or its log was, and what it lacks is found by nothing. One may have more:
+   * what no placement names any more goes with the next sweep.
+   */
   static async find(context: EngineContext): Promise<Damage> {
     const damage = new Damage(context);
     const counts = await context.catalog.read.countTiers();
-    for (const tier of context.tiers.begun.keys()) {
-      if (counts[tier].rows > 0) await context.catalog.write.noteDamage(tier, context.now());
+    for (const tier of TABLE_TIERS) {
+      if ((await countRows(context.tiers, tier)) < counts[tier].rows)
+        await context.catalog.write.noteDamage(tier, context.now());
     }
     await damage.#read();
     return damage;

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import type { WrittenBackup } from '../../backup.js';
 import type { CatalogDatabase } from './database.js';
@@ -33,7 +33,8 @@ export function writeBackup(db: CatalogDatabase, file: string, now: number): Wri
   let rows = 0;
   let part = '';
   const flush = (): void => {
-    writeSync(descriptor, gzipSync(part));
+    // All of it or an error: where room is short, a single write may take a part.
+    writeFileSync(descriptor, gzipSync(part));
     part = '';
   };
   try {

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { isAkoshaError, messageOf, type ErrorType } from '../../../contract/index.js';
 import { CatalogDatabase } from './database.js';
+import { failureOf, type CatalogFailure } from './failures.js';
 import { READ_METHODS, WRITE_METHODS } from './methods.js';
 
 /** SQLite calls are synchronous, so each connection has a thread of its own and the main thread stays free. */
@@ -15,29 +15,38 @@ export interface CatalogRequest {
   args: unknown[];
 }
 
-export type CatalogResponse =
-  { id: number; result: unknown } | { id: number; error: { type: ErrorType | undefined; message: string } };
+export type CatalogResponse = { id: number; result: unknown } | { id: number; error: CatalogFailure };
 
 const { path, mode } = workerData as CatalogThreadData;
 const methods: Record<string, (db: CatalogDatabase, ...args: never[]) => unknown> =
   mode === 'write' ? WRITE_METHODS : READ_METHODS;
-const database = new CatalogDatabase(path, mode);
+const opened = open();
 
 parentPort?.on('message', (request: CatalogRequest) => {
   parentPort?.postMessage(answer(request));
   if (request.method === 'close') parentPort?.close();
 });
 
+/** A file that does not open is told to whoever asks, with its type: of an error that ends a thread only the text arrives. */
+function open(): { database: CatalogDatabase } | { failure: CatalogFailure } {
+  try {
+    return { database: new CatalogDatabase(path, mode) };
+  } catch (error) {
+    return { failure: failureOf(error, path) };
+  }
+}
+
 function answer({ id, method, args }: CatalogRequest): CatalogResponse {
   try {
     if (method === 'close') {
-      database.close();
+      if ('database' in opened) opened.database.close();
       return { id, result: undefined };
     }
+    if ('failure' in opened) return { id, error: opened.failure };
     const run = methods[method];
     if (run === undefined) throw new Error(`catalog: no ${mode} method ${method}`);
-    return { id, result: run(database, ...(args as never[])) };
+    return { id, result: run(opened.database, ...(args as never[])) };
   } catch (error) {
-    return { id, error: { type: isAkoshaError(error) ? error.type : undefined, message: messageOf(error) } };
+    return { id, error: failureOf(error, path) };
   }
 }

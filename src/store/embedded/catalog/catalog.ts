@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads';
-import { AkoshaError } from '../../../contract/index.js';
+import { AkoshaError, isAkoshaError } from '../../../contract/index.js';
 import { entryPoint, runAll } from '../../../runtime/index.js';
 import type { CatalogResponse, CatalogThreadData } from './catalog-thread.js';
+import { revive } from './failures.js';
 import type { READ_METHODS, Remote, WRITE_METHODS } from './methods.js';
 
 export type CatalogWriter = Remote<typeof WRITE_METHODS>;
@@ -18,9 +19,9 @@ class CatalogThread {
   readonly #waiting = new Map<number, Waiting>();
   readonly #exited: Promise<void>;
   #nextId = 1;
-  #answered = false;
   #closing = false;
   #ended: Error | undefined;
+  #damage: Error | undefined;
 
   constructor(data: CatalogThreadData) {
     this.#worker = new Worker(entryPoint(import.meta.url, './catalog-thread.js'), { workerData: data });
@@ -28,9 +29,9 @@ class CatalogThread {
       this.#settle(response);
     });
     this.#worker.on('error', (error) => {
-      // Before its first answer it could not open the file; later the file stood, and a restarted server goes on with it.
-      const type = this.#answered ? 'StoreClosed' : 'StoreDamaged';
-      this.#end(new AkoshaError(type, `catalog at ${data.path}: ${error.message}`, { cause: error }));
+      this.#end(
+        new AkoshaError('StoreClosed', `catalog at ${data.path}: ${error.message}`, { cause: error }),
+      );
     });
     this.#exited = new Promise((resolve) => {
       this.#worker.on('exit', (code) => {
@@ -46,9 +47,9 @@ class CatalogThread {
     return this.#ended === undefined ? this.#waiting.size : Infinity;
   }
 
-  /** Why it answers no more, unless it was closed. */
+  /** Why it answers no more, or what it found its file to be, unless it was closed. */
   get failure(): Error | undefined {
-    return this.#closing ? undefined : this.#ended;
+    return this.#closing ? undefined : (this.#ended ?? this.#damage);
   }
 
   call(method: string, args: unknown[]): Promise<unknown> {
@@ -67,12 +68,15 @@ class CatalogThread {
   }
 
   #settle(response: CatalogResponse): void {
-    this.#answered = true;
     const waiting = this.#waiting.get(response.id);
     this.#waiting.delete(response.id);
     if (waiting === undefined) return;
     if (!('error' in response)) waiting.resolve(response.result);
-    else waiting.reject(revive(response.error));
+    else {
+      const error = revive(response.error);
+      if (isAkoshaError(error, 'StoreDamaged')) this.#damage ??= error;
+      waiting.reject(error);
+    }
   }
 
   #end(error: Error): void {
@@ -80,10 +84,6 @@ class CatalogThread {
     for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();
   }
-}
-
-function revive({ type, message }: { type: AkoshaError['type'] | undefined; message: string }): Error {
-  return type === undefined ? new Error(`catalog: ${message}`) : new AkoshaError(type, message);
 }
 
 /** Two readers: one long text search does not hold up the look-ups of another. */
@@ -144,7 +144,7 @@ export class Catalog {
     }
   }
 
-  /** Why the catalog works no more, or not fully: a thread of it died. Undefined while all is well, and once it is closed. */
+  /** Why the catalog works no more, or not fully: a thread of it died, or its file is damaged. Undefined while all is well, and once it is closed. */
   failure(): Error | undefined {
     return this.#threads.find((thread) => thread.failure !== undefined)?.failure;
   }

@@ -1,7 +1,8 @@
 import type { Kind } from '../../../contract/index.js';
 import type { Match, MatchStart, SearchFilters } from '../../store.js';
 import { filterSql, parquet } from './searching.js';
-import { queryRows, type TierDatabase } from './tier-database.js';
+import { queryRows } from './queries.js';
+import type { TierDatabase } from './tier-database.js';
 
 export interface ColdMatches {
   terms: readonly string[];

@@ -1,4 +1,5 @@
-import { requireRows, type TierDatabase } from './tier-database.js';
+import { requireRows } from './queries.js';
+import type { TierDatabase } from './tier-database.js';
 import type { KeptRow } from '../catalog/compaction.js';
 import { writeColdSql } from './cold-file.js';
 import { OperationConnection } from './operation-connection.js';

@@ -1,7 +1,8 @@
 import type { Kind } from '../../../contract/index.js';
 import type { WholeMemory } from '../../store.js';
 import { literal, rowsSql, type TableRows } from './tables.js';
-import { queryRows, type TierDatabase } from './tier-database.js';
+import { queryRows } from './queries.js';
+import type { TierDatabase } from './tier-database.js';
 
 /** A row of any tier with everything that its host had. */
 export interface WholeRow extends Omit<WholeMemory, 'tier' | 'ownTime'> {

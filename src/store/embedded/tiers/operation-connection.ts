@@ -1,6 +1,7 @@
 import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api';
 import type { PeriodTable, TableTier } from './tables.js';
-import { queryRows, type TierDatabase } from './tier-database.js';
+import { queryRows } from './queries.js';
+import type { TierDatabase } from './tier-database.js';
 
 /**
  * A connection of one operation, for its temporary tables. Once the operation's signal is raised no statement of it begins, one
@@ -66,7 +67,7 @@ export class OperationConnection {
       return await statement();
     } catch (error) {
       signal.throwIfAborted();
-      throw error;
+      throw this.#tiers.explain(error);
     } finally {
       signal.removeEventListener('abort', interrupt);
     }

@@ -11,7 +11,8 @@ import {
   type TableRows,
   type TableTier,
 } from './tables.js';
-import { queryRows, type TierDatabase } from './tier-database.js';
+import { queryRows } from './queries.js';
+import type { TierDatabase } from './tier-database.js';
 
 interface CandidateRow {
   system_id: string;

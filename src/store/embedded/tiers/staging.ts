@@ -12,7 +12,8 @@ import {
   VECTOR_COLUMNS,
   type TableTier,
 } from './tables.js';
-import { queryRows, requireRows, type TierDatabase } from './tier-database.js';
+import { queryRows, requireRows } from './queries.js';
+import type { TierDatabase } from './tier-database.js';
 
 /** Rows per message to the catalog's thread: some megabytes at most, so that others' calls come in between. */
 const CHUNK = 10_000;

@@ -1,7 +1,8 @@
 import { BIGINT, LIST, listValue } from '@duckdb/node-api';
 import type { StandingRow } from '../catalog/sweep.js';
+import { queryNumber, queryRows } from './queries.js';
 import { qualified, type PeriodTable } from './tables.js';
-import { queryNumber, queryRows, type TierDatabase } from './tier-database.js';
+import type { TierDatabase } from './tier-database.js';
 
 /** Every row that stands in a table, with the operation that wrote it, in parts of `limit` by row id. */
 export async function* standingRows(

@@ -1,6 +1,7 @@
 import type { Tier } from '../../../contract/index.js';
 import { literal, rowsSql, type TableRows } from './tables.js';
-import { queryRows, type TierDatabase } from './tier-database.js';
+import { queryRows } from './queries.js';
+import type { TierDatabase } from './tier-database.js';
 
 /** A row's text, for a model to read. */
 export interface TextRow {

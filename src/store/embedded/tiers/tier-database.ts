@@ -1,9 +1,12 @@
-import { existsSync } from 'node:fs';
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DuckDBInstance, type DuckDBConnection, type DuckDBType, type DuckDBValue } from '@duckdb/node-api';
-import { AkoshaError, messageOf } from '../../../contract/index.js';
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import { AkoshaError, isAkoshaError, messageOf } from '../../../contract/index.js';
+import { isDamage } from './damage.js';
+import { PeriodList } from './period-list.js';
+import { queryRows } from './queries.js';
+import { ofShortage } from './shortage.js';
 import {
   createTableSql,
   literal,
@@ -12,6 +15,8 @@ import {
   type PeriodTable,
   type TableTier,
 } from './tables.js';
+import { hasContent, moveAside } from './tier-file.js';
+import { requireVersion } from './tier-version.js';
 
 export interface TierDatabaseOptions {
   folder: string;
@@ -33,9 +38,15 @@ const ROW_GROUP_SIZE = 10_240;
  */
 const LOG_MB = 64;
 
-/** How long the statements that still read a file that is set aside may take, as long as a search may, and between two looks. */
+/** How long the statements that still read a file that is opened anew may take, as long as a search may, and between two looks. */
 const RELEASE_MS = 30_000;
 const RELEASE_LOOK_MS = 50;
+
+/** Between two tries to open a file anew that DuckDB gave up: it costs a look at the disk. */
+const REOPEN_MS = 1_000;
+
+/** The tier whose file DuckDB has given up, in its words. */
+const GIVEN_UP = /atabase "(hot|warm)"(?:\. The database)? has been invalidated/;
 
 /**
  * Hot and warm, both attached to one DuckDB instance. There is one instance per process and file: two on one path open
@@ -44,15 +55,16 @@ const RELEASE_LOOK_MS = 50;
  */
 export class TierDatabase {
   readonly #instance: DuckDBInstance;
-  readonly #folder: string;
+  readonly #options: TierDatabaseOptions;
   readonly #locks: Record<TableTier, Promise<unknown>> = { hot: Promise.resolve(), warm: Promise.resolve() };
   readonly #idle: DuckDBConnection[] = [];
+  readonly #reopening = new Set<TableTier>();
+  #closed = false;
   readonly #periods = { hot: new PeriodList(), warm: new PeriodList() };
-  readonly #begun = new Map<TableTier, string>();
 
-  private constructor(instance: DuckDBInstance, folder: string) {
+  private constructor(instance: DuckDBInstance, options: TierDatabaseOptions) {
     this.#instance = instance;
-    this.#folder = folder;
+    this.#options = options;
   }
 
   static async open(options: TierDatabaseOptions): Promise<TierDatabase> {
@@ -67,7 +79,7 @@ export class TierDatabase {
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     });
-    const database = new TierDatabase(instance, options.folder);
+    const database = new TierDatabase(instance, options);
     // Own times are UTC; the host's zone must not leak into casts.
     await database.read((connection) => connection.run(`SET GLOBAL TimeZone = 'UTC'`));
     // Cold objects never change, so what their footers say is read once. It takes 24 kB an object of the memory above, which
@@ -77,62 +89,55 @@ export class TierDatabase {
     return database;
   }
 
-  /** Tiers whose file was begun anew when this was opened, and why: there was none, or it could not be opened and was set aside. */
-  get begun(): ReadonlyMap<TableTier, string> {
-    return this.#begun;
-  }
-
-  /** A file that cannot be opened must not keep the other tiers from answering; what it held comes back from object storage. */
+  /**
+   * A damaged file must not keep the other tiers from answering: what it held comes back from object storage. One that is whole and cannot be
+   * opened now (permissions, a lock, a full disk, a newer DuckDB's) is what a person has to look at, and stays where it is.
+   */
   async #openFile(tier: TableTier): Promise<void> {
-    if (!existsSync(this.file(tier))) this.#begun.set(tier, 'there was no file');
+    const file = this.file(tier);
+    if (!(await hasContent(file))) await moveAside(file);
     try {
       await this.#attach(tier);
     } catch (error) {
-      const aside = await this.#moveAside(tier);
-      this.#begun.set(tier, `its file could not be opened (${messageOf(error)}) and is now ${aside}`);
+      if (isAkoshaError(error)) throw error;
+      if (!isDamage(error)) throw notOpened(file, error);
+      await moveAside(file);
       await this.#attach(tier);
     }
   }
 
   async #attach(tier: TableTier): Promise<void> {
     const file = this.file(tier);
+    const options = `(ROW_GROUP_SIZE ${ROW_GROUP_SIZE})`;
     try {
-      await this.read((connection) =>
-        connection.run(`ATTACH ${literal(file)} AS ${tier} (ROW_GROUP_SIZE ${ROW_GROUP_SIZE})`),
-      );
-    } catch (error) {
-      throw new AkoshaError('StoreDamaged', `${file} cannot be opened: ${messageOf(error)}`, {
-        cause: error,
+      await this.read(async (connection) => {
+        await connection.run(`ATTACH ${literal(file)} AS ${tier} ${options}`);
+        await requireVersion(connection, tier, file);
       });
+    } catch (error) {
+      await this.read((connection) => connection.run(`DETACH DATABASE IF EXISTS ${tier}`));
+      throw error;
     }
   }
 
-  /** Its log goes with it: it is of no use to another file, and DuckDB would replay it into one. Kept for whoever wants to know what happened. */
-  async #moveAside(tier: TableTier): Promise<string> {
-    const file = this.file(tier);
-    const aside = `${file}.damaged-${Date.now()}`;
-    for (const suffix of ['', '.wal', '.wal.checkpoint', '.wal.recovery']) {
-      if (existsSync(file + suffix)) await rename(file + suffix, aside + suffix);
-    }
-    return aside;
-  }
-
-  /**
-   * Takes a tier's file out of use and begins a new one; returns where the old one is. Statements that are reading the old one end first,
-   * for DuckDB keeps a file until nobody has it.
-   */
+  /** Takes a tier's file out of use and begins a new one; returns where the old one is. */
   setAside(tier: TableTier): Promise<string> {
+    return this.#reopen(tier, () => moveAside(this.file(tier)));
+  }
+
+  /** Opens a tier's file anew, in turn with its writers. Statements that are reading it end first, for DuckDB keeps a file until nobody has it. */
+  #reopen<T>(tier: TableTier, whileClosed: () => Promise<T>): Promise<T> {
     const turn = this.#locks[tier].then(async () => {
       for (const connection of this.#idle.splice(0)) connection.closeSync();
-      await this.read((connection) => connection.run(`DETACH ${tier}`));
-      const aside = await this.#moveAside(tier);
+      await this.read((connection) => connection.run(`DETACH DATABASE IF EXISTS ${tier}`));
+      const result = await whileClosed();
       this.#periods[tier].change();
       try {
         await this.#attachOnceReleased(tier);
       } finally {
         this.#periods[tier].settle();
       }
-      return aside;
+      return result;
     });
     this.#locks[tier] = turn.catch(() => undefined);
     return turn;
@@ -144,14 +149,31 @@ export class TierDatabase {
         await this.#attach(tier);
         return;
       } catch (error) {
-        if (waited >= RELEASE_MS) throw error;
+        if (waited >= RELEASE_MS) throw notOpened(this.file(tier), error);
         await sleep(RELEASE_LOOK_MS);
       }
     }
   }
 
+  /**
+   * DuckDB gives up a file that it could not fold its log into, as on a full disk, until it is opened anew: all that was committed stands in the log. Until
+   * that works, what needs the tier fails.
+   */
+  async #reopenUntilDone(tier: TableTier): Promise<void> {
+    if (this.#reopening.has(tier)) return;
+    this.#reopening.add(tier);
+    for (let done = false; !done && !this.#closed;) {
+      done = await this.#reopen(tier, () => Promise.resolve()).then(
+        () => true,
+        () => false,
+      );
+      if (!done) await sleep(REOPEN_MS, undefined, { ref: false });
+    }
+    this.#reopening.delete(tier);
+  }
+
   file(tier: TableTier): string {
-    return path.join(this.#folder, `${tier}.duckdb`);
+    return path.join(this.#options.folder, `${tier}.duckdb`);
   }
 
   /** Runs `work` on a pooled connection. */
@@ -164,8 +186,15 @@ export class TierDatabase {
     } catch (error) {
       // A connection that failed may be inside a broken transaction.
       connection.closeSync();
-      throw error;
+      throw this.explain(error);
     }
+  }
+
+  /** What an error means for the caller: where room or memory was short, what to change. */
+  explain(error: unknown): unknown {
+    const givenUp = GIVEN_UP.exec(messageOf(error))?.[1];
+    if (givenUp === 'hot' || givenUp === 'warm') void this.#reopenUntilDone(givenUp);
+    return ofShortage(error, this.#options);
   }
 
   /** A connection of its own, for temporary tables. The caller closes it. */
@@ -186,7 +215,7 @@ export class TierDatabase {
         return result;
       } catch (error) {
         await connection.run('ROLLBACK').catch(() => undefined);
-        throw error;
+        throw this.explain(error);
       } finally {
         this.#periods[tier].settle();
       }
@@ -254,58 +283,16 @@ export class TierDatabase {
   }
 
   close(): void {
+    this.#closed = true;
     for (const connection of this.#idle.splice(0)) connection.closeSync();
     this.#instance.closeSync();
   }
 }
 
-/** A tier's tables as they were read last. They change once a day, and every search and every ingest asks for them. */
-class PeriodList {
-  #known: readonly PeriodTable[] | undefined;
-  #generation = 0;
-  #isChanging = false;
-
-  change(): void {
-    this.#isChanging = true;
-  }
-
-  /** The transaction that may have changed them is through, one way or the other. */
-  settle(): void {
-    if (!this.#isChanging) return;
-    this.#isChanging = false;
-    this.#generation += 1;
-    this.#known = undefined;
-  }
-
-  async get(read: () => Promise<PeriodTable[]>): Promise<readonly PeriodTable[]> {
-    if (this.#known !== undefined) return this.#known;
-    const generation = this.#generation;
-    const tables = await read();
-    // What was read before a change is no answer after it.
-    if (generation === this.#generation) this.#known = tables;
-    return tables;
-  }
-}
-
-/** The rows of a query as plain objects. The row type is the caller's reading of its own SQL. */
-export async function queryRows<Row>(
-  connection: DuckDBConnection,
-  sql: string,
-  values?: Record<string, DuckDBValue>,
-  types?: Record<string, DuckDBType>,
-): Promise<Row[]> {
-  const reader = await connection.runAndReadAll(sql, values, types);
-  return reader.getRowObjectsJS() as Row[];
-}
-
-/** The first column of the first row, as a number. */
-export async function queryNumber(connection: DuckDBConnection, sql: string): Promise<number> {
-  const [row] = await queryRows<Record<string, unknown>>(connection, sql);
-  return row === undefined ? 0 : Number(Object.values(row)[0]);
-}
-
-/** Fails where a store's file and its placements cannot both be right. */
-export function requireRows(expected: number, found: number, what: string): void {
-  if (expected !== found)
-    throw new AkoshaError('VerifyFailed', `${what}: ${found} of ${expected} rows are as they should be`);
+function notOpened(file: string, error: unknown): AkoshaError {
+  return new AkoshaError(
+    'StoreDamaged',
+    `${file} cannot be opened, and is left as it is: ${messageOf(error)}. Correct what that names (permissions, another process, a full disk, a newer version), or move the file away: \`akosha repair\` brings back what it held`,
+    { cause: error },
+  );
 }

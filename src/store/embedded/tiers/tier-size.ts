@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { literal, type TableTier } from './tables.js';
-import { queryNumber, type TierDatabase } from './tier-database.js';
+import { queryNumber } from './queries.js';
+import type { TierDatabase } from './tier-database.js';
 
 export interface TierSize {
   /** On disk: the tier's file and its log. */
