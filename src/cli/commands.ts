@@ -100,6 +100,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/repair.js'),
   },
   {
+    name: 'downgrade',
+    summary: 'take the store back to an older version of its schema',
+    load: () => import('./commands/downgrade.js'),
+  },
+  {
     name: 'reembed',
     summary: 'move the store to another embedding model',
     load: () => import('./commands/reembed.js'),

@@ -5,3 +5,4 @@ export { FIRST_WAITING } from './vectors.js';
 export { openEmbeddedStore, type EmbeddedStoreOptions } from './embedded/embedded-store.js';
 export { openRebuild, type RebuildOptions } from './embedded/rebuild.js';
 export type { EngineOptions } from './embedded/open-engine.js';
+export { downgradeStore } from './embedded/downgrade.js';

@@ -12,11 +12,17 @@ import {
   requestAgain,
   type IngestContext,
 } from '../../src/ingest/index.js';
+import { repairTier } from '../../src/maintenance/index.js';
 import { openObjectStore } from '../../src/objects/index.js';
 import { CatalogDatabase } from '../../src/store/embedded/catalog/database.js';
+import { migrate, SCHEMA_VERSION } from '../../src/store/embedded/catalog/migrations.js';
+import { rollBack, ROLLBACKS } from '../../src/store/embedded/catalog/rollbacks.js';
+import { downgradeStore } from '../../src/store/index.js';
 import { NOW, openStoreIn, originalId, putOriginal } from '../ingest/support.js';
 import { openPool, temporaryFolder } from '../reader/support.js';
-import { makeDatabase } from '../support/databases.js';
+import { makeDatabase, withDuckDB } from '../support/databases.js';
+import type { World } from './protocol/world.js';
+import { openWorld } from './support.js';
 
 /** The tables as the program made them while it had version 1 of the schema alone. */
 const VERSION_1 = fileURLToPath(new URL('./fixtures/catalog-version-1.sql', import.meta.url));
@@ -51,11 +57,18 @@ function names(database: Libsql.Database, sql: string): string[] {
   return (database.prepare(sql).all() as { name: string }[]).map(({ name }) => name);
 }
 
-/** Every table and index of a file, without the spaces, comments and quotes that do not count. */
 function schemaOf(file: string): Record<string, string> {
   const database = new Libsql(file, { readonly: true });
+  try {
+    return schemaIn(database);
+  } finally {
+    database.close();
+  }
+}
+
+/** Every table and index of a file, without the spaces, comments and quotes that do not count. */
+function schemaIn(database: Libsql.Database): Record<string, string> {
   const rows = database.prepare(`SELECT name, coalesce(sql, '') AS sql FROM sqlite_schema`).all();
-  database.close();
   const plain = (sql: string): string =>
     sql
       .replace(/--.*/gu, '')
@@ -166,5 +179,99 @@ describe('the migrations of a catalog', () => {
     old.close();
     expect(() => new CatalogDatabase(file, 'write')).toThrow(/schema 2: a row of batch_rows refers to none/);
     expect(versionOf(file)).toBe(1);
+  });
+});
+
+describe('a rollback of the catalog', () => {
+  const newest = Math.max(...Object.keys(ROLLBACKS).map(Number));
+
+  /** A catalog of each version from the oldest that there is a way back to. */
+  async function openVersion(version: number): Promise<Libsql.Database> {
+    const database = await openVersion1(join(await temporaryFolder(), 'catalog.db'));
+    onTestFinished(() => void database.close());
+    migrate(database, 1, version);
+    return database;
+  }
+
+  it('there is of the newest version', () => {
+    expect(newest).toBe(SCHEMA_VERSION);
+  });
+
+  it.each(Object.keys(ROLLBACKS).map(Number))('takes version %i to the one before it', async (version) => {
+    const [before, after] = [await openVersion(version - 1), await openVersion(version)];
+    rollBack(after, version, version - 1);
+    expect(schemaIn(after)).toEqual(schemaIn(before));
+    expect(after.prepare('PRAGMA user_version').get()).toMatchObject({ user_version: version - 1 });
+  });
+
+  it('leaves the version that it began with where it fails', async () => {
+    const database = await openVersion(newest);
+    // What no program made: a fault, injected.
+    database.exec('CREATE INDEX odd ON forgets (begun_at)');
+    const before = schemaIn(database);
+    expect(() => rollBack(database, newest, newest - 1)).toThrow(/begun_at/);
+    expect(schemaIn(database)).toEqual(before);
+    expect(database.prepare('PRAGMA user_version').get()).toMatchObject({ user_version: newest });
+  });
+
+  it('keeps what was ingested since, and the newer version goes on with it', async () => {
+    const world = await openWorld();
+    await world.ingest('u1', 1, [{ id: 'a', text: 'ingested by the newer version' }]);
+    await expect(downgradeStore(world.folder, newest - 1)).rejects.toMatchObject({ type: 'StoreLocked' });
+    await world.store.close();
+    const file = join(world.folder, 'store', 'catalog.db');
+    expect(await downgradeStore(world.folder, newest - 1)).toEqual({ from: newest, to: newest - 1 });
+    expect(versionOf(file)).toBe(newest - 1);
+    await world.open();
+    expect(await world.find('a')).toMatchObject({ content: 'ingested by the newer version' });
+    await world.store.close();
+    await expect(downgradeStore(world.folder, 2)).rejects.toThrow(
+      /no way back from schema \d+: .*akosha rebuild/,
+    );
+    expect(versionOf(file)).toBe(newest);
+    await world.open();
+  });
+});
+
+it('a catalog of a newer version is refused, and says what to do', async () => {
+  const file = join(await temporaryFolder(), 'catalog.db');
+  new CatalogDatabase(file, 'write').close();
+  const newer = new Libsql(file);
+  newer.exec('PRAGMA user_version = 99');
+  newer.close();
+  expect(() => new CatalogDatabase(file, 'write')).toThrow(
+    new RegExp(`schema 99.* up to ${SCHEMA_VERSION}: .*akosha downgrade --to ${SCHEMA_VERSION}`),
+  );
+});
+
+describe('a tier’s file', () => {
+  /** With DuckDB, beside the store. */
+  const alter = (world: World, sql: string): Promise<unknown> =>
+    withDuckDB((connection) => connection.run(sql), join(world.folder, 'store', 'warm.duckdb'));
+
+  it('of before there were versions gets one, and keeps its rows', async () => {
+    const world = await openWorld();
+    await world.ingest('u1', 1, [{ id: 'a', text: 'of before', age: 30 }]);
+    await world.store.close();
+    await alter(world, 'DROP VIEW schema_version');
+    await world.open();
+    expect(await world.find('a')).toMatchObject({ tier: 'warm', content: 'of before' });
+    await world.store.close();
+    await alter(world, 'SELECT version FROM schema_version');
+    await world.open();
+  });
+
+  it('of a newer version is refused, left as it is, and comes back from object storage once it is moved away', async () => {
+    const world = await openWorld();
+    await world.ingest('u1', 1, [{ id: 'a', text: 'of a newer version', age: 30 }]);
+    await world.store.close();
+    await alter(world, 'CREATE OR REPLACE VIEW schema_version AS SELECT 99 AS version');
+    await expect(world.open()).rejects.toThrow(/version 99 .*akosha repair/);
+    await alter(world, 'SELECT version FROM schema_version');
+    await rename(join(world.folder, 'store', 'warm.duckdb'), join(world.folder, 'warm.duckdb'));
+    await world.open();
+    expect(world.store.damaged()).toMatchObject([{ tier: 'warm' }]);
+    await repairTier(world.maintenance(), 'warm', () => undefined);
+    expect(await world.find('a')).toMatchObject({ tier: 'warm', content: 'of a newer version' });
   });
 });

@@ -30,7 +30,7 @@ export class CatalogDatabase {
     if (version > SCHEMA_VERSION) {
       throw new AkoshaError(
         'StoreDamaged',
-        `catalog.db has schema ${version}; this build reads up to ${SCHEMA_VERSION}`,
+        `catalog.db has schema ${version}, which a newer version wrote, and this one knows up to ${SCHEMA_VERSION}: start the newer one, or have it take the store back with \`akosha downgrade --to ${SCHEMA_VERSION}\`; where that cannot be, move the folder away and run \`akosha rebuild\``,
       );
     }
     if (version === 0)

@@ -19,7 +19,7 @@ import { VECTORS_OF_VERSION_3 } from './vectors-of-version-3.js';
  */
 type Migration = (connection: Libsql.Database) => void;
 
-/** The first makes version 2. A change of `SCHEMA` comes with one at the end. */
+/** The first makes version 2. A change of `SCHEMA` comes with one at the end, and with a way back (rollbacks.ts). */
 const MIGRATIONS: readonly Migration[] = [
   rebuildUploads,
   addVectors,
@@ -37,12 +37,12 @@ const MIGRATIONS: readonly Migration[] = [
 export const SCHEMA_VERSION = MIGRATIONS.length + 1;
 
 /**
- * Brings a catalog to `SCHEMA_VERSION`, each version in a transaction of its own: one that fails leaves the version before it. Raises
+ * Brings a catalog to a version, by default the newest, each version in a transaction of its own: one that fails leaves the version before it. Raises
  * `StoreDamaged` where a row would be left that refers to none. Call it with foreign keys not enforced: a table is rebuilt by dropping
  * it, and the switch does nothing inside a transaction.
  */
-export function migrate(connection: Libsql.Database, from: number): void {
-  MIGRATIONS.slice(from - 1).forEach((migration, n) => {
+export function migrate(connection: Libsql.Database, from: number, to = SCHEMA_VERSION): void {
+  MIGRATIONS.slice(from - 1, to - 1).forEach((migration, n) => {
     const version = from + n + 1;
     inTransaction(connection, () => {
       migration(connection);

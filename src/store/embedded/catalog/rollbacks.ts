@@ -1,0 +1,34 @@
+import type Libsql from 'libsql';
+import { AkoshaError } from '../../../contract/index.js';
+import { inTransaction } from './transaction.js';
+
+/**
+ * What takes a version of the schema back to the one before, by its number: written against the tables of its own time, as the migration that made it. The
+ * newest always has one, so that an upgrade can be taken back with all that was ingested since. For a way further back than the oldest of these there is
+ * a rebuild by the older program.
+ */
+export const ROLLBACKS: Readonly<Record<number, string>> = {
+  // An older program asks for the raw files of all that is done, and finds by itself which are gone.
+  11: `DROP INDEX uploads_expiring; DROP INDEX uploads_outnumbered; ALTER TABLE uploads DROP COLUMN raw_left;`,
+  12: `ALTER TABLE forgets DROP COLUMN begun_at;`,
+};
+
+/**
+ * Takes a catalog back to version `to`, each version in a transaction of its own: one that fails leaves the version that it began with. Raises `BadRequest`
+ * where there is no way there. Call it with foreign keys not enforced.
+ */
+export function rollBack(connection: Libsql.Database, from: number, to: number): void {
+  const versions = Array.from({ length: Math.max(0, from - to) }, (_, n) => from - n);
+  const missing = versions.find((version) => ROLLBACKS[version] === undefined);
+  if (missing !== undefined) {
+    throw new AkoshaError(
+      'BadRequest',
+      `there is no way back from schema ${missing}: move the store's folder away, and run \`akosha rebuild\` of the older version`,
+    );
+  }
+  for (const version of versions) {
+    inTransaction(connection, () => {
+      connection.exec(`${ROLLBACKS[version] ?? ''} PRAGMA user_version = ${version - 1}`);
+    });
+  }
+}
