@@ -12,6 +12,7 @@ import { maintenancePaths } from './histories/maintenance.mjs';
 import { moveMemoriesPaths } from './histories/move-memories.mjs';
 import { outageRecordPaths } from './histories/outage-record.mjs';
 import { recordPaths } from './histories/recorder.mjs';
+import { scrubPaths } from './histories/scrub.mjs';
 import { tierTransitionPaths } from './histories/tier-transition.mjs';
 import { uploadMemoryPaths } from './histories/upload-memory.mjs';
 
@@ -24,6 +25,7 @@ const paths = Object.entries({
   ...tierTransitionPaths(),
   ...forgetSystemPaths(),
   ...maintenancePaths(),
+  ...scrubPaths(),
 });
 const prefixes = process.argv.slice(2);
 const isWanted = ([name]) => prefixes.length === 0 || prefixes.some((prefix) => name.startsWith(prefix));

@@ -3,6 +3,7 @@ import { forgetActivities, type ForgetActivityDeps } from './server-forget.js';
 import { ingestActivities, type IngestActivityDeps } from './server-ingest.js';
 import { outageActivities, type OutageActivityDeps } from './server-outage.js';
 import { retentionActivities, type RetentionActivityDeps } from './server-retention.js';
+import { scrubActivities, type ScrubActivityDeps } from './server-scrub.js';
 import { tierActivities, type TierActivityDeps } from './server-tiers.js';
 
 export type { ActivityLog } from './server-ingest.js';
@@ -11,7 +12,8 @@ export type StoreActivityDeps = IngestActivityDeps &
   TierActivityDeps &
   OutageActivityDeps &
   ForgetActivityDeps &
-  RetentionActivityDeps;
+  RetentionActivityDeps &
+  ScrubActivityDeps;
 
 /** The activities of the process that owns the store. */
 export function createStoreActivities(deps: StoreActivityDeps): StoreActivities {
@@ -21,5 +23,6 @@ export function createStoreActivities(deps: StoreActivityDeps): StoreActivities 
     ...outageActivities(deps),
     ...forgetActivities(deps),
     ...retentionActivities(deps),
+    ...scrubActivities(deps),
   };
 }

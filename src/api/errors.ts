@@ -15,6 +15,7 @@ const STATUS: Partial<Record<ErrorType, number>> = {
   ObjectExists: 409,
   MoveUnderWay: 409,
   ForgetUnfinished: 409,
+  MovingStopped: 409,
   UploadReplaced: 409,
   UploadStateMismatch: 409,
   UploadGone: 410,

@@ -18,6 +18,7 @@ import { pinRoutes } from './pins.js';
 import { measured, operationRoutes, pageRoute, probeRoutes, reportRoutes, searchRoute } from './routes.js';
 import { quarantineRoutes } from './quarantine.js';
 import { repairRoutes } from './repair.js';
+import { scrubRoutes } from './scrub.js';
 import type { ApiServices } from './services.js';
 import { tierRoutes } from './tiers.js';
 import { uploadRoutes } from './uploads.js';
@@ -78,6 +79,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   forgetRoutes(app, services);
   embeddingRoutes(app, services);
   repairRoutes(app, services);
+  scrubRoutes(app, services);
   mcpRoutes(app, { ...services, search: measured(services, metrics) }, version);
   probeRoutes(app, services, metrics, version);
   const bound = await listen(app, host, port);

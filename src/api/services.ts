@@ -30,6 +30,7 @@ import type {
 } from '../store/index.js';
 import type { EmbeddingStatus } from './embedding.js';
 import type { RepairStatus } from './repair.js';
+import type { ScrubStatus } from './scrub.js';
 import type { AcceptRows } from './mcp-tools.js';
 import type { SelectionRequest } from './selection.js';
 
@@ -131,5 +132,10 @@ export interface ApiServices {
   repairStatus(): RepairStatus;
   /** Begins a repair of tiers, or joins the one that runs. */
   repair(tiers: readonly RepairableTier[]): RepairStatus;
+  scrubStatus(): Promise<ScrubStatus>;
+  /** Begins a scrub, or joins the one that was asked for. Raises `OrchestratorUnavailable`, soon, where Temporal is away. */
+  scrub(): Promise<{ workflowId: string; runId: string }>;
+  /** Returns how many findings were released. */
+  releaseScrub(reason: string): Promise<number>;
   readiness(): Promise<Readiness>;
 }

@@ -105,6 +105,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/downgrade.js'),
   },
   {
+    name: 'scrub',
+    summary: 'compare what stands with what is on record; what a scrub found, and its release',
+    load: () => import('./commands/scrub.js'),
+  },
+  {
     name: 'reembed',
     summary: 'move the store to another embedding model',
     load: () => import('./commands/reembed.js'),

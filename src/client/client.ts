@@ -11,6 +11,7 @@ import {
   type MoveMemoriesInput,
   type MoveMemoriesResult,
   type Progress,
+  type ScrubReport,
   type TierTransitionInput,
   type TierTransitionResult,
   type UploadMemoryResult,
@@ -25,6 +26,7 @@ import type {
   ingestSystem,
   moveMemories,
   outageRecord,
+  scrub,
   tierTransition,
   uploadMemory,
 } from '../workflows/index.js';
@@ -38,6 +40,7 @@ import {
   ingestSystemOptions,
   moveMemoriesOptions,
   outageRecordOptions,
+  scrubOptions,
   tierTransitionOptions,
   triggeredIngestOptions,
   uploadMemoryOptions,
@@ -79,6 +82,10 @@ export interface AkoshaClient {
   moveMemories(input: Omit<MoveMemoriesInput, 'state'>): Promise<RunHandle<MoveMemoriesResult>>;
   /** The run that `moveMemories` has started, for whoever waits for it. */
   movedMemories(workflowId: string, runId: string): RunHandle<MoveMemoriesResult>;
+  /** Begins a scrub, or joins the one that was asked for and still runs. */
+  runScrub(): Promise<RunHandle<ScrubReport>>;
+  /** The run that `runScrub` has started, for whoever waits for it. */
+  scrubbed(workflowId: string, runId: string): RunHandle<ScrubReport>;
   /** Has what is forgotten erased everywhere, or joins the run that does; the result is its receipt's counts. */
   forgetSystem(scopeId: string, scope: ForgetScope): Promise<RunHandle<ForgetSystemResult>>;
   /**
@@ -195,6 +202,14 @@ export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient 
 
     movedMemories: (workflowId, runId) =>
       runHandle(connection, workflow.getHandle<typeof moveMemories>(workflowId, runId), runId),
+
+    async runScrub() {
+      const handle = await request(() => workflow.start<typeof scrub>(WORKFLOWS.scrub, scrubOptions()));
+      return runHandle(connection, handle, handle.firstExecutionRunId);
+    },
+
+    scrubbed: (workflowId, runId) =>
+      runHandle(connection, workflow.getHandle<typeof scrub>(workflowId, runId), runId),
 
     async forgetSystem(scopeId, scope) {
       const handle = await request(() =>

@@ -11,6 +11,7 @@ import {
   type IngestSystemInput,
   type MoveMemoriesInput,
   type OutageRecordInput,
+  type ScrubInput,
   type TierTransitionInput,
   type UploadMemoryInput,
   type Urgency,
@@ -158,6 +159,17 @@ export function forgetSystemOptions(
   };
 }
 
+export function scrubOptions(): StartOptions<ScrubInput> {
+  return {
+    ...ONE_AT_A_TIME,
+    ...SCRUB_TEXTS,
+    workflowId: WORKFLOW_IDS.scrub,
+    taskQueue: TASK_QUEUES.server,
+    args: [{}],
+    priority: fairnessOf(MAINTENANCE),
+  };
+}
+
 export function outageRecordOptions(start: string): StartOptions<OutageRecordInput> {
   return {
     ...ONCE,
@@ -181,6 +193,12 @@ export const MAINTENANCE_TEXTS = {
   staticSummary: 'Deletes raw uploads whose days are over',
   staticDetails:
     'Of uploads that are through, `upload_retention_days` past their receipt, and only where the ledger’s row of them stands in a backup. Their memories stay.',
+};
+
+export const SCRUB_TEXTS = {
+  staticSummary: 'Compares what stands with what is on record',
+  staticDetails:
+    'Journal and cold objects with their checksums, placements with rows, rows with placements. What differs at a second look stops moving and deleting until a person releases it.',
 };
 
 export const TIER_TRANSITION_TEXTS = {

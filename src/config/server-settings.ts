@@ -103,6 +103,13 @@ export const SERVER_SETTINGS = {
       'How many backups are kept: should the newest be damaged, a rebuild takes the one before it. The default is an hour of them.',
     initial: 12,
   }),
+  scrubMbPerSecond: setting(shape.wholeNumber(0, 1_000_000), {
+    group: 'Store',
+    rule: 'a whole number from 0 to 1000000',
+    description:
+      'The most MiB that the weekly scrub reads from object storage in a second, 0 for no limit: it reads every journal and cold object. At the default a terabyte takes nine hours, and hosts and searches hardly feel it. Rows of hot and warm it reads no faster than `move_rows_per_second`.',
+    initial: 32,
+  }),
   beginEmptyStore: setting(shape.flag(), {
     group: 'Store',
     rule: 'true or false',

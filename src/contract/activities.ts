@@ -5,6 +5,7 @@ import type { Kind, RowCounts, UploadRef } from './memory.js';
 import type { ColdPartition } from './object-keys.js';
 import type { OutageReport } from './outage.js';
 import type { RetentionBatch, RetentionCursor } from './retention.js';
+import type { ScrubCounts, ScrubCursor, ScrubPortion, ScrubReport } from './scrub.js';
 import type { MoveStep, Selection, SelectionCursor } from './selection.js';
 
 /** A snapshot that waits in a host's outbox. */
@@ -262,6 +263,10 @@ export interface StoreActivities {
   endTransition(input: { swept: SweepSummary | null }): Promise<TransitionSummary>;
   /** Deletes the next raw uploads whose days are over; from the first on where `after` is null. */
   retireUploads(input: { after: RetentionCursor | null }): Promise<RetentionBatch>;
+  /** The next part of a scrub; its first where `after` is null. What it finds is on record, and moving stopped, when it returns. */
+  scrubPortion(input: { scrubId: string; after: ScrubCursor | null }): Promise<ScrubPortion>;
+  /** Puts down what a scrub came to. */
+  endScrub(input: { scrubId: string; counts: ScrubCounts }): Promise<ScrubReport>;
   /** The tombstone stands, and nothing of the scope is found any more. `waitMs`: until all that was written before has landed. */
   beginForget(input: ForgetSystemInput): Promise<{ scopeId: string; waitMs: number }>;
   /** One look over everything that can hold what is forgotten; what it finds is gone then. */

@@ -246,6 +246,17 @@ export function retentionOptions(): ActivityRules {
   };
 }
 
+/** A part of a scrub, which ends by itself after some minutes. */
+export function scrubOptions(): ActivityRules {
+  return {
+    ...COMMON,
+    taskQueue: TASK_QUEUES.store,
+    // A minute, and the page that it is at then: 16 objects at the default bound of 32 MiB a second, of 64 MiB each, take half of one.
+    startToCloseTimeout: HOUR,
+    priority: fairnessOf(MAINTENANCE),
+  };
+}
+
 /** What reads or writes a record on the server's disk, of some megabytes at most. */
 export function recordOptions(): ActivityRules {
   return {

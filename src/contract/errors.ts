@@ -47,6 +47,10 @@ export const ERROR_TYPES = {
   },
   DiskFull: { permanent: false, meaning: 'a disk has no room for what is written to it' },
   MemoryExceeded: { permanent: false, meaning: 'what was asked needs more memory than a setting allows' },
+  MovingStopped: {
+    permanent: true,
+    meaning: 'a scrub found a mismatch: nothing is moved or deleted until a person has released it',
+  },
   StoreBusy: { permanent: false, meaning: 'what was asked of the store did not get its turn in time' },
   StoreClosed: { permanent: false, meaning: 'the store is shutting down' },
   VerifyFailed: { permanent: false, meaning: 'a copy does not equal its source' },

@@ -23,6 +23,7 @@ export const WORKFLOWS = {
   outageRecord: 'outageRecord',
   forgetSystem: 'forgetSystem',
   maintenance: 'maintenance',
+  scrub: 'scrub',
 } as const;
 
 /** Workflow ids are business keys, so that starting twice means joining. */
@@ -38,6 +39,8 @@ export const WORKFLOW_IDS = {
   moveMemories: (systemId?: string): string => (systemId === undefined ? 'move' : `move/${systemId}`),
   /** By what is forgotten: of a system its id alone. */
   forgetSystem: (scopeId: string): string => `forget/${scopeId.replace(/^system\//, '')}`,
+  /** That a person asks for. */
+  scrub: 'scrub/manual',
   /** By when the outage began, ISO 8601. */
   outageRecord: (start: string): string => `outage/${start}`,
 } as const;
@@ -51,6 +54,7 @@ export const SCHEDULE_IDS = {
   dailyIngest: 'akosha-daily-ingest',
   tierTransition: 'akosha-tier-transition',
   maintenance: 'akosha-maintenance',
+  scrub: 'akosha-scrub',
 } as const;
 
 /**
@@ -84,7 +88,7 @@ export interface Progress {
   done: number;
   /** Unknown until planned. */
   total: number | null;
-  unit: 'files' | 'uploads' | 'rows' | 'steps';
+  unit: 'files' | 'uploads' | 'rows' | 'objects' | 'steps';
   systemId: string | null;
   uploadId: string | null;
   tier: Tier | null;

@@ -5,6 +5,7 @@ export * from './memory.js';
 export * from './object-keys.js';
 export * from './query.js';
 export * from './retention.js';
+export * from './scrub.js';
 export * from './selection.js';
 export * from './time.js';
 export * from './activities.js';

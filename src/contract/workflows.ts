@@ -3,6 +3,7 @@ import type { Urgency } from './activity-options.js';
 import type { IngestTotals } from './ingest-totals.js';
 import type { Kind, Tier, UploadRef } from './memory.js';
 import type { RetentionCursor } from './retention.js';
+import type { ScrubCounts, ScrubCursor } from './scrub.js';
 import type { MoveAction, Selection, SelectionCursor } from './selection.js';
 
 /** Arguments and results of the workflows: one object each, references and counts only. */
@@ -126,6 +127,11 @@ export interface MaintenanceInput {
 export interface MaintenanceResult {
   /** Uploads of which raw files, or what was kept of them for its number, went. */
   deletedUploads: number;
+}
+
+export interface ScrubInput {
+  /** Carried over a continue-as-new. */
+  state?: { scrubId: string; after: ScrubCursor; counts: ScrubCounts };
 }
 
 export interface OutageRecordInput {

@@ -7,9 +7,10 @@ import {
   type ForgetContext,
   type MaintenanceContext,
   type RetentionContext,
+  type ScrubContext,
 } from '../maintenance/index.js';
 import { openObjectStore, type ListPurpose, type ObjectStore } from '../objects/index.js';
-import { ReaderPool } from '../reader/index.js';
+import { hashStored, ReaderPool } from '../reader/index.js';
 import { runAll, type CircuitBreakers } from '../runtime/index.js';
 import { Models, openSearch, type Search, type SearchOptions } from '../search/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../store/index.js';
@@ -34,6 +35,7 @@ export interface ServerParts {
   maintenance: MaintenanceContext;
   forget: ForgetContext;
   retention: RetentionContext;
+  scrub: ScrubContext;
   /** Of every remote that is called, as soon as it is known: a store that is a folder is none. */
   breakers: CircuitBreakers;
   /** The setting's clock. */
@@ -56,6 +58,7 @@ function searchRules(settings: Settings): Pick<SearchOptions, 'timeoutMs' | 'tie
 }
 
 const DAY_MS = 86_400_000;
+const MIB = 2 ** 20;
 
 /** Opens the store and what works on it. Whatever had been opened is closed again where a later part fails. */
 export async function openServerParts(
@@ -147,6 +150,16 @@ export async function openServerParts(
         inTurn,
         log,
       },
+      scrub: {
+        store,
+        archive,
+        scratch,
+        hashFile: (file) => hashStored(reader, file),
+        bytesPace: new Pace(settings.scrubMbPerSecond * MIB),
+        // Of its own: moves and a scrub do not wait for each other.
+        rowsPace: new Pace(settings.moveRowsPerSecond),
+        log,
+      },
       close: () => runAll([() => store.checkpoint(), ...closers]),
     };
   } catch (error) {
@@ -160,7 +173,7 @@ function openStore(settings: Settings, archive: ObjectStore, reader: ReaderPool)
   return openEmbeddedStore({
     ...engineOptions(settings, archive, reader),
     beginsEmpty: settings.beginEmptyStore,
-    vectorIndexBytes: settings.vectorIndexMemoryMb * 2 ** 20,
+    vectorIndexBytes: settings.vectorIndexMemoryMb * MIB,
     embeddingModel: settings.embeddingModel,
   });
 }

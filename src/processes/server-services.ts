@@ -26,6 +26,7 @@ import {
 import { describeSelection, forecastTransition, pin, unpin } from '../maintenance/index.js';
 import type { MemoryExplanation, TransitionReport, UploadRecord } from '../store/index.js';
 import type { Repairs } from './repairs.js';
+import { scrubStatus } from './scrubs.js';
 import { select } from './select.js';
 import type { ServerParts } from './server-parts.js';
 import { describeVectorIndexes } from './vector-index.js';
@@ -91,6 +92,9 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
     reembed: (model = inputs.settings.embeddingModel) => inputs.embedding.moveTo(model),
     repairStatus: () => inputs.repairs.status(),
     repair: (tiers) => inputs.repairs.start(tiers),
+    scrubStatus: () => scrubStatus(parts.store),
+    scrub: () => withTemporal(inputs, () => inputs.client.runScrub()),
+    releaseScrub: (reason) => parts.store.releaseFindings(reason),
     readiness: () =>
       Promise.resolve({
         ready: isReady(inputs),

@@ -23,6 +23,7 @@ import { openObjectEvents } from './object-events.js';
 import { openRepairs } from './repairs.js';
 import { runScheduleWatch } from './schedule-watch.js';
 import { openServerParts, type ServerParts } from './server-parts.js';
+import { observeScrubs } from './scrubs.js';
 import { serverServices, type ServerState } from './server-services.js';
 import { observeVectorIndexes } from './vector-index.js';
 
@@ -164,6 +165,7 @@ function runServerWorkers(
     maintenance: parts.maintenance,
     forget: parts.forget,
     retention: parts.retention,
+    scrub: parts.scrub,
     nudge: (systemIds, urgency) => client.nudgeIngest(systemIds, { urgency }),
     clock: parts.clock,
     now: Date.now,
@@ -218,6 +220,7 @@ function pollInboxes(
         // With each poll, so that the gauges are as fresh as the queue's whoever asks for them.
         const counts = await ingest.store.countTiers();
         for (const tier of TIERS) metrics.tierRows.set({ tier }, counts[tier].rows);
+        await observeScrubs(ingest.store, metrics);
         await embedding.observe();
         await observeVectorIndexes(ingest.store, metrics);
       },

@@ -1,5 +1,10 @@
 import { ScheduleOverlapPolicy, type ScheduleSpec } from '@temporalio/client';
-import { DAILY_INGEST_TEXTS, MAINTENANCE_TEXTS, TIER_TRANSITION_TEXTS } from '../client/index.js';
+import {
+  DAILY_INGEST_TEXTS,
+  MAINTENANCE_TEXTS,
+  SCRUB_TEXTS,
+  TIER_TRANSITION_TEXTS,
+} from '../client/index.js';
 import {
   fairnessOf,
   MAINTENANCE,
@@ -71,5 +76,22 @@ export const SCHEDULES: readonly ScheduleDefinition[] = [
     // Each run takes all that is due.
     overlap: ScheduleOverlapPolicy.SKIP,
     catchupWindow: HOUR,
+  },
+  {
+    scheduleId: SCHEDULE_IDS.scrub,
+    purpose: 'Compares objects, rows and placements, and stops moving where they differ.',
+    workflowType: WORKFLOWS.scrub,
+    workflowId: 'scrub',
+    ...SCRUB_TEXTS,
+    priority: fairnessOf(MAINTENANCE),
+    // When few work, and hours from the walk of midnight.
+    spec: {
+      calendars: [{ dayOfWeek: 'SATURDAY', hour: 3, minute: 20, comment: 'weekly, UTC' }],
+      timezone: 'UTC',
+    },
+    // One that takes longer than a week looks at all that the next one would.
+    overlap: ScheduleOverlapPolicy.SKIP,
+    // Late by days it still says what a week must not hide; later than that the next one is near.
+    catchupWindow: 3 * 24 * HOUR,
   },
 ];

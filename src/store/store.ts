@@ -27,6 +27,7 @@ import type {
 import type { BackupStore } from './backup.js';
 import type { RepairStore } from './repair.js';
 import type { RetentionLedger } from './retention.js';
+import type { ScrubStore } from './scrub.js';
 import type { UploadLedger } from './uploads.js';
 import type { ModelVector, VectorStore } from './vectors.js';
 
@@ -38,6 +39,7 @@ export type * from './operations.js';
 export type * from './repair.js';
 export type * from './pins.js';
 export type * from './retention.js';
+export type * from './scrub.js';
 export type * from './selection.js';
 export type * from './transitions.js';
 export type * from './uploads.js';
@@ -87,7 +89,8 @@ export interface MemoryStore
     TransitionLedger,
     CompactionStore,
     RepairStore,
-    RetentionLedger {
+    RetentionLedger,
+    ScrubStore {
   // Ingest.
   /**
    * Writes to `path` the memories of the upload's system that are unchanged in it where it has them with the same content: `KNOWN_COLUMNS`.

@@ -48,10 +48,11 @@ export interface ForecastRequest {
 
 /** The brake of transitions, and what they did. */
 export interface TransitionLedger {
+  /** Also where what a scrub found stops moving. */
   tierPause(): Promise<TierPause | undefined>;
   /** Holds until `resumeTiers`, whoever moves; said again it gives another reason. */
   pauseTiers(reason: string): Promise<TierPause>;
-  /** False where it was not paused. */
+  /** False where it was not paused. Raises `MovingStopped` where a scrub has stopped it. */
   resumeTiers(): Promise<boolean>;
   /** Begins a report; one of this name goes on. */
   beginTransition(transitionId: string, asOf: number): Promise<void>;

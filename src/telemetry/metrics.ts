@@ -181,6 +181,22 @@ export function createMetrics() {
       help: 'Whether the last look found a backup whole or made one (1), or failed (0).',
       registers,
     }),
+    scrubFindings: new Gauge({
+      name: 'akosha_scrub_findings',
+      help: 'What scrubs found that is not as it should be, by kind, until a person releases it; above 0 nothing is moved or deleted.',
+      labelNames: ['kind'],
+      registers,
+    }),
+    scrubEnd: new Gauge({
+      name: 'akosha_scrub_last_end_timestamp_seconds',
+      help: 'When the last scrub that came to its end did so, in seconds since 1970; 0 where none has yet.',
+      registers,
+    }),
+    scrubOk: new Gauge({
+      name: 'akosha_scrub_ok',
+      help: 'Whether the last scrub found everything as it should be (1), or not (0); 1 until the first.',
+      registers,
+    }),
     searchDuration: new Histogram({
       name: 'akosha_search_duration_seconds',
       help: 'From a search request to its answer.',

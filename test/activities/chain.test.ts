@@ -17,7 +17,7 @@ import {
 } from '../../src/contract/index.js';
 import { forgetIntake, inTurn } from '../../src/ingest/index.js';
 import { openObjectStore, type ObjectStore } from '../../src/objects/index.js';
-import { ReaderPool } from '../../src/reader/index.js';
+import { hashStored, ReaderPool } from '../../src/reader/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../../src/store/index.js';
 import { openHost, type OpenHost } from '../../src/upload/index.js';
 import { SAMPLES } from '../support/databases.js';
@@ -95,6 +95,7 @@ describe('the activities of the chain', () => {
         ingest,
         maintenance,
         forget: { ...maintenance, uploads, intake: forgetIntake(ingest), dropDerived: () => undefined },
+        scrub: { store, archive: uploads, scratch, hashFile: (file) => hashStored(reader, file) },
         retention: { store, uploads, keepMs: 1, now: () => YEARS_LATER, inTurn },
         nudge: (systemIds) => nudge(systemIds),
         clock: () => clock,

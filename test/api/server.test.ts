@@ -181,6 +181,9 @@ describe('the operating routes', () => {
       'post /api/v1/reembed',
       'get /api/v1/repair',
       'post /api/v1/repair',
+      'get /api/v1/scrub',
+      'post /api/v1/scrub',
+      'post /api/v1/scrub/release',
       'post /mcp',
       'post /mcp/v1',
       'post /mcp/mcp/v1',
@@ -212,6 +215,7 @@ describe('errors', () => {
     ['StoreClosed', 503],
     ['BadRequest', 400],
     ['UploadReplaced', 409],
+    ['MovingStopped', 409],
     ['ObjectNotFound', 404],
     ['StoreDamaged', 500],
   ] as const)('%s is status %i with type and message', async (type, status) => {

@@ -53,6 +53,9 @@ const NO_SERVICES: ApiServices = {
   reembed: notAsked,
   repairStatus: notAsked,
   repair: notAsked,
+  scrubStatus: notAsked,
+  scrub: notAsked,
+  releaseScrub: notAsked,
   readiness: notAsked,
 };
 

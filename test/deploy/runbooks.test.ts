@@ -124,6 +124,7 @@ describe('the runbooks', () => {
       '002-hot-store-corruption.md',
       '003-orchestrator-unreachable.md',
       '004-object-store-slow.md',
+      '006-scrub-mismatch.md',
     ]);
   });
 
@@ -190,6 +191,23 @@ describe('the runbooks', () => {
     expect(await program.signal('SIGTERM')).toBe(0);
     await program.up();
     await runAll(steps.well);
+  });
+
+  it('006: a journal object that changed, and is put back', async () => {
+    const steps = await stepsOf('006-scrub-mismatch.md');
+    await put({ systemId: 'host-scrub', uploadId: originalId() }, graph);
+    let key = '';
+    await program.waitUntil('ingested', async () => {
+      for await (const { objects } of uploads.list('journal/system=host-scrub/'))
+        key = objects[0]?.key ?? key;
+      return key !== '' && (await uploadsIn('pending')) === 0;
+    });
+    const bytes = await uploads.get(key);
+    await uploads.put(key, 'damaged');
+    expect((await program.run(['scrub', '--wait'])).code).toBe(1);
+    expect(await runAll(steps.amiss)).toContain(`object_differs  ${key}`);
+    await uploads.put(key, bytes);
+    expect(await runAll(steps.well)).toContain('nothing stands');
   });
 
   it('every metric and label in the rules of the alerts is exported', async () => {

@@ -77,7 +77,7 @@ describe('the recorded histories', () => {
       const retried = await readFile(`${FOLDER}${name}-retried.json`, 'utf8');
       expect(retried).toContain('"attempt": 2');
     }
-    for (const name of ['upload-memory', 'ingest-system', 'daily-ingest', 'daily-ingest-paged', 'tier-transition', 'move-memories', 'maintenance']) {
+    for (const name of ['upload-memory', 'ingest-system', 'daily-ingest', 'daily-ingest-paged', 'tier-transition', 'move-memories', 'maintenance', 'scrub']) {
       const first = await readFile(`${FOLDER}${name}-continued-1.json`, 'utf8');
       expect(first).toContain('EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW');
       expect(files).toContain(`${name}-continued-2.json`);

@@ -10,6 +10,8 @@ describe('when a schedule fell due last', () => {
     ['akosha-daily-ingest', '2026-11-21T23:59:59.999Z', '2026-11-21T00:00:00Z'],
     ['akosha-tier-transition', '2026-11-22T12:00:00.000Z', '2026-11-22T12:00:00Z'],
     ['akosha-tier-transition', '2026-11-22T12:59:59.999Z', '2026-11-22T12:00:00Z'],
+    ['akosha-scrub', '2026-11-21T03:20:00.000Z', '2026-11-21T03:20:00Z'],
+    ['akosha-scrub', '2026-11-28T03:19:59.999Z', '2026-11-21T03:20:00Z'],
     ['akosha-maintenance', '2026-11-22T12:59:59.999Z', '2026-11-22T12:00:00Z'],
   ])('%s at %s: %s', (id, now, due) => {
     const definition = SCHEDULES.find(({ scheduleId }) => scheduleId === id);
@@ -28,7 +30,8 @@ describe('when a schedule fell due last', () => {
 
   it.each([
     { calendars: [{ hour: 0, minute: 0 }] },
-    { calendars: [{ hour: 0, minute: 0, dayOfWeek: 'MONDAY' as const }], timezone: 'UTC' },
+    { calendars: [{ hour: 0, minute: 0, dayOfWeek: ['MONDAY' as const] }], timezone: 'UTC' },
+    { calendars: [{ hour: 0, minute: 0, dayOfMonth: 1 }], timezone: 'UTC' },
     { intervals: [{ every: '1h' as const }], timezone: 'UTC' },
     { intervals: [{ every: 1, offset: 1 }], timezone: 'UTC' },
     { timezone: 'UTC' },

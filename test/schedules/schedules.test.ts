@@ -71,6 +71,11 @@ describe('schedules', () => {
     const retention = await schedule.getHandle('akosha-maintenance').describe();
     expect(retention.policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 3_600_000 });
     expect(retention.action).toMatchObject({ workflowType: 'maintenance', taskQueue: 'akosha' });
+    const scrub = await schedule.getHandle('akosha-scrub').describe();
+    expect(scrub.policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 3 * 86_400_000 });
+    const [firstScrub = 0, secondScrub = 0] = (await stateOf('akosha-scrub')).nextRuns;
+    expect(new Date(firstScrub).toUTCString()).toMatch(/^Sat, .* 03:20:00 GMT$/);
+    expect(secondScrub - firstScrub).toBe(7 * 86_400_000);
   });
 
   it('keep an operator’s pause and note through a new start of the server', async () => {
@@ -169,7 +174,9 @@ describe('schedules', () => {
   it('are known by name', async () => {
     await expect(triggerSchedule(temporal.client, 'nightly')).rejects.toMatchObject({
       type: 'BadRequest',
-      message: expect.stringContaining('akosha-daily-ingest, akosha-tier-transition, akosha-maintenance'),
+      message: expect.stringContaining(
+        'akosha-daily-ingest, akosha-tier-transition, akosha-maintenance, akosha-scrub',
+      ),
     });
   });
 });

@@ -8,6 +8,7 @@ import {
   NO_OUTAGE_WORK,
   NOTHING_FORGOTTEN,
   NO_ROWS,
+  NOTHING_SCRUBBED,
   type AgentActivities,
   type SnapshotSummary,
   type ErrorType,
@@ -157,6 +158,8 @@ export const IDLE_STORE: StoreActivities = {
   endTransition: () =>
     Promise.resolve({ toWarm: 0, toCold: 0, compacted: 0, held: 0, objects: 0, bytes: 0, seconds: 0 }),
   retireUploads: () => Promise.resolve({ deleted: 0, next: null }),
+  scrubPortion: () => Promise.resolve({ counts: NOTHING_SCRUBBED, next: null }),
+  endScrub: ({ counts }) => Promise.resolve({ ...counts, findings: 0, skipped: [] }),
   beginForget: () => Promise.resolve({ scopeId: 'system/a', waitMs: 1 }),
   eraseForgotten: () => Promise.resolve({ rows: 0, objects: 0, uploads: 0 }),
   finishForget: () => Promise.resolve({ scopeId: 'system/a', counts: NOTHING_FORGOTTEN }),

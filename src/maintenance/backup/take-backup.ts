@@ -10,12 +10,12 @@ import {
 import { failPoint } from '../../faults/index.js';
 import type { ObjectStore } from '../../objects/index.js';
 import { inScratch } from '../../runtime/index.js';
-import type { BackupStore } from '../../store/index.js';
+import type { BackupStore, ScrubStore } from '../../store/index.js';
 import type { HashFile } from './hash-file.js';
 import type { BackupPointer } from './pointer.js';
 
 export interface BackupContext {
-  store: BackupStore;
+  store: BackupStore & Pick<ScrubStore, 'movingStop'>;
   /** `backup/`. */
   archive: ObjectStore;
   /** A folder for files in transit. */
@@ -47,7 +47,8 @@ export async function takeBackup(context: BackupContext): Promise<BackupOutcome>
     failPoint('backup.after-pointer');
     await context.store.markSaved(seq);
     failPoint('backup.after-saved');
-    await prune(context, pointer.key);
+    // What a scrub found may be in the newest as well: then those of before are of use.
+    if ((await context.store.movingStop()) === undefined) await prune(context, pointer.key);
     failPoint('backup.after-prune');
     return { key: pointer.key, rows };
   });

@@ -32,6 +32,10 @@ export class Damage {
     this.#damaged = await this.#context.catalog.read.damagedTiers();
   }
 
+  has(tier: RepairableTier): boolean {
+    return this.#damaged.some((one) => one.tier === tier);
+  }
+
   /** Of the store's methods those about damage. */
   methods(): RepairStore {
     const context = this.#context;

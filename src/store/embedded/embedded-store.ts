@@ -16,6 +16,7 @@ import { lookAtArchive, openEngine, type EngineOptions } from './open-engine.js'
 import { Damage } from './damage.js';
 import { IndexingAgain } from './index-again.js';
 import { retentionLedger } from './retention.js';
+import { scrubStore } from './scrub.js';
 import { fetchMemories, listMatches, searchMadeVectors, searchVectors, searchWords } from './search.js';
 import { closeExpired, sweepRows } from './sweep.js';
 import { measureTier } from './tiers/tier-size.js';
@@ -170,6 +171,7 @@ function storeOf(
     ...transitionLedger(context),
     ...compactionStore(context),
     ...retentionLedger(context),
+    ...scrubStore(context, (tier) => damage.has(tier)),
 
     unsaved: () => catalog.read.unsaved(),
     writeBackup: (file) => catalog.scan.writeBackup(file, context.now()),

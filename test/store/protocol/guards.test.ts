@@ -11,11 +11,12 @@ import { OPERATION_GUARDS } from './operation-guards.js';
 import { REBUILD_GUARDS } from './rebuild-guards.js';
 import { REPAIR_GUARDS } from './repair-guards.js';
 import { RETENTION_GUARDS } from './retention-guards.js';
+import { SCRUB_GUARDS } from './scrub-guards.js';
 import { SWEEP_GUARDS } from './sweep-guards.js';
 import { THAW_GUARDS } from './thaw-guards.js';
 import { World } from './world.js';
 
-/** Those of the protocol's table that concern ingest, moves, the sweep, the rebuild, forgetting and retention. */
+/** Those of the protocol's table that concern ingest, moves, the sweep, the rebuild, forgetting, retention and the scrub. */
 const GUARDS = [
   ...INGEST_GUARDS,
   ...KNOWN_GUARDS,
@@ -30,6 +31,7 @@ const GUARDS = [
   ...FORGET_GUARDS,
   ...REPAIR_GUARDS,
   ...RETENTION_GUARDS,
+  ...SCRUB_GUARDS,
 ];
 
 /**

@@ -9,8 +9,11 @@ import type {
   RetentionBatch,
   RetentionCursor,
   RowCounts,
+  ScrubCursor,
+  ScrubPortion,
+  ScrubReport,
 } from '../../../src/contract/index.js';
-import type { ForgetContext, Rebuilt } from '../../../src/maintenance/index.js';
+import type { ForgetContext, Rebuilt, ScrubContext } from '../../../src/maintenance/index.js';
 import type { Receipt } from '../../../src/memory/index.js';
 import type {
   EngineOptions,
@@ -330,6 +333,22 @@ export class World {
       longestMs,
       now: () => this.now,
     };
+  }
+
+  scrubbing(): ScrubContext {
+    return { store: this.store, archive: this.archive, scratch: path.join(this.folder, 'scratch'), hashFile };
+  }
+
+  /** A whole scrub. */
+  async scrub(scrubId = 'scrub-1'): Promise<ScrubReport> {
+    const { maintenance, contract } = this.library;
+    let counts = contract.NOTHING_SCRUBBED;
+    for (let after: ScrubCursor | null = null; ;) {
+      const portion: ScrubPortion = await maintenance.scrubPortion(this.scrubbing(), { scrubId, after });
+      counts = contract.addScrubbed(counts, portion.counts);
+      after = portion.next;
+      if (after === null) return maintenance.endScrub(this.scrubbing(), { scrubId, counts });
+    }
   }
 
   /** `intake` is a double: there are no raw uploads here, and what waits is ingested by the scenario. */

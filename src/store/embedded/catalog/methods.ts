@@ -6,6 +6,7 @@ import * as chosen from './chosen.js';
 import * as compaction from './compaction.js';
 import * as damage from './damage.js';
 import * as explain from './explain.js';
+import * as findings from './findings.js';
 import * as forget from './forget.js';
 import * as forgets from './forgets.js';
 import { forecastTransition } from './forecast.js';
@@ -22,6 +23,7 @@ import * as reads from './reads.js';
 import * as rebuild from './rebuild.js';
 import * as rebuildLedger from './rebuild-ledger.js';
 import * as rebuildObjects from './rebuild-objects.js';
+import * as scrub from './scrub.js';
 import * as select from './select.js';
 import * as repair from './repair.js';
 import * as rewrites from './rewrites.js';
@@ -76,6 +78,10 @@ export const WRITE_METHODS = {
   beginRetirement: retention.beginRetirement,
   endRetirement: retention.endRetirement,
   noteRawBack: retention.noteRawBack,
+  beginCheck: findings.beginCheck,
+  endCheck: findings.endCheck,
+  noteFindings: findings.noteFindings,
+  releaseFindings: findings.releaseFindings,
   openOperations: operations.openOperations,
   expiredOperations: operations.expiredOperations,
   abortOperation: operations.abortOperation,
@@ -155,6 +161,20 @@ export const READ_METHODS = {
   countPlacements: known.countPlacements,
   knownRows: known.knownRows,
   damagedTiers: damage.damagedTiers,
+  checks: findings.checks,
+  countFindings: findings.countFindings,
+  movingStop: findings.movingStop,
+  standingFindings: findings.standingFindings,
+  countStanding: findings.countStanding,
+  lastObject: scrub.lastObject,
+  objectsToScrub: scrub.objectsToScrub,
+  keepsRows: scrub.keepsRows,
+  keptPlacements: scrub.keptPlacements,
+  stillKept: scrub.stillKept,
+  placedBetween: scrub.placedBetween,
+  placedWithin: scrub.placedWithin,
+  stillPlaced: scrub.stillPlaced,
+  unplacedRows: scrub.unplacedRows,
   rowsToCheck: repair.rowsToCheck,
   repairSources: repair.repairSources,
   placements: lookup.placements,

@@ -1,5 +1,6 @@
 import type Libsql from 'libsql';
 import { AkoshaError } from '../../../contract/index.js';
+import { CHECKS_OF_VERSION_13 } from './checks-of-version-13.js';
 import { DAMAGED_OF_VERSION_10 } from './damaged-of-version-10.js';
 import { FORGETS_OF_VERSION_12 } from './forgets-of-version-12.js';
 import { FORGETS_OF_VERSION_5 } from './forgets-of-version-5.js';
@@ -32,6 +33,7 @@ const MIGRATIONS: readonly Migration[] = [
   addDamagedObjects,
   addRetention,
   addForgetBegins,
+  addChecks,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length + 1;
@@ -123,4 +125,9 @@ function addRetention(connection: Libsql.Database): void {
 /** Version 12: it is known since when a forget's tombstone stands. */
 function addForgetBegins(connection: Libsql.Database): void {
   connection.exec(FORGETS_OF_VERSION_12);
+}
+
+/** Version 13: what scrubs found is known. */
+function addChecks(connection: Libsql.Database): void {
+  connection.exec(CHECKS_OF_VERSION_13);
 }

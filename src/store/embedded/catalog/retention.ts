@@ -1,6 +1,7 @@
 import type { RetentionCursor, UploadRef } from '../../../contract/index.js';
 import type { KeptRaw, Retirement, RetirementPage } from '../../retention.js';
 import type { CatalogDatabase } from './database.js';
+import { NOT_STOPPED } from './findings.js';
 import { refOf } from './uploads.js';
 
 /**
@@ -12,9 +13,9 @@ const SINCE = `CASE WHEN u.state = 'raw_gone' OR u.forgotten_rows > 0 OR u.forgo
 
 /**
  * Its row stands in a backup as it is: with the receipt gone, nothing else would tell a rebuild that the upload was ingested. And nobody
- * waits for it to be read again.
+ * waits for it to be read again, and nothing is deleted while a scrub's findings stand.
  */
-const MAY_GO = `u.again_requested_at IS NULL AND NOT EXISTS (SELECT 1 FROM unsaved s
+const MAY_GO = `${NOT_STOPPED} AND u.again_requested_at IS NULL AND NOT EXISTS (SELECT 1 FROM unsaved s
   WHERE s.what = 'uploads' AND s.system_id = u.system_id AND s.upload_id = u.upload_id)`;
 
 /**

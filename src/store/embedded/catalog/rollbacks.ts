@@ -11,6 +11,8 @@ export const ROLLBACKS: Readonly<Record<number, string>> = {
   // An older program asks for the raw files of all that is done, and finds by itself which are gone.
   11: `DROP INDEX uploads_expiring; DROP INDEX uploads_outnumbered; ALTER TABLE uploads DROP COLUMN raw_left;`,
   12: `ALTER TABLE forgets DROP COLUMN begun_at;`,
+  // An older program is stopped by no finding: whoever goes back while one stands pauses moving there.
+  13: `DROP TABLE findings; DROP TABLE checks;`,
 };
 
 /**

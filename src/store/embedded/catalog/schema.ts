@@ -1,3 +1,4 @@
+import { CHECKS_SCHEMA } from './schema-of-checks.js';
 import { UPLOADS_SCHEMA } from './schema-of-uploads.js';
 
 /** The catalog's tables as a new catalog gets them. A change here needs a migration, which makes the same of one that exists. */
@@ -267,6 +268,7 @@ CREATE TABLE memory_tags (
 ) WITHOUT ROWID;
 CREATE INDEX memory_tags_by_tag ON memory_tags (tag);
 
+${CHECKS_SCHEMA}
 -- What an older version placed: its words were not cut as they are now, and its tags not kept here.
 CREATE TABLE memories_to_index (pid INTEGER PRIMARY KEY REFERENCES placements (pid) ON DELETE CASCADE);
 

@@ -1,5 +1,6 @@
 import { operationOfObject } from '../../../contract/index.js';
 import type { CatalogDatabase } from './database.js';
+import { NOT_STOPPED } from './findings.js';
 import { trimPins } from './pins.js';
 import { trimTransitions } from './transitions.js';
 
@@ -66,7 +67,7 @@ function isUnnamed(db: CatalogDatabase, name: string, opId: number): boolean {
   return free === 1;
 }
 
-/** Remembers when each was first found unnamed, and returns those found so before the limit. */
+/** Remembers when each was first found unnamed, and returns those found so before the limit: none while what a scrub found stands. */
 function ripe(
   db: CatalogDatabase,
   what: 'row' | 'object',
@@ -83,7 +84,7 @@ function ripe(
     .all<{ id: string }>(
       // Not a join with the list: SQLite then reads the whole list again for each row that is noted.
       `SELECT id FROM unnamed WHERE what = $what AND id IN (SELECT CAST(value AS TEXT) FROM json_each($list))
-         AND since < $before`,
+         AND since < $before AND ${NOT_STOPPED}`,
       { what, list, before: clock.unnamedBefore },
     )
     .map((row) => row.id);

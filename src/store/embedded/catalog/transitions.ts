@@ -1,8 +1,12 @@
 import { type TransitionCounts, type TransitionPart } from '../../../contract/index.js';
 import type { TierPause, TransitionOutcome, TransitionReport } from '../../store.js';
 import type { CatalogDatabase } from './database.js';
+import { describeStop, movingStop, requireNotStopped } from './findings.js';
 
+/** What a scrub found stops moving as well, whatever anybody resumes, until a person releases it. */
 export function tierPause(db: CatalogDatabase): TierPause | undefined {
+  const stop = movingStop(db);
+  if (stop !== undefined) return { since: stop.since, reason: describeStop(stop) };
   return db.get<TierPause>('SELECT since, reason FROM tier_pause');
 }
 
@@ -11,10 +15,12 @@ export function pauseTiers(db: CatalogDatabase, reason: string, now: number): Ti
     `INSERT INTO tier_pause VALUES (1, $now, $reason) ON CONFLICT DO UPDATE SET reason = excluded.reason`,
     { now, reason },
   );
-  return tierPause(db) ?? { since: now, reason };
+  return db.get<TierPause>('SELECT since, reason FROM tier_pause') ?? { since: now, reason };
 }
 
+/** Raises `MovingStopped` where a scrub has stopped it: a pause that was ended would look like moving that goes on. */
 export function resumeTiers(db: CatalogDatabase): boolean {
+  requireNotStopped(db);
   return db.run('DELETE FROM tier_pause') > 0;
 }
 
