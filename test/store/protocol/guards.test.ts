@@ -4,6 +4,7 @@ import { COMPACT_GUARDS } from './compact-guards.js';
 import { FORGET_GUARDS } from './forget-guards.js';
 import { INGEST_GUARDS } from './ingest-guards.js';
 import { KNOWN_GUARDS } from './known-guards.js';
+import { LEFTOVER_GUARDS } from './leftover-guards.js';
 import { loadPatched, loadProgram, type Library } from './library.js';
 import { MIRROR_GUARDS } from './mirror-guards.js';
 import { MOVE_GUARDS } from './move-guards.js';
@@ -29,6 +30,7 @@ const GUARDS = [
   ...REBUILD_GUARDS,
   ...THAW_GUARDS,
   ...FORGET_GUARDS,
+  ...LEFTOVER_GUARDS,
   ...REPAIR_GUARDS,
   ...RETENTION_GUARDS,
   ...SCRUB_GUARDS,

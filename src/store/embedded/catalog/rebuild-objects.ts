@@ -3,6 +3,7 @@ import type { Kind } from '../../../contract/index.js';
 import { indexedText } from '../../../memory/words.js';
 import type { QueuedObject } from '../../rebuild.js';
 import type { CatalogDatabase } from './database.js';
+import { GOES_WITH_PROJECT, noteGoing } from './rebuild-forgotten.js';
 import { hasTombstone } from './tombstones.js';
 
 export function noteObjects(db: CatalogDatabase, objects: readonly { name: string; bytes: number }[]): void {
@@ -130,7 +131,7 @@ export function dropFound(db: CatalogDatabase): void {
 
 /**
  * Takes in rows of a batch of objects, each key once in all of it. Returns the row ids of those that are to be placed: what is forgotten is not,
- * nor what is older than what stands.
+ * nor what is older than what stands, or than what goes with a project.
  */
 export function stageFound(db: CatalogDatabase, rows: readonly FoundRow[]): number[] {
   const json = JSON.stringify(rows);
@@ -147,13 +148,15 @@ export function stageFound(db: CatalogDatabase, rows: readonly FoundRow[]): numb
     `UPDATE placements SET known_since = min(placements.known_since, f.known_since) FROM found f
      WHERE f.system_id = placements.system_id AND f.kind = placements.kind AND f.memory_id = placements.memory_id`,
   );
-  const ids = `(SELECT value ->> 'rowId' FROM json_each($rows))`;
+  const rowIds = JSON.stringify(rows.map(({ rowId }) => rowId));
+  const ids = `(SELECT value FROM json_each($rowIds))`;
+  db.transaction(() => noteGoing(db, rowIds));
   db.run(
-    `DELETE FROM found AS f WHERE f.row_id IN ${ids} AND (${STANDS} OR ${hasTombstone('f', 'f.system_id')})`,
-    { rows: json },
+    `DELETE FROM found AS f WHERE f.row_id IN ${ids} AND (${STANDS} OR ${GOES_WITH_PROJECT} OR ${hasTombstone('f', 'f.system_id')})`,
+    { rowIds },
   );
   return db
-    .all<{ id: number }>(`SELECT row_id AS id FROM found WHERE row_id IN ${ids}`, { rows: json })
+    .all<{ id: number }>(`SELECT row_id AS id FROM found WHERE row_id IN ${ids}`, { rowIds })
     .map(({ id }) => id);
 }
 

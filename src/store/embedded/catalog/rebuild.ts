@@ -1,19 +1,23 @@
 import { AkoshaError } from '../../../contract/index.js';
 import type { RebuildStep } from '../../rebuild.js';
 import type { CatalogDatabase } from './database.js';
+import { keepForgottenKeys } from './rebuild-forgotten.js';
 
-/** What a rebuild has to remember between its steps. The tables go with its end, so no other version of the schema ever sees them. */
+/**
+ * What a rebuild has to remember between its steps. The tables go with its end, so no migration ever sees them; a rebuild that another version
+ * began gets those that it lacks.
+ */
 const WORKING_TABLES = `
-CREATE TABLE rebuild_steps (step TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE rebuild_uploads (
+CREATE TABLE IF NOT EXISTS rebuild_steps (step TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rebuild_uploads (
   system_folder TEXT NOT NULL,
   upload_folder TEXT NOT NULL,
   manifest INTEGER NOT NULL,
   receipt_at INTEGER,
   PRIMARY KEY (system_folder, upload_folder)
 ) WITHOUT ROWID;
-CREATE TABLE rebuild_listed (name TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE rebuild_objects (
+CREATE TABLE IF NOT EXISTS rebuild_listed (name TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rebuild_objects (
   seq INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
   kind TEXT NOT NULL,
@@ -22,10 +26,22 @@ CREATE TABLE rebuild_objects (
   bytes INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('due', 'taken', 'ignored', 'damaged'))
 );
-CREATE INDEX rebuild_objects_due ON rebuild_objects (seq) WHERE state = 'due';
+CREATE INDEX IF NOT EXISTS rebuild_objects_due ON rebuild_objects (seq) WHERE state = 'due';
+-- Of each memory that a project takes with it which is being forgotten, the newest version that is of the project.
+CREATE TABLE IF NOT EXISTS rebuild_forgotten (
+  system_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  memory_id TEXT NOT NULL,
+  scope_id TEXT NOT NULL,
+  ord INTEGER NOT NULL,
+  upload_id TEXT NOT NULL,
+  present INTEGER NOT NULL,
+  row_id INTEGER NOT NULL,
+  PRIMARY KEY (system_id, kind, memory_id, scope_id)
+) WITHOUT ROWID;
 `;
 
-const TABLES = ['rebuild_steps', 'rebuild_uploads', 'rebuild_listed', 'rebuild_objects'];
+const TABLES = ['rebuild_steps', 'rebuild_uploads', 'rebuild_listed', 'rebuild_objects', 'rebuild_forgotten'];
 
 /** When the rebuild that is under way was begun; 0 where none is. */
 export function rebuildBegunAt(db: CatalogDatabase): number {
@@ -39,7 +55,10 @@ export function rebuildBegunAt(db: CatalogDatabase): number {
 export function beginRebuild(db: CatalogDatabase, now: number): number {
   return db.transaction(() => {
     const begunAt = rebuildBegunAt(db);
-    if (begunAt > 0) return begunAt;
+    if (begunAt > 0) {
+      db.execute(WORKING_TABLES);
+      return begunAt;
+    }
     if (db.number(`SELECT value FROM meta WHERE key = 'epoch'`) > 0)
       throw new AkoshaError(
         'BadRequest',
@@ -97,6 +116,7 @@ export function finishRebuild(db: CatalogDatabase): Ended {
       pending: db.number(`SELECT count(*) FROM uploads WHERE state = 'pending'`),
       tombstones: db.number(`SELECT count(*) FROM tombstones`),
     };
+    keepForgottenKeys(db);
     db.run(`INSERT INTO damaged_objects SELECT name FROM rebuild_objects WHERE state = 'damaged'`);
     db.run(`UPDATE models SET total = (SELECT count(*) FROM placements WHERE deleted = 0)`);
     for (const table of TABLES) db.execute(`DROP TABLE ${table}`);
