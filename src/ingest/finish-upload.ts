@@ -111,6 +111,7 @@ export function receiptOf(
     reason,
     ...(record.dropped === null ? {} : { dropped: { ...record.dropped, at: iso(record.dropped.at) } }),
     ingested_at: iso(record.committedAt ?? now),
+    ...(record.forgottenRows === 0 ? {} : { forgotten_rows: record.forgottenRows }),
     ...(record.forgottenAt === null ? {} : { forgotten_at: iso(record.forgottenAt) }),
     ...againOf(record),
   };

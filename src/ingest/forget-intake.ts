@@ -6,6 +6,7 @@ import { ingestUpload } from './ingest-upload.js';
 import { requireUpload } from './ledger.js';
 import { dropUpload } from './quarantine.js';
 import { deleteRawFiles } from './raw-files.js';
+import { deleteUnfinished } from './unfinished.js';
 import { walkUploads } from './walk.js';
 
 const WHY = 'what it brought is forgotten';
@@ -18,6 +19,8 @@ export interface ForgetIntake {
   ingestPending(systemId: SystemId | null, before: number, signal?: AbortSignal): Promise<void>;
   /** Deletes the raw files of an upload that is through; one in quarantine is given up. */
   deleteRaw(ref: UploadRef): Promise<void>;
+  /** Deletes what a system's uploads left that will never be ingested, put by this instant. Returns of how many. */
+  deleteUnfinished(systemId: SystemId, before: number, signal?: AbortSignal): Promise<number>;
 }
 
 export function forgetIntake(context: IngestContext): ForgetIntake {
@@ -33,6 +36,7 @@ export function forgetIntake(context: IngestContext): ForgetIntake {
       }
     },
     deleteRaw: (ref) => deleteRaw(context, ref),
+    deleteUnfinished: (systemId, before, signal) => deleteUnfinished(context, systemId, before, signal),
   };
 }
 

@@ -18,7 +18,7 @@ import { knownAt, without } from './known-places.js';
 import { pageAt, type ListedPage } from './listing.js';
 import { Look, type Discovered } from './look.js';
 import { register, tellTaken } from './register.js';
-import { foldersOf } from './system-folders.js';
+import { foldersOnRecord } from './system-folders.js';
 
 /** How much one portion of a walk does at most. */
 export interface WalkSizes {
@@ -210,12 +210,6 @@ async function pageOf(walk: Walk, { folder, position }: Rest[number]): Promise<L
     look.fail({ systemId: folder, uploadId: null }, error);
     return undefined;
   }
-}
-
-/** Where a system's uploads may lie: under its id, as our agents write, and under its name, as original hosts do. */
-async function foldersOnRecord({ store }: IngestContext, systemId: SystemId): Promise<string[]> {
-  const [renamed] = await store.renamedSystems(1, systemId);
-  return foldersOf(systemId, renamed?.name);
 }
 
 /**

@@ -54,6 +54,8 @@ export const ReceiptSchema = z.looseObject({
   dropped: z.object({ by: z.string(), reason: z.string(), at: z.iso.datetime() }).optional(),
   /** Of the last ingest, as are `rows`, `files` and `reader`. */
   ingested_at: z.iso.datetime(),
+  /** How many of the refused rows are of what is forgotten: its files go at once. Absent where there are none, and in receipts of earlier versions. */
+  forgotten_rows: Count.optional(),
   /** When its files were deleted because of something forgotten: what it brought may not be there any more. */
   forgotten_at: z.iso.datetime().optional(),
   /** Where a person had it ingested again: how often, and what the first ingest did. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CatalogDatabase } from '../../src/store/embedded/catalog/database.js';
+import * as forget from '../../src/store/embedded/catalog/forget.js';
 import * as moves from '../../src/store/embedded/catalog/moves.js';
 import * as models from '../../src/store/embedded/catalog/models.js';
 import * as pins from '../../src/store/embedded/catalog/pins.js';
@@ -10,7 +11,7 @@ import * as sweep from '../../src/store/embedded/catalog/sweep.js';
 import { backlog, furthestBehind } from '../../src/store/embedded/catalog/backlog.js';
 import { listUploads } from '../../src/store/embedded/catalog/upload-list.js';
 import * as vectors from '../../src/store/embedded/catalog/vectors.js';
-import { unfinishedSystems } from '../../src/store/embedded/catalog/uploads.js';
+import { unfinishedSystems, uploadsToForget } from '../../src/store/embedded/catalog/uploads.js';
 import { FIRST_WAITING } from '../../src/store/index.js';
 import { temporaryFolder } from '../reader/support.js';
 
@@ -217,6 +218,35 @@ describe('a list of uploads', () => {
       const details = list?.steps.map(({ detail }) => detail) ?? [];
       expect(details).toEqual([expect.stringContaining(`USING INDEX ${index}`)]);
     }
+  });
+});
+
+describe('a forget', () => {
+  const of = { scopeId: 's', system: 'host-1', project: 'p', kind: 'conversation', memoryId: 'hot' };
+
+  it.each([
+    ['memory', /placements_by_key \(system_id=\? AND kind=\? AND memory_id=\?\)/],
+    ['system', /placements_by_key \(system_id=\?\)/],
+    ['project', /placements_by_key \(system_id=\?\)/],
+  ] as const)('of a %s looks at what may be of it, and not at the store', (scope, index) => {
+    const row = { ...of, scope };
+    const systems = { systemId: 'host-1', before: 5, givenUp: true, limit: 10 };
+    const statements = plansOf(() => {
+      forget.countInScope(database, row);
+      forget.previewForget(database, row);
+      uploadsToForget(database, { ...systems, after: { systemId: '', uploadId: '' } });
+      forget.beginForget(database, {
+        row,
+        scope: { scope: 'system', systemId: 'host-1' },
+        requestedAt: 1,
+        now: 1,
+      });
+    });
+    const details = statements.flatMap(({ steps }) => steps.map(({ detail }) => detail));
+    const looks = details.filter((detail) => /^(SCAN|SEARCH) p (?!USING INTEGER PRIMARY KEY)/.test(detail));
+    expect(looks).toHaveLength(4);
+    for (const look of looks) expect(look).toMatch(index);
+    expect(details.filter((detail) => /^SCAN (placements|uploads)/.test(detail))).toEqual([]);
   });
 });
 

@@ -7,6 +7,7 @@ interface Intake {
   discover(systemId: SystemId | null, signal?: AbortSignal): Promise<void>;
   ingestPending(systemId: SystemId | null, before: number, signal?: AbortSignal): Promise<void>;
   deleteRaw(ref: UploadRef): Promise<void>;
+  deleteUnfinished(systemId: SystemId, before: number, signal?: AbortSignal): Promise<number>;
 }
 
 /** What a forget works with. */

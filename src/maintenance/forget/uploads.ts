@@ -1,7 +1,7 @@
 import type { ForgetScope, UploadRef } from '../../contract/index.js';
 import { failPoint } from '../../faults/index.js';
 import { throwIfAborted } from '../../objects/index.js';
-import { scopeIdOf } from '../../memory/index.js';
+import { scopeIdOf, type Tombstone } from '../../memory/index.js';
 import type { ForgetContext } from './context.js';
 import { requireForget, requireTombstone } from './request.js';
 
@@ -39,7 +39,24 @@ export async function forgetUploads(
       deleted++;
     }
     const last = part.at(-1);
-    if (last === undefined) return deleted;
+    if (last === undefined) break;
     after = last;
   }
+  return deleted + (await forgetUnfinished(context, { ...tombstone, begunAt: before }, signal));
+}
+
+/**
+ * Of a system, what its host had begun to put when it was told to stop: a put that was under way then has landed when the longest request is
+ * over, and later ones it does not begin.
+ */
+async function forgetUnfinished(
+  { intake, store, longestMs }: ForgetContext,
+  { begunAt, ...tombstone }: Tombstone & { begunAt: number },
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const { scope } = tombstone;
+  if (scope.scope !== 'system') return 0;
+  const uploads = await intake.deleteUnfinished(scope.systemId, begunAt + longestMs, signal);
+  if (uploads > 0) await store.addForgetCounts(tombstone, { uploads });
+  return uploads;
 }

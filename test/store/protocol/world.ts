@@ -354,7 +354,8 @@ export class World {
   /** `intake` is a double: there are no raw uploads here, and what waits is ingested by the scenario. */
   forgetting(intake: Partial<ForgetContext['intake']> = {}): ForgetContext {
     const nothing = (): Promise<void> => Promise.resolve();
-    const none = { discover: nothing, ingestPending: nothing, deleteRaw: nothing };
+    const deleteUnfinished = (): Promise<number> => Promise.resolve(0);
+    const none = { discover: nothing, ingestPending: nothing, deleteRaw: nothing, deleteUnfinished };
     const dropDerived = (): void => undefined;
     return { ...this.maintenance(), uploads: this.archive, intake: { ...none, ...intake }, dropDerived };
   }

@@ -18,12 +18,30 @@ export interface ScopeRow {
   memoryId: string;
 }
 
-/** Whether placement `p` is of the scope; with `scopeParameters`. */
-const IN_SCOPE = `(($system = '' OR p.system_id = $system) AND CASE $scope WHEN 'system' THEN 1
-  WHEN 'project' THEN p.project = $project ELSE p.kind = $kind AND p.memory_id = $memoryId END)`;
+interface Condition {
+  sql: string;
+  parameters: Record<string, string>;
+}
 
-function scopeParameters({ scope, system, project, kind, memoryId }: ScopeRow): Record<string, string> {
-  return { scope, system, project, kind, memoryId };
+/**
+ * Which placements `p` are of a scope. One condition for each kind of scope, so that a memory's is a look at its key, and a system's goes through
+ * no other's. A project has no index of its own: what is forgotten is rare, and the index would be written with every row.
+ */
+function inScope({ scope, system, project, kind, memoryId }: ScopeRow): Condition {
+  const ofSystem = 'p.system_id = $system';
+  switch (scope) {
+    case 'system':
+      return { sql: ofSystem, parameters: { system } };
+    case 'project':
+      return system === ''
+        ? { sql: 'p.project = $project', parameters: { project } }
+        : { sql: `${ofSystem} AND p.project = $project`, parameters: { system, project } };
+    case 'memory':
+      return {
+        sql: `${ofSystem} AND p.kind = $kind AND p.memory_id = $memoryId`,
+        parameters: { system, kind, memoryId },
+      };
+  }
 }
 
 export interface BeginForget {
@@ -45,7 +63,7 @@ export function beginForget(db: CatalogDatabase, input: BeginForget): number[] {
       `INSERT INTO tombstones (scope_id, scope, system_id, project, kind, memory_id, requested_at, state)
        VALUES ($scopeId, $scope, $system, $project, $kind, $memoryId, $requestedAt, 'standing')
        ON CONFLICT (scope_id) DO UPDATE SET state = 'standing', requested_at = excluded.requested_at`,
-      { scopeId: row.scopeId, ...scopeParameters(row), requestedAt },
+      { ...row, requestedAt },
     );
     db.run(
       `INSERT INTO forgets (scope_id, requested_at, scope, counts, begun_at) VALUES ($scopeId, $requestedAt, $scope, $counts, $now)
@@ -78,8 +96,9 @@ function abortInScope(db: CatalogDatabase, system: string, now: number): number[
 
 function removePlacements(db: CatalogDatabase, { row, requestedAt, now }: BeginForget): void {
   const { scopeId } = row;
+  const { sql, parameters } = inScope(row);
   db.run('DELETE FROM forgetting');
-  db.run(`INSERT INTO forgetting SELECT pid FROM placements p WHERE ${IN_SCOPE}`, scopeParameters(row));
+  db.run(`INSERT INTO forgetting SELECT pid FROM placements p WHERE ${sql}`, parameters);
   const there = 'IN (SELECT pid FROM forgetting)';
   const counts = {
     ...NOTHING_FORGOTTEN,
@@ -172,22 +191,30 @@ export interface Preview {
 }
 
 export function previewForget(db: CatalogDatabase, row: ScopeRow): Preview {
-  const parameters = scopeParameters(row);
-  const { system } = row;
+  const { sql, parameters } = inScope(row);
+  const ofSystem: Condition =
+    row.system === ''
+      ? { sql: '1', parameters: {} }
+      : { sql: 'system_id = $system', parameters: { system: row.system } };
   return {
-    memories: countByTier(db, `deleted = 0 AND ${IN_SCOPE}`, parameters),
-    systems: db.number(`SELECT count(DISTINCT p.system_id) FROM placements p WHERE ${IN_SCOPE}`, parameters),
-    objects: db.number(`SELECT count(*) FROM objects WHERE $system = '' OR system_id = $system`, { system }),
+    memories: countByTier(db, `deleted = 0 AND ${sql}`, parameters),
+    systems: db.number(`SELECT count(DISTINCT p.system_id) FROM placements p WHERE ${sql}`, parameters),
+    // Both kinds are named for the index.
+    objects: db.number(
+      `SELECT count(*) FROM objects WHERE kind IN ('journal', 'cold') AND ${ofSystem.sql}`,
+      ofSystem.parameters,
+    ),
     uploads: db.number(
-      `SELECT count(*) FROM uploads WHERE state NOT IN ('raw_gone', 'dropped') AND ($system = '' OR system_id = $system)`,
-      { system },
+      `SELECT count(*) FROM uploads WHERE state NOT IN ('raw_gone', 'dropped') AND ${ofSystem.sql}`,
+      ofSystem.parameters,
     ),
   };
 }
 
 /** How many placements of a scope there are, deleted ones included. */
 export function countInScope(db: CatalogDatabase, row: ScopeRow): number {
-  return db.number(`SELECT count(*) FROM placements p WHERE ${IN_SCOPE}`, scopeParameters(row));
+  const { sql, parameters } = inScope(row);
+  return db.number(`SELECT count(*) FROM placements p WHERE ${sql}`, parameters);
 }
 
 /** Entries of the text index that belong to no placement. */

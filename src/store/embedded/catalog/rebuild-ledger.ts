@@ -113,7 +113,8 @@ function adoptReceipt(db: CatalogDatabase, { place, receipt }: FoundReceipt): vo
        drop_reason = $dropReason, reason = $reason, mirrors = $mirrors, files = $files, reader = $reader,
        again_requested_at = CASE WHEN $times > again_times THEN NULL ELSE again_requested_at END, again_times = $times,
        first_ingest = $first, rows_new = $new, rows_changed = $changed, rows_unchanged = $unchanged, rows_refused = $refused,
-       rows_superseded = $superseded, rows_absent = $absent, rows_deleted = $deleted
+       rows_superseded = $superseded, rows_absent = $absent, rows_deleted = $deleted,
+       forgotten_rows = $forgottenRows
      WHERE system_id = $system AND upload_id = $upload`,
     {
       system,
@@ -133,6 +134,7 @@ function adoptReceipt(db: CatalogDatabase, { place, receipt }: FoundReceipt): vo
       reader: receipt.reader === '' ? null : receipt.reader,
       times: receipt.again?.times ?? 0,
       first: firstIngestOf(receipt),
+      forgottenRows: receipt.forgotten_rows ?? 0,
       ...receipt.rows,
     },
   );

@@ -183,25 +183,29 @@ export function markForgotten(db: CatalogDatabase, ref: UploadRef, now: number):
 }
 
 /**
- * Those whose raw files may stand, in order of their ids: of what was ingested or dropped by `before`, because what was since has been without
- * what is forgotten. What is given up, read by nobody, goes whenever it was.
+ * Those of which something may stand, in order of their ids: of what was ingested or given up by `before`, because what was since has been
+ * without what is forgotten. What waits for nobody in quarantine goes whenever it was. Where retention took the files, what it kept may
+ * be a receipt by which the host would not send again what is forgotten, or files that a process which died left behind.
  */
 export function uploadsToForget(
   db: CatalogDatabase,
   { systemId, before, givenUp, after, limit }: UploadsToForget,
 ): UploadRef[] {
+  const places =
+    systemId === null
+      ? '(system_id, upload_id) > ($afterSystem, $afterUpload)'
+      : 'system_id = $system AND upload_id > $afterUpload';
   return db
     .all<{ system_id: string; upload_id: string }>(
-      `SELECT system_id, upload_id FROM uploads WHERE ($system IS NULL OR system_id = $system)
-         AND (system_id, upload_id) > ($afterSystem, $afterUpload) AND forgotten_at IS NULL
-         AND ((state IN ('done', 'dropped') AND coalesce(committed_at, quarantined_at, dropped_at, 0) <= $before)
+      `SELECT system_id, upload_id FROM uploads WHERE ${places} AND forgotten_at IS NULL
+         AND (((state IN ('done', 'dropped') OR (state = 'raw_gone' AND raw_left <> 'nothing'))
+             AND coalesce(committed_at, quarantined_at, dropped_at, 0) <= $before)
            OR ($givenUp = 1 AND state IN ('quarantined', 'dropped')))
        ORDER BY system_id, upload_id LIMIT $limit`,
       {
-        system: systemId,
+        ...(systemId === null ? { afterSystem: after.systemId } : { system: systemId }),
         before,
         givenUp: Number(givenUp),
-        afterSystem: after.systemId,
         afterUpload: after.uploadId,
         limit,
       },
