@@ -54,7 +54,7 @@ export interface RewriteOperation extends Operation {
 
 /** What finds and erases the rows of a scope. Close it. */
 export interface Erasure {
-  /** Of hot and warm: their files hold none of them afterwards. Returns how many there were. */
+  /** Of hot and warm: no table, no log and no file of them that was set aside has any of them afterwards. Returns how many there were. */
   eraseRows(): Promise<number>;
   /** How many of the rows in the local copy of a journal or cold object are of the scope, and how many are not. */
   countRows(file: string): Promise<{ inScope: number; others: number }>;
@@ -78,8 +78,11 @@ export interface ForgetStore {
   openErasure(scope: ForgetScope, signal?: AbortSignal): Promise<Erasure>;
   /** Undefined where one of the sources is not on record. */
   openRewrite(request: RewriteRequest, signal?: AbortSignal): Promise<RewriteOperation | undefined>;
-  /** Removes the words of what was forgotten from the pages of the text index, where they stand until its parts are merged. */
-  eraseWords(signal?: AbortSignal): Promise<void>;
+  /**
+   * Removes what files still have of what is gone, in places that nothing names: words in pages of the text index, vectors in the files of
+   * indexes, cold objects in the cache, blocks of a tier's file that came free. Once searches and downloads of before the tombstone have ended.
+   */
+  eraseDerived(signal?: AbortSignal): Promise<void>;
   /** Whether a placement names the object as the one that keeps it. */
   isKeeper(name: string): Promise<boolean>;
   addForgetCounts(tombstone: Tombstone, counts: Partial<Omit<ForgetCounts, 'memories'>>): Promise<void>;

@@ -34,7 +34,12 @@ export interface IngestWorld {
 }
 
 /** The store of a data folder; again and again for tests that restart it. */
-export function openStoreIn(folder: string, archive: ObjectStore, reader: ReaderPool): Promise<MemoryStore> {
+export function openStoreIn(
+  folder: string,
+  archive: ObjectStore,
+  reader: ReaderPool,
+  options: { vectorIndexBytes?: number } = {},
+): Promise<MemoryStore> {
   return openEmbeddedStore({
     dataFolder: folder,
     archive,
@@ -44,11 +49,15 @@ export function openStoreIn(folder: string, archive: ObjectStore, reader: Reader
     leaseMs: 60_000,
     hashFile: (path) => reader.hashFile(path),
     now: Date.now,
+    ...options,
   });
 }
 
 /** The server's side of ingest on a temporary folder, with an archive of its own; a reader of its own where it is to be another. */
-export async function openIngestWorld(options?: Partial<ReaderPoolOptions>): Promise<IngestWorld> {
+export async function openIngestWorld(
+  options?: Partial<ReaderPoolOptions>,
+  storeOptions: { vectorIndexBytes?: number } = {},
+): Promise<IngestWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'akosha-ingest-'));
   const scratch = join(folder, 'scratch');
   await mkdir(scratch);
@@ -56,7 +65,7 @@ export async function openIngestWorld(options?: Partial<ReaderPoolOptions>): Pro
   const archive = await openObjectStore(`file://${join(folder, 'archive')}`);
   const own = options && new ReaderPool({ size: 1, memoryLimitMb: 256, jobTimeoutMs: 60_000, ...options });
   const reader = own ?? sharedReader();
-  const store = await openStoreIn(folder, archive, reader);
+  const store = await openStoreIn(folder, archive, reader, storeOptions);
   const warnings: Record<string, unknown>[] = [];
   const log = { warn: (details: Record<string, unknown>) => void warnings.push(details) };
   const counted: IngestWorld['counted'] = { quarantined: 0, skipped: {} };

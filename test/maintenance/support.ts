@@ -43,8 +43,8 @@ export interface ForgetWorld extends IngestWorld {
   filesWith(bytes: string): Promise<string[]>;
 }
 
-export async function openForgetWorld(): Promise<ForgetWorld> {
-  const world = await openIngestWorld();
+export async function openForgetWorld(options: { vectorIndexBytes?: number } = {}): Promise<ForgetWorld> {
+  const world = await openIngestWorld(undefined, options);
   const forget: ForgetContext = {
     store: world.store,
     archive: world.archive,

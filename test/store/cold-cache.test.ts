@@ -91,6 +91,10 @@ function hang(signal: AbortSignal | undefined): Promise<never> {
 
 const nothing = (): Promise<void> => Promise.resolve();
 
+async function* pagesOf(...pages: string[][]): AsyncGenerator<string[]> {
+  for (const page of pages) yield await Promise.resolve(page);
+}
+
 describe('the cache of cold objects', () => {
   it('downloads an object once, for uses at once and later', async () => {
     const fixture = await Fixture.create(10 * BYTES);
@@ -217,6 +221,29 @@ describe('the cache of cold objects', () => {
     await first;
     expect(fixture.downloads).toHaveLength(2);
     expect(await fixture.files()).toEqual([]);
+  });
+
+  it('keeps the objects that are named and no other, in use, on its way or left by another process', async () => {
+    const fixture = await Fixture.create(10 * BYTES);
+    const [named, used, coming, left] = await fixture.objects(4);
+    if (named === undefined || used === undefined || coming === undefined || left === undefined)
+      expect.fail();
+    await fixture.open(10 * BYTES).use([named, left], nothing);
+    let end = (): void => undefined;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    const use = fixture.cache.use([used], () => ended);
+    await vi.waitFor(async () => expect(await fixture.files()).toHaveLength(3));
+    const download = fixture.cache.use([coming], nothing);
+    await vi.waitFor(() => expect(fixture.downloads).toHaveLength(4));
+    const removal = fixture.cache.removeOthers(() => pagesOf([named.name]));
+    await download;
+    await vi.waitFor(async () => expect(await fixture.files()).toHaveLength(2));
+    end();
+    await Promise.all([use, removal]);
+    expect(await fixture.files()).toHaveLength(1);
+    fixture.downloads.length = 0;
+    await fixture.cache.use([named], nothing);
+    expect(fixture.downloads).toEqual([]);
   });
 
   it('begins by deleting what is not a whole cached file', async () => {

@@ -64,7 +64,7 @@ export async function finishForget(
   const scopeId = scopeIdOf(scope);
   const tombstone = await requireTombstone(context, scopeId);
   const record = await requireForget(context, scopeId);
-  await context.store.eraseWords(signal);
+  await context.store.eraseDerived(signal);
   // Again: a search that read its rows before the tombstone has ended by now.
   context.dropDerived();
   const receipt = receiptOf(tombstone, record, context.now());

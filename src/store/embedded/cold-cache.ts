@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { AkoshaError, isAkoshaError } from '../../contract/index.js';
 import type { ObjectStore } from '../../objects/index.js';
+import { syncFolder } from '../../runtime/index.js';
 import type { WrittenObject } from '../store.js';
 
 export interface ColdCacheOptions {
@@ -27,6 +28,8 @@ export class ColdCache {
   readonly #loading = new Map<string, Promise<string>>();
   readonly #removing = new Map<string, Promise<void>>();
   readonly #inUse = new Map<string, number>();
+  /** Who waits until a file is not in use. */
+  readonly #leaving = new Map<string, (() => void)[]>();
   readonly #waiting: (() => void)[] = [];
   #downloads = 0;
   #prepared: Promise<void> | undefined;
@@ -70,6 +73,32 @@ export class ColdCache {
 
   async remove(name: string): Promise<void> {
     await this.#remove(this.#file(name));
+  }
+
+  /**
+   * Deletes the files of all objects but these; of one that is in use, or comes just now, as soon as it is not. A download that outlived its
+   * object, or the process that deleted it, leaves such a file.
+   */
+  async removeOthers(named: () => AsyncIterable<readonly string[]>): Promise<void> {
+    await this.#prepare();
+    // What is coming is among the files then.
+    await Promise.allSettled([...this.#loading.values()]);
+    const { folder } = this.#options;
+    const found = (await readdir(folder)).filter((name) => CACHED.test(name));
+    const others = new Set(found.map((name) => path.join(folder, name)));
+    for await (const names of named()) for (const name of names) others.delete(this.#file(name));
+    const removeFree = async (file: string): Promise<void> => {
+      while (this.#inUse.has(file)) await this.#released(file);
+      await this.#remove(file);
+    };
+    await Promise.all([...others].map(removeFree));
+    await syncFolder(folder);
+  }
+
+  #released(file: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#leaving.set(file, [...(this.#leaving.get(file) ?? []), resolve]);
+    });
   }
 
   #file(name: string): string {
@@ -167,8 +196,13 @@ export class ColdCache {
 
   #release(file: string): void {
     const uses = (this.#inUse.get(file) ?? 1) - 1;
-    if (uses === 0) this.#inUse.delete(file);
-    else this.#inUse.set(file, uses);
+    if (uses > 0) {
+      this.#inUse.set(file, uses);
+      return;
+    }
+    this.#inUse.delete(file);
+    for (const resolve of this.#leaving.get(file) ?? []) resolve();
+    this.#leaving.delete(file);
   }
 
   async #evict(): Promise<void> {

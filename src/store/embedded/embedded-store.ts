@@ -167,7 +167,7 @@ function storeOf(
     explainMemory: (key, asOf) => explainMemory(context, key, asOf),
     ...vectorStore(context, indexes),
     ...damage.methods(),
-    ...forgetStore(context),
+    ...forgetStore(context, indexes),
     ...transitionLedger(context),
     ...compactionStore(context),
     ...retentionLedger(context),

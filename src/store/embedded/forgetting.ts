@@ -1,4 +1,4 @@
-import { NOTHING_FORGOTTEN, type ForgetScope } from '../../contract/index.js';
+import { NOTHING_FORGOTTEN, TABLE_TIERS, type ForgetScope } from '../../contract/index.js';
 import { scopeIdOf } from '../../memory/index.js';
 import { throwIfAborted } from '../../objects/index.js';
 import type { Erasure, ForgetStore } from '../store.js';
@@ -6,9 +6,11 @@ import type { ForgottenKey, ScopeRow } from './catalog/forget.js';
 import type { EngineContext } from './context.js';
 import { openRewrite } from './rewrite-operation.js';
 import { ScopeRows } from './tiers/erasing.js';
+import { overwriteFreeBlocks } from './tiers/free-blocks.js';
+import type { VectorIndexes } from './vector-index/vector-indexes.js';
 
 /** What the engine does to forget. */
-export function forgetStore(context: EngineContext): ForgetStore {
+export function forgetStore(context: EngineContext, indexes: VectorIndexes): ForgetStore {
   const { catalog } = context;
   return {
     previewForget: (scope) => catalog.read.previewForget(toRow(scope)),
@@ -20,12 +22,12 @@ export function forgetStore(context: EngineContext): ForgetStore {
     },
     openErasure: (scope, signal) => openErasure(context, toRow(scope), signal),
     openRewrite: (request, signal) => openRewrite(context, request, signal),
-    eraseWords: async (signal) => {
-      for (let first = true; await catalog.write.mergeWords(first); first = false)
-        throwIfAborted(signal, 'erasing of words');
-      while (await catalog.write.overwriteFreePages()) throwIfAborted(signal, 'erasing of words');
-      // What was overwritten is in the file only once its log is folded into it.
-      await catalog.write.checkpoint();
+    eraseDerived: async (signal) => {
+      await eraseWords(context, signal);
+      await indexes.eraseGone();
+      await context.cold.removeOthers(() => keepers(context));
+      await removeSetAside(context);
+      for (const tier of TABLE_TIERS) await overwriteFreeBlocks(context.tiers, tier, signal);
     },
     isKeeper: (name) => catalog.read.isKeeper(name),
     addForgetCounts: ({ scope, requestedAt }, counts) =>
@@ -40,12 +42,17 @@ export function forgetStore(context: EngineContext): ForgetStore {
         receipt,
       }),
     liftForget: (scopeId) => catalog.write.liftForget(scopeId, context.now()),
-    loadTombstones: (standing) =>
-      catalog.write.loadTombstones(
-        standing.map((one) => ({ ...one, row: toRow(one.scope), counts: NOTHING_FORGOTTEN })),
-        context.now(),
-      ),
+    loadTombstones: (standing) => loadTombstones(context, standing),
   };
+}
+
+/** See `ForgetStore.loadTombstones`. */
+export function loadTombstones(
+  { catalog, now }: EngineContext,
+  standing: Parameters<ForgetStore['loadTombstones']>[0],
+): Promise<void> {
+  const rows = standing.map((one) => ({ ...one, row: toRow(one.scope), counts: NOTHING_FORGOTTEN }));
+  return catalog.write.loadTombstones(rows, now());
 }
 
 function toRow(scope: ForgetScope): ScopeRow {
@@ -68,7 +75,10 @@ async function openErasure(
   const { catalog, tiers } = context;
   const rows = await ScopeRows.load(tiers, scope, forgottenKeys(context, scope.scopeId), signal);
   return {
-    eraseRows: () => rows.erase(),
+    eraseRows: async () => {
+      await removeSetAside(context);
+      return rows.erase();
+    },
     countRows: (file) => rows.countIn(file),
     exportOthers: (file, to, kind) => rows.exportOthers(file, to, kind),
     verifyOthers: (source, file) => rows.verifyOthers(source, file),
@@ -81,8 +91,29 @@ async function openErasure(
   };
 }
 
-/** Keys per message from the catalog's thread: some milliseconds. */
+async function eraseWords({ catalog }: EngineContext, signal: AbortSignal | undefined): Promise<void> {
+  for (let first = true; await catalog.write.mergeWords(first); first = false)
+    throwIfAborted(signal, 'erasing of words');
+  while (await catalog.write.overwriteFreePages()) throwIfAborted(signal, 'erasing of words');
+  // What was overwritten is in the file only once its log is folded into it.
+  await catalog.write.checkpoint();
+}
+
+/** Files that nothing reads any more, and nothing can read to find out what is in them. */
+async function removeSetAside({ tiers }: EngineContext): Promise<void> {
+  for (const tier of TABLE_TIERS) await tiers.removeSetAside(tier);
+}
+
+/** Keys, or names, per message from the catalog's thread: some milliseconds. */
 const KEYS = 5_000;
+
+async function* keepers({ catalog }: EngineContext): AsyncGenerator<string[]> {
+  for (let after: number | undefined = 0; after !== undefined;) {
+    const found: { objectId: number; name: string }[] = await catalog.read.keepers(after, KEYS);
+    yield found.map(({ name }) => name);
+    after = found.at(-1)?.objectId;
+  }
+}
 
 async function* forgottenKeys(
   { catalog }: EngineContext,

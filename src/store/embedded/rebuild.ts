@@ -9,7 +9,7 @@ import { failPoint } from '../../faults/index.js';
 import { runAll } from '../../runtime/index.js';
 import type { FetchedObject, StoreRebuild } from '../rebuild.js';
 import type { EngineContext } from './context.js';
-import { forgetStore } from './forgetting.js';
+import { loadTombstones } from './forgetting.js';
 import { lookAtArchive, openEngine, type EngineOptions } from './open-engine.js';
 import { ObjectRows } from './tiers/object-rows.js';
 
@@ -62,7 +62,7 @@ function rebuildOf(
     startEpoch: async () => write.startRebuildEpoch((await lookAtArchive(context.archive)).epoch),
     isDone: (step) => read.isStepDone(step),
     markDone: (step) => write.markStepDone(step),
-    loadTombstones: (standing) => forgetStore(context).loadTombstones(standing),
+    loadTombstones: (standing) => loadTombstones(context, standing),
     restoreBackup: (file, takenAt) => restoreBackup(context, file, takenAt),
     noteUploads: (standing) => write.noteUploads(standing),
     settleUploads: () => write.settleUploads(),

@@ -1,8 +1,11 @@
 import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EMBEDDING_MODEL } from '../../../src/memory/index.js';
+import { quantised } from '../../../src/store/embedded/vector-index/matrix.js';
+import { VectorIndex } from '../../../src/store/embedded/vector-index/vector-index.js';
+import { IndexThread } from '../../../src/store/embedded/vector-index/thread.js';
 import { FIRST_WAITING, type Candidate, type VectorIndexStatus } from '../../../src/store/index.js';
 import { AGE, between, direction, openTestStore, type TestStore } from '../../search/support.js';
 import { eventually } from '../../support/eventually.js';
@@ -42,6 +45,38 @@ async function search(
 }
 
 const ids = (found: readonly Candidate[]): string[] => found.map(({ memoryId }) => memoryId);
+
+function tombstoneOf(memoryId: string) {
+  const scope = { scope: 'memory', systemId: 'host-1', kind: 'conversation', memoryId } as const;
+  return { scope, requestedAt: 1 };
+}
+
+/** As the matrix of the file has it. */
+function stored(vector: Float32Array): Buffer {
+  return Buffer.from(Int16Array.from(quantised(vector) ?? []).buffer);
+}
+
+/** Has the next save of an index end, for who asked for it, only when it is told to. A double that injects a slow disk. */
+function lateSave(): { reached: Promise<void>; end: () => void } {
+  let end = (): void => undefined;
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  let reach = (): void => undefined;
+  const reached = new Promise<void>((resolve) => (reach = resolve));
+  const call = IndexThread.prototype.call;
+  const spy = vi.spyOn(IndexThread.prototype, 'call').mockImplementation(async function (
+    this: IndexThread,
+    ...args
+  ) {
+    const result = await call.apply(this, args);
+    if (args[0] === 'save') {
+      reach();
+      await ended;
+    }
+    return result;
+  });
+  onTestFinished(() => spy.mockRestore());
+  return { reached, end };
+}
 
 describe('the vector index of a store', () => {
   it('finds each memory where it is now, what was committed before the search included, and none that is gone', async () => {
@@ -92,6 +127,53 @@ describe('the vector index of a store', () => {
     await test.reopen();
     expect(await ready(test)).toMatchObject({ rows: 1 });
     expect(ids(await search(test, 'hot'))).toEqual(['c']);
+  });
+
+  it('is in no file with what is forgotten, whatever was being saved when that was asked for', async () => {
+    const test = await open();
+    await test.ingest('host-1', [memory('a', AGE.hot), memory('b', AGE.hot)]);
+    await ready(test);
+    await test.store.checkpoint();
+    const has = async (vector: Float32Array): Promise<boolean> =>
+      (await readFile(join(test.folders.index, FILE))).includes(stored(vector));
+    expect(await has(VECTORS.a)).toBe(true);
+    // A save that ends late: the file is as it was before the forget.
+    const late = lateSave();
+    await test.ingest('host-2', [memory('c', AGE.hot)]);
+    const saving = test.store.checkpoint();
+    await late.reached;
+    await test.store.beginForget(tombstoneOf('a'));
+    const asked = vi.spyOn(VectorIndex.prototype, 'eraseGone');
+    onTestFinished(() => asked.mockRestore());
+    const erased = test.store.eraseDerived();
+    await vi.waitFor(() => expect(asked).toHaveBeenCalled());
+    late.end();
+    await saving;
+    await erased;
+    expect([await has(VECTORS.a), await has(VECTORS.c)]).toEqual([false, true]);
+  });
+
+  it.each([
+    ['off', 0],
+    ['without room', 2000],
+  ])('that is %s has no file once something is forgotten', async (_how, vectorIndexBytes) => {
+    const test = await open();
+    await test.ingest('host-1', [memory('a', AGE.hot), memory('b', AGE.hot)]);
+    await ready(test);
+    await test.reopen({ vectorIndexBytes: 0 });
+    // One more than there is room for.
+    await test.ingest('host-2', [memory('c', AGE.hot)]);
+    await test.reopen({ vectorIndexBytes });
+    if (vectorIndexBytes > 0)
+      await eventually(async () =>
+        expect(await test.store.vectorIndexes()).toMatchObject([{ state: 'full' }]),
+      );
+    await test.store.checkpoint();
+    expect(await readdir(test.folders.index)).toEqual([FILE]);
+    await writeFile(join(test.folders.index, `${FILE}.new`), 'of a process that died');
+    await test.store.beginForget(tombstoneOf('a'));
+    await test.store.eraseDerived();
+    expect(await readdir(test.folders.index)).toEqual([]);
   });
 
   it('is none where there is no room for it: every vector is compared', async () => {

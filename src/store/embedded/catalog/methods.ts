@@ -156,6 +156,7 @@ export const READ_METHODS = {
   listForgets: forgets.listForgets,
   tombstones: forgets.tombstones,
   isKeeper: rewrites.isKeeper,
+  keepers: rewrites.keepers,
   uploadsToForget: uploads.uploadsToForget,
   uploadsToRetire: retention.uploadsToRetire,
   countPlacements: known.countPlacements,

@@ -85,3 +85,17 @@ export function isKeeper(db: CatalogDatabase, name: string): boolean {
     ) === 1
   );
 }
+
+/** Objects that a placement names, behind `after`, in order. */
+export function keepers(
+  db: CatalogDatabase,
+  after: number,
+  limit: number,
+): { objectId: number; name: string }[] {
+  return db.all<{ objectId: number; name: string }>(
+    `SELECT o.object_id AS objectId, o.name FROM objects o
+     WHERE o.object_id > $after AND EXISTS (SELECT 1 FROM placements p WHERE p.keeper_id = o.object_id)
+     ORDER BY o.object_id LIMIT $limit`,
+    { after, limit },
+  );
+}

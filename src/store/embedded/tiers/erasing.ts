@@ -74,27 +74,40 @@ export class ScopeRows {
 
   /**
    * A table that has such rows is written anew without them: DuckDB keeps the bytes of deleted rows of a keyed table for as long as the table
-   * stands. It costs a month's rows at most, during which the tier's other writers wait.
+   * stands. So is one with rows that a sweep deleted, for nothing tells any more whose they were. It costs a month's rows at most, during
+   * which the tier's other writers wait, and once for all rows that were deleted by then.
    */
   async erase(): Promise<number> {
     let erased = 0;
     for (const tier of TABLE_TIERS) {
-      const before = erased;
       for (const table of await this.#tiers.tables(tier)) {
-        if ((await this.#countIn(qualified(table))) > 0) erased += await this.#eraseFrom(tier, table);
+        const { inScope, deleted } = await this.#holds(table);
+        if (inScope + deleted > 0) erased += await this.#eraseFrom(tier, table);
       }
-      // Their bytes are in the tier's log otherwise, until somebody folds it.
-      if (erased > before) await this.#tiers.checkpointTier(tier);
+      // What was deleted, by whomever, is in the tier's log otherwise, until somebody folds it.
+      await this.#tiers.checkpointTier(tier);
     }
     return erased;
   }
 
+  /** Of a table the rows in scope, and how many it keeps the bytes of though they were deleted. */
+  async #holds(table: PeriodTable): Promise<{ inScope: number; deleted: number }> {
+    const inScope = await this.#countIn(qualified(table));
+    // Named an estimate, it is the exact number of rows that the table's row groups have, the deleted ones included.
+    const deleted = await this.#number(
+      `SELECT estimated_size - (SELECT count(*) FROM ${qualified(table)}) AS n FROM duckdb_tables()
+       WHERE database_name = ${literal(table.tier)} AND table_name = ${literal(table.name)}`,
+    );
+    return { inScope, deleted };
+  }
+
+  /** Returns how many rows in scope there were. */
   #eraseFrom(tier: TableTier, table: PeriodTable): Promise<number> {
     return this.#connection.write(tier, async () => {
       const standing = (await this.#tiers.tables(tier)).some(({ name }) => name === table.name);
       if (!standing) return 0;
-      const rows = await this.#countIn(qualified(table));
-      if (rows === 0) return 0;
+      const { inScope, deleted } = await this.#holds(table);
+      if (inScope + deleted === 0) return 0;
       const rest = { ...table, name: `rest_of_${table.name}` };
       await this.#connection.run(createTableSql(rest));
       const kept = await this.#connection.run(
@@ -106,7 +119,7 @@ export class ScopeRows {
           ? `DROP TABLE ${qualified(rest)}`
           : `ALTER TABLE ${qualified(rest)} RENAME TO ${table.name}`,
       );
-      return rows;
+      return inScope;
     });
   }
 

@@ -15,7 +15,7 @@ import {
   type PeriodTable,
   type TableTier,
 } from './tables.js';
-import { hasContent, moveAside } from './tier-file.js';
+import { hasContent, moveAside, removeSetAside } from './tier-file.js';
 import { requireVersion } from './tier-version.js';
 
 export interface TierDatabaseOptions {
@@ -127,7 +127,7 @@ export class TierDatabase {
 
   /** Opens a tier's file anew, in turn with its writers. Statements that are reading it end first, for DuckDB keeps a file until nobody has it. */
   #reopen<T>(tier: TableTier, whileClosed: () => Promise<T>): Promise<T> {
-    const turn = this.#locks[tier].then(async () => {
+    return this.#inTurn(tier, async () => {
       for (const connection of this.#idle.splice(0)) connection.closeSync();
       await this.read((connection) => connection.run(`DETACH DATABASE IF EXISTS ${tier}`));
       const result = await whileClosed();
@@ -139,6 +139,16 @@ export class TierDatabase {
       }
       return result;
     });
+  }
+
+  /** Deletes what was set aside of a tier; nothing needs it. */
+  removeSetAside(tier: TableTier): Promise<void> {
+    return this.#inTurn(tier, () => removeSetAside(this.file(tier)));
+  }
+
+  /** What writes to a tier, or replaces its file, does it one after the other. */
+  #inTurn<T>(tier: TableTier, work: () => Promise<T>): Promise<T> {
+    const turn = this.#locks[tier].then(work);
     this.#locks[tier] = turn.catch(() => undefined);
     return turn;
   }
@@ -207,7 +217,7 @@ export class TierDatabase {
    * create, drop or extend one table, and a drop must not come between another's check and insert.
    */
   write<T>(tier: TableTier, connection: DuckDBConnection, work: () => Promise<T>): Promise<T> {
-    const turn = this.#locks[tier].then(async () => {
+    return this.#inTurn(tier, async () => {
       await connection.run('BEGIN TRANSACTION');
       try {
         const result = await work();
@@ -220,8 +230,6 @@ export class TierDatabase {
         this.#periods[tier].settle();
       }
     });
-    this.#locks[tier] = turn.catch(() => undefined);
-    return turn;
   }
 
   /**
@@ -229,11 +237,9 @@ export class TierDatabase {
    * while anything else reads; what does goes on reading.
    */
   checkpointTier(tier: TableTier): Promise<void> {
-    const turn = this.#locks[tier].then(() =>
+    return this.#inTurn(tier, () =>
       this.read(async (connection) => void (await connection.run(`FORCE CHECKPOINT ${tier}`))),
     );
-    this.#locks[tier] = turn.catch(() => undefined);
-    return turn;
   }
 
   /** Within `write`: makes the tables of these periods where they do not stand. */

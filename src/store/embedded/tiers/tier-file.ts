@@ -1,9 +1,13 @@
-import { rename, stat } from 'node:fs/promises';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { AkoshaError } from '../../../contract/index.js';
-import { isMissing } from '../../../runtime/index.js';
+import { isMissing, syncFolder } from '../../../runtime/index.js';
 
 /** A file's own name, and those of its logs: what is committed and not yet in it, and the two that DuckDB makes of that while it folds it in. */
 const SUFFIXES = ['', '.wal', '.wal.checkpoint', '.wal.recovery'];
+
+/** Behind the name of one that is out of use; then the time, in milliseconds since 1970. */
+const ASIDE = '.damaged-';
 
 /** Whether there is a file to open. DuckDB takes an empty one for a database to be made. Raises `StoreDamaged` for what is no file. */
 export async function hasContent(file: string): Promise<boolean> {
@@ -19,14 +23,24 @@ export async function hasContent(file: string): Promise<boolean> {
 
 /**
  * Takes a file out of use, with its logs: they are of no use to another file, and DuckDB would replay them into one. Returns where it is now, kept for
- * whoever wants to know what happened.
+ * whoever wants to know what happened. Nothing reads it: a repair takes rows from the objects that keep them.
  */
 export async function moveAside(file: string): Promise<string> {
-  const aside = `${file}.damaged-${Date.now()}`;
+  const aside = `${file}${ASIDE}${Date.now()}`;
   for (const suffix of SUFFIXES) {
     await rename(file + suffix, aside + suffix).catch((error: unknown) => {
       if (!isMissing(error)) throw error;
     });
   }
   return aside;
+}
+
+/** Deletes all that was taken out of use of a file: it may hold what is forgotten, and cannot be read to find out. */
+export async function removeSetAside(file: string): Promise<void> {
+  const folder = path.dirname(file);
+  const names = await readdir(folder);
+  const aside = names.filter((name) => name.startsWith(path.basename(file) + ASIDE));
+  if (aside.length === 0) return;
+  for (const name of aside) await rm(path.join(folder, name), { force: true });
+  await syncFolder(folder);
 }

@@ -147,6 +147,12 @@ export async function readIndexFile(
   }
 }
 
+/** Both: the file, and what a process that died was making of it. Nothing may read or write it meanwhile. */
+export async function removeIndexFile(path: string): Promise<void> {
+  for (const file of [path, temporaryOf(path)]) await rm(file, { force: true });
+  await syncFolder(dirname(path));
+}
+
 /** In the order of the file, as views of what is in memory. */
 function* partsOf(rows: IndexRows, marks: Uint8Array): Generator<Buffer> {
   for (const part of rows.matrix.parts(rows.slots)) yield bytesOf(part);

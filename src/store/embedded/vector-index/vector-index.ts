@@ -1,6 +1,7 @@
-import { messageOf } from '../../../contract/index.js';
+import { AkoshaError, messageOf } from '../../../contract/index.js';
 import type { VectorIndexState, VectorIndexStatus } from '../../vectors.js';
 import type { EngineContext } from '../context.js';
+import { removeIndexFile } from './index-file.js';
 import type { IndexAnswer, IndexPart, IndexQuery, IndexThreadData } from './messages.js';
 import { readVectors } from './read-vectors.js';
 import { IndexThread } from './thread.js';
@@ -22,6 +23,13 @@ interface CatchUp {
   resolve: () => void;
 }
 
+/** Who waits for a file; if it `erases`, for none that has anything of what is gone by now. */
+interface Saver {
+  erases: boolean;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
 /**
  * The vector index of one model: its thread, and the loop that has it follow the catalog. It searches only once everything stands in it;
  * until then, and wherever it fails, the caller compares with all rows.
@@ -38,8 +46,7 @@ export class VectorIndex {
   #closed = false;
   #wake: () => void = () => undefined;
   #catchUps: CatchUp[] = [];
-  /** Who waits for the next save. */
-  #savers: (() => void)[] = [];
+  #savers: Saver[] = [];
 
   constructor(
     private readonly context: EngineContext,
@@ -81,12 +88,29 @@ export class VectorIndex {
 
   /** Catches up and saves, where there is something to save. */
   async save(): Promise<void> {
-    if (this.#state !== 'ready' || this.#thread === undefined) return;
-    // By the loop, so that nothing changes what is being written.
-    await new Promise<void>((resolve) => {
-      this.#savers.push(resolve);
+    if (this.#state === 'ready' && !this.#closed) await this.#ask({ erases: false });
+  }
+
+  /**
+   * Returns once its file has nothing of what is gone by now: it is written anew or, where that cannot be, deleted. Raises `StoreClosed` where
+   * the index is closed before that.
+   */
+  async eraseGone(): Promise<void> {
+    this.#requireOpen();
+    await this.#ask({ erases: true });
+  }
+
+  /** By the loop, so that nothing changes what is being written, and no file is deleted that is being read. */
+  #ask({ erases }: Pick<Saver, 'erases'>): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      this.#savers.push({ erases, resolve, reject });
       this.#wake();
     });
+  }
+
+  #requireOpen(): void {
+    if (this.#closed)
+      throw new AkoshaError('StoreClosed', 'the store is closed, and its vector index with it');
   }
 
   /** Saves what it has. */
@@ -106,22 +130,27 @@ export class VectorIndex {
 
   async #run(): Promise<void> {
     while (!this.#closed) {
+      // Before what they ask for is read: who comes later waits for the next file, for this one may be without the changes that they mean.
+      const savers = this.#savers.splice(0);
       try {
-        await this.#follow();
+        await this.#follow(savers.length > 0);
       } catch (error) {
         this.#fail(error);
         await this.#dropThread();
       }
-      await this.#sleep(RETRY_MS[this.#state]);
+      await this.#release(savers);
+      await this.#sleep();
     }
-    this.#letSaversGo();
+    await this.#release(this.#savers.splice(0));
   }
 
-  async #follow(): Promise<void> {
+  async #follow(isAsked: boolean): Promise<void> {
     const thread = (this.#thread ??= new IndexThread(this.data));
     if (this.#state !== 'ready' && !(await this.#fill(thread))) return;
     if (!(await this.#read(thread, 'readChanges', this.#applied))) return;
-    await this.#saveWhereDue(thread);
+    // What is closed stops reading in the middle; what it has then is saved by who closes it.
+    if (this.#closed) return;
+    if (isAsked || (await this.#isDue(thread))) await this.#trySave();
   }
 
   /**
@@ -143,6 +172,8 @@ export class VectorIndex {
   /** Part by part until there is no more. Returns false where there was no room. */
   async #read(thread: IndexThread, method: 'readPlaces' | 'readChanges', from: number): Promise<boolean> {
     for (let after: number | null = from; after !== null && !this.#closed;) {
+      // What is being filled for minutes is in no file until it is whole, and the one that it began with is not missed.
+      if (this.#state === 'filling') await this.#release(this.#savers.splice(0));
       const part: IndexPart = await thread.call(method, [after]);
       const { parts, without } = await readVectors(this.context, this.data.model, part.needed);
       const buffers = parts.map(({ components }) => components.buffer);
@@ -165,13 +196,10 @@ export class VectorIndex {
   }
 
   /** The first time as soon as it is whole, and then now and then. */
-  async #saveWhereDue(thread: IndexThread): Promise<void> {
-    const isFirst = this.#savedSeq === undefined && this.#reason === null;
-    const isDue = isFirst
-      ? (await thread.call('counts', [])).waiting === 0
-      : performance.now() - this.#savedAt >= SAVE_MS;
-    if (isDue || this.#savers.length > 0) await this.#trySave();
-    this.#letSaversGo();
+  async #isDue(thread: IndexThread): Promise<boolean> {
+    if (this.#savedSeq === undefined && this.#reason === null)
+      return (await thread.call('counts', [])).waiting === 0;
+    return performance.now() - this.#savedAt >= SAVE_MS;
   }
 
   /** A disk without room costs the next start its time. What is in memory is as good as before: it answers on, and says why it is not saved. */
@@ -185,8 +213,22 @@ export class VectorIndex {
     }
   }
 
-  #letSaversGo(): void {
-    for (const resolve of this.#savers.splice(0)) resolve();
+  /** For the loop, once it has done what it could. */
+  async #release(savers: readonly Saver[]): Promise<void> {
+    try {
+      if (savers.some(({ erases }) => erases)) await this.#dropStale();
+      for (const { resolve } of savers) resolve();
+    } catch (error) {
+      for (const { reject } of savers) reject(error);
+    }
+  }
+
+  /** A file that was not written just now may have what is gone. */
+  async #dropStale(): Promise<void> {
+    this.#requireOpen();
+    if (this.#state === 'ready' && this.#savedSeq === this.#applied) return;
+    this.#savedSeq = undefined;
+    await removeIndexFile(this.data.file);
   }
 
   async #save(): Promise<void> {
@@ -213,7 +255,6 @@ export class VectorIndex {
   /** Nobody waits for what does not come: the loop sleeps only while nobody does. */
   #letGo(): void {
     for (const { resolve } of this.#catchUps.splice(0)) resolve();
-    this.#letSaversGo();
   }
 
   async #dropThread(): Promise<void> {
@@ -238,15 +279,25 @@ export class VectorIndex {
     });
   }
 
-  async #sleep(ms: number): Promise<void> {
-    if (this.#closed || this.#catchUps.length + this.#savers.length > 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = () => undefined;
+  /** Until the next look is due, or somebody waits for it. Who waits for a file while there is no index is not kept until there is one. */
+  async #sleep(): Promise<void> {
+    const until = performance.now() + RETRY_MS[this.#state];
+    while (!this.#closed && this.#catchUps.length === 0) {
+      if (this.#savers.length > 0) {
+        if (this.#state === 'ready') return;
+        await this.#release(this.#savers.splice(0));
+        continue;
+      }
+      const left = until - performance.now();
+      if (left <= 0) return;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = () => undefined;
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Tier } from '../../../contract/index.js';
@@ -28,7 +29,7 @@ export class VectorIndexes {
   readonly #indexes = new Map<string, VectorIndex>();
   readonly #joined = new JoinedCalls<IndexAnswer['candidates'] | undefined>();
   #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  #turn: Promise<void> = Promise.resolve();
   #closed = false;
 
   private constructor(
@@ -69,20 +70,35 @@ export class VectorIndexes {
     return Promise.all([...this.#indexes.values()].map((index) => index.status()));
   }
 
-  /** Saves what has changed, so that nothing that is gone is in a file any more. */
+  /** Saves what has changed. */
   async save(): Promise<void> {
     await Promise.all([...this.#indexes.values()].map((index) => index.save()));
+  }
+
+  /** Returns once no file has anything of what is gone by now. One that no index goes by is deleted. */
+  eraseGone(): Promise<void> {
+    return this.#inTurn(async () => {
+      await Promise.all([...this.#indexes.values()].map((index) => index.eraseGone()));
+      await this.#removeFilesBut([...this.#indexes.keys()]);
+    });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    await this.#looking;
+    await this.#turn;
     await Promise.all([...this.#indexes.values()].map((index) => index.close()));
   }
 
+  /** What starts and ends indexes, or deletes files of theirs, does it one after the other. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
   #look(): void {
-    this.#looking = this.#keepWanted()
+    void this.#inTurn(() => this.#keepWanted())
       // The catalog tells by itself where it works no more.
       .catch(() => undefined)
       .then(() => {
@@ -91,6 +107,7 @@ export class VectorIndexes {
   }
 
   async #keepWanted(): Promise<void> {
+    if (this.#closed) return;
     const { current, next } = await this.context.catalog.read.modelNames();
     const wanted = next === null ? [current] : [current, next];
     for (const model of wanted) if (!this.#indexes.has(model)) this.#start(model);
@@ -99,9 +116,14 @@ export class VectorIndexes {
       this.#indexes.delete(model);
       await index.close();
     }
-    const files = new Set(wanted.map(fileOf));
-    for (const name of await readdir(this.options.folder))
-      if (!files.has(name.replace(/\.new$/, ''))) await rm(path.join(this.options.folder, name));
+    await this.#removeFilesBut(wanted);
+  }
+
+  async #removeFilesBut(models: readonly string[]): Promise<void> {
+    const { folder } = this.options;
+    const kept = new Set(models.map(fileOf));
+    for (const name of existsSync(folder) ? await readdir(folder) : [])
+      if (!kept.has(name.replace(/\.new$/, ''))) await rm(path.join(folder, name));
   }
 
   #start(model: string): void {
