@@ -53,10 +53,11 @@ export function tierActivities({ maintenance, clock }: TierActivityDeps): TierAc
 
     moveChosen: (input) => runActivity(({ signal }) => moveChosen(maintenance, input, signal)),
 
-    planCompaction: ({ all }) =>
-      runActivity(async () => ({
-        partitions: (await planCompaction(maintenance, all)).slice(0, MAX_PARTITIONS_PER_PLAN),
-      })),
+    planCompaction: ({ all, asOf = clock() }) =>
+      runActivity(async ({ signal }) => {
+        const options = { all, asOf, signal, transitionId: ownTransition() };
+        return { partitions: (await planCompaction(maintenance, options)).slice(0, MAX_PARTITIONS_PER_PLAN) };
+      }),
 
     compactCold: ({ partition, all }) =>
       runActivity(({ signal }) =>

@@ -8,7 +8,7 @@ import type {
   UploadRef,
 } from '../contract/index.js';
 import type { UploadExplanation } from '../ingest/index.js';
-import type { Selected } from '../maintenance/index.js';
+import type { Forecast, Selected } from '../maintenance/index.js';
 import type { CircuitBreakerStatus } from '../runtime/index.js';
 import type { SearchAnswer, SearchRequest } from '../search/index.js';
 import type {
@@ -22,7 +22,6 @@ import type {
   PinRequest,
   TierCounts,
   TierPause,
-  TransitionForecast,
   TransitionReport,
   UploadPage,
   UploadPageRequest,
@@ -76,7 +75,7 @@ export interface ApiServices {
   /** False where it was not paused. */
   resumeTiers(): Promise<boolean>;
   /** What a transition would do, as of a time or else the clock setting's. Changes nothing. */
-  forecastTransition(input: { asOf?: number | undefined; all: boolean }): Promise<TransitionForecast>;
+  forecastTransition(input: { asOf?: number | undefined; all: boolean }): Promise<Forecast>;
   /** Of the last transitions, the newest first. */
   transitionReports(limit: number): Promise<TransitionReport[]>;
   /** A page of what a system has; see `MemoryStore.listMemories`. */

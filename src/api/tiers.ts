@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { KINDS, TIERS, type Tier } from '../contract/index.js';
-import type { TierCounts, TierPause, TransitionForecast, TransitionReport } from '../store/index.js';
+import type { Forecast } from '../maintenance/index.js';
+import type { TierCounts, TierPause, TransitionReport } from '../store/index.js';
 import type { App } from './app.js';
 import { Count, FAILURES, Time } from './schemas.js';
 import type { ApiServices } from './services.js';
@@ -39,8 +40,10 @@ const ResumeReply = z.object({ resumed: z.boolean().describe('False where it was
 
 const Month = z.string().describe('Of the rows’ own time, UTC, such as 2026-11.');
 const Step = z
-  .enum(['warm', 'cold', 'compacted'])
-  .describe('The tier that the rows go to; or they were written anew in a merged cold object.');
+  .enum(['warm', 'cold', 'compacted', 'expired'])
+  .describe(
+    'The tier that the rows go to; or they were written anew in a merged cold object; or they are gone, being older than memories are kept.',
+  );
 
 const ForecastQuery = z.strictObject({
   as_of: Time.optional().describe('As if it were then; by default the clock setting’s time.'),
@@ -54,6 +57,10 @@ const ForecastReply = z.object({
   as_of: z.string(),
   rows: z.object({ to_warm: Count, to_cold: Count }),
   objects: Count.describe('Cold objects that would be written.'),
+  expiring: z
+    .object({ cutoff: z.string(), memories: Count })
+    .nullable()
+    .describe('Memories of that time or before, which would be gone; null where they are kept for ever.'),
   parts: z.array(z.object({ step: Step, system_id: z.string(), month: Month, rows: Count, objects: Count })),
   parts_left_out: Count,
 });
@@ -71,7 +78,7 @@ const ReportReply = z.object({
   ended_at: z.string().nullable(),
   state: z.enum(['under way', 'done', 'paused']).describe('One whose workflow failed stays under way.'),
   seconds: z.number().nullable(),
-  rows: z.object({ to_warm: Count, to_cold: Count, compacted: Count, held: Count }),
+  rows: z.object({ to_warm: Count, to_cold: Count, compacted: Count, expired: Count, held: Count }),
   objects: Count,
   bytes: Count,
   swept: z.object({ rows: Count, tables: Count, objects: Count }),
@@ -159,12 +166,13 @@ function toPause({ since, reason }: TierPause): z.input<typeof PauseReply> {
   return { since: time(since), reason };
 }
 
-function toForecast(forecast: TransitionForecast): z.input<typeof ForecastReply> {
-  const { asOf, rows, objects, parts, partsLeftOut } = forecast;
+function toForecast(forecast: Forecast): z.input<typeof ForecastReply> {
+  const { asOf, rows, objects, expiring, parts, partsLeftOut } = forecast;
   return {
     as_of: time(asOf),
     rows: { to_warm: rows.toWarm, to_cold: rows.toCold },
     objects,
+    expiring: expiring === null ? null : { ...expiring, cutoff: time(expiring.cutoff) },
     parts: parts.map(({ systemId, ...part }) => ({ system_id: systemId, ...part })),
     parts_left_out: partsLeftOut,
   };
@@ -172,7 +180,7 @@ function toForecast(forecast: TransitionForecast): z.input<typeof ForecastReply>
 
 function toReport(report: TransitionReport): z.input<typeof ReportReply> {
   const { transitionId, asOf, begunAt, endedAt, outcome, swept, totals, parts, partsLeftOut } = report;
-  const { toWarm, toCold, compacted, held, objects, bytes } = totals;
+  const { toWarm, toCold, compacted, expired, held, objects, bytes } = totals;
   return {
     id: transitionId,
     as_of: time(asOf),
@@ -180,7 +188,7 @@ function toReport(report: TransitionReport): z.input<typeof ReportReply> {
     ended_at: endedAt === null ? null : time(endedAt),
     state: outcome ?? 'under way',
     seconds: endedAt === null ? null : (endedAt - begunAt) / 1000,
-    rows: { to_warm: toWarm, to_cold: toCold, compacted, held },
+    rows: { to_warm: toWarm, to_cold: toCold, compacted, expired, held },
     objects,
     bytes,
     swept,

@@ -50,6 +50,9 @@ const Rows = z.object({
     'Kept out, because they were forgotten, or lack an id or a text within the bounds.',
   ),
   superseded: Count.describe('Older than what the store had.'),
+  expired: Count.exactOptional().describe(
+    'Not in the store, and older than memories are kept; absent where there are none.',
+  ),
   absent: Count.describe('Of its system in the store, not in the upload, and kept.'),
   deleted: Count.describe('The same, and deleted: where the system is mirrored.'),
 });

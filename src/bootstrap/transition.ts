@@ -70,7 +70,7 @@ export async function runTransition(
   }
   const moved = { toWarm, toCold, swept: 0, paused: false };
   if (!goOn()) return { ...moved, finished: false };
-  for (const partition of await planCompaction(maintenance, false)) {
+  for (const partition of await planCompaction(maintenance, { all: false, asOf, ...batch })) {
     if (!goOn()) return { ...moved, finished: false };
     await compactCold(maintenance, partition, { all: false, ...batch });
   }

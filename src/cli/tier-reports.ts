@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { bytes, count, table } from './output.js';
 
 const Part = z.object({
-  step: z.enum(['warm', 'cold', 'compacted']),
+  step: z.enum(['warm', 'cold', 'compacted', 'expired']),
   system_id: z.string(),
   month: z.string(),
   rows: z.number(),
@@ -13,6 +13,7 @@ export const Forecast = z.object({
   as_of: z.string(),
   rows: z.object({ to_warm: z.number(), to_cold: z.number() }),
   objects: z.number(),
+  expiring: z.object({ cutoff: z.string(), memories: z.number() }).nullable(),
   parts: z.array(Part),
   parts_left_out: z.number(),
 });
@@ -25,7 +26,13 @@ export const Report = z.object({
   ended_at: z.string().nullable(),
   state: z.string(),
   seconds: z.number().nullable(),
-  rows: z.object({ to_warm: z.number(), to_cold: z.number(), compacted: z.number(), held: z.number() }),
+  rows: z.object({
+    to_warm: z.number(),
+    to_cold: z.number(),
+    compacted: z.number(),
+    expired: z.number(),
+    held: z.number(),
+  }),
   objects: z.number(),
   bytes: z.number(),
   swept: z.object({ rows: z.number(), tables: z.number(), objects: z.number() }),
@@ -34,9 +41,13 @@ export const Report = z.object({
 });
 export type Report = z.infer<typeof Report>;
 
-export function describeForecast({ as_of: asOf, rows, objects, parts, parts_left_out }: Forecast): string {
+export function describeForecast(forecast: Forecast): string {
+  const { as_of: asOf, rows, objects, expiring, parts, parts_left_out } = forecast;
   return lines([
     `as of ${asOf}: ${count(rows.to_warm, 'row')} would go to warm, ${rows.to_cold} to cold in ${count(objects, 'object')}; nothing was changed`,
+    ...(expiring === null || expiring.memories === 0
+      ? []
+      : [`${count(expiring.memories, 'memory', 'memories')} of ${expiring.cutoff} or before would expire`]),
     ...(parts.length === 0
       ? []
       : [
@@ -59,7 +70,7 @@ export function describeReport(report: Report): string {
   const { rows, swept, parts } = report;
   return lines([
     `${report.id}: ${report.state}, as of ${report.as_of}, begun ${report.begun_at}${report.seconds === null ? '' : `, ${report.seconds.toFixed(1)} s`}`,
-    `rows: to warm ${rows.to_warm}, to cold ${rows.to_cold}, compacted ${rows.compacted}, held ${rows.held}; ${count(report.objects, 'object')}, ${bytes(report.bytes)}; swept: rows ${swept.rows}, tables ${swept.tables}, objects ${swept.objects}`,
+    `rows: to warm ${rows.to_warm}, to cold ${rows.to_cold}, compacted ${rows.compacted}, expired ${rows.expired}, held ${rows.held}; ${count(report.objects, 'object')}, ${bytes(report.bytes)}; swept: rows ${swept.rows}, tables ${swept.tables}, objects ${swept.objects}`,
     ...(parts.length === 0
       ? []
       : [

@@ -5,6 +5,7 @@ import { SETTING_SHAPES } from './definitions.js';
 import { configuredObjectStore, isExposed, sendsToObjectStore } from './upload-rules.js';
 
 const TIER_AGES = SETTING_SHAPES.pick({ hotDays: true, warmDays: true });
+const KEPT_AGES = SETTING_SHAPES.pick({ warmDays: true, coldRetentionDays: true });
 const SHUTDOWN_TIMES = SETTING_SHAPES.pick({ shutdownGraceSeconds: true, shutdownForceSeconds: true });
 const SEARCH_TIMES = SETTING_SHAPES.pick({ searchTimeoutSeconds: true, longestSearchSeconds: true });
 const LEASE_TIMES = SETTING_SHAPES.pick({ operationLeaseSeconds: true, longestRequestSeconds: true });
@@ -51,6 +52,12 @@ export const SETTINGS = SETTING_SHAPES.refine((s) => s.warmDays > s.hotDays, {
   message: 'must exceed hot_days (AKOSHA_HOT_DAYS)',
   when: ifValid(TIER_AGES),
 })
+  .refine((s) => s.coldRetentionDays === 0 || s.coldRetentionDays > s.warmDays, {
+    path: ['coldRetentionDays'],
+    message:
+      'must be 0, or exceed warm_days (AKOSHA_WARM_DAYS): a memory is in the cold tier before it expires',
+    when: ifValid(KEPT_AGES),
+  })
   .refine((s) => s.shutdownForceSeconds > s.shutdownGraceSeconds, {
     path: ['shutdownForceSeconds'],
     message: 'must exceed shutdown_grace_seconds (AKOSHA_SHUTDOWN_GRACE_SECONDS)',

@@ -184,6 +184,13 @@ export const SERVER_SETTINGS = {
       'Rows of one system and month that must be due before a cold object is written, so that it is no crumb.',
     initial: 1000,
   }),
+  coldRetentionDays: setting(shape.wholeNumber(0, 36_500), {
+    group: 'Tiers',
+    rule: 'a whole number from 0 to 36500',
+    description:
+      'The age in days at which a memory is not kept any more and expires, 0 for never. Must exceed `warm_days`. Seven years, as the original names them for its archive, and as long as most laws ask for records to be kept. What a person has pinned stays.',
+    initial: 2_557,
+  }),
   coldOverdueDays: setting(shape.wholeNumber(0, 36_500), {
     group: 'Tiers',
     rule: 'a whole number from 0 to 36500',

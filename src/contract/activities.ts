@@ -175,8 +175,8 @@ export interface BatchSummary {
 
 /** What a transition did with one system's rows of one month. */
 export interface TransitionPart {
-  /** Rows moved to warm, or to cold, or written anew in a merged cold object. */
-  step: 'warm' | 'cold' | 'compacted';
+  /** Rows moved to warm, or to cold, written anew in a merged cold object, or gone because they were older than memories are kept. */
+  step: 'warm' | 'cold' | 'compacted' | 'expired';
   systemId: string;
   /** Of their own time, UTC: `2026-11`. */
   month: string;
@@ -193,6 +193,7 @@ export interface TransitionCounts {
   toWarm: number;
   toCold: number;
   compacted: number;
+  expired: number;
   held: number;
   objects: number;
   bytes: number;
@@ -256,8 +257,11 @@ export interface StoreActivities {
     input: MoveStep & { selection: Selection; after: SelectionCursor | null },
   ): Promise<ChosenBatchSummary>;
   sweep(): Promise<SweepSummary>;
-  /** Systems and months of which cold objects are to be merged; at most `MAX_PARTITIONS_PER_PLAN`, the next compaction takes the rest. */
-  planCompaction(input: { all: boolean }): Promise<{ partitions: ColdPartition[] }>;
+  /**
+   * Lets go what is older than memories are kept as of an instant (milliseconds since 1970; absent in runs of before, and then now). Returns
+   * systems and months of which cold objects are to be merged; at most `MAX_PARTITIONS_PER_PLAN`, the next compaction takes the rest.
+   */
+  planCompaction(input: { all: boolean; asOf?: number }): Promise<{ partitions: ColdPartition[] }>;
   compactCold(input: { partition: ColdPartition; all: boolean }): Promise<CompactionSummary>;
   /** Ends the report of the transition that asks, and sums it up; `swept` is null for one that was paused. */
   endTransition(input: { swept: SweepSummary | null }): Promise<TransitionSummary>;

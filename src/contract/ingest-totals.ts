@@ -36,5 +36,11 @@ export function addRows(a: RowCounts, b: RowCounts): RowCounts {
     superseded: a.superseded + b.superseded,
     absent: a.absent + b.absent,
     deleted: a.deleted + b.deleted,
+    ...expiredOf((a.expired ?? 0) + (b.expired ?? 0)),
   };
+}
+
+/** As `RowCounts` has them. */
+export function expiredOf(expired: number): Pick<RowCounts, 'expired'> {
+  return expired === 0 ? {} : { expired };
 }

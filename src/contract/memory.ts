@@ -37,6 +37,8 @@ export interface RowCounts {
   absent: number;
   /** The same, and deleted: where the system is mirrored. */
   deleted: number;
+  /** Not in the store, and older than memories are kept. Absent where there are none. */
+  expired?: number;
 }
 
 export const NO_ROWS: RowCounts = {

@@ -14,6 +14,11 @@ export const TOMBSTONES_PREFIX = 'tombstones/';
 /** Receipts of what was forgotten, also of what was lifted since. */
 export const FORGETS_PREFIX = 'forgets/';
 
+/** What became older than memories are kept: the authority, also for a rebuild. */
+export const EXPIRIES_PREFIX = 'retention/expired/';
+/** Put to learn the time by the object store's clock. */
+export const RETENTION_CLOCK = 'retention/clock';
+
 export const BACKUP_PREFIX = 'backup/';
 /** Names the backup that counts; put after it. */
 export const BACKUP_POINTER = `${BACKUP_PREFIX}latest.json`;
@@ -53,6 +58,11 @@ export function tombstoneKey(scopeId: string): string {
 /** `requestedAt` in milliseconds since 1970: a scope may be forgotten, lifted and forgotten again. */
 export function forgetReceiptKey(scopeId: string, requestedAt: number): string {
   return `${FORGETS_PREFIX}${scopeId}/${new Date(requestedAt).toISOString().replaceAll(':', '')}.json`;
+}
+
+/** Its id ends with an id of the store, below which are those of the rows that it is about. */
+export function expiryKey(expiryId: string): string {
+  return `${EXPIRIES_PREFIX}${expiryId}.json`;
 }
 
 /** Beside a system's uploads, where its host may look: that all of it is forgotten. */
@@ -101,6 +111,12 @@ export function coldKey(partition: ColdPartition, batchId: number, opId: number,
 /** The name of an object that takes the place of another one: it keeps what the other says of where its rows came from. */
 export function rewrittenKey(source: string, opId: number, sha256: string): string {
   return source.replace(/-\d+-[0-9a-f]{16}\.parquet$/, `-${opId}-${sha256.slice(0, 16)}.parquet`);
+}
+
+/** The greatest id of the store of which the key of an expiry tells; undefined for any other key. */
+export function idOfExpiry(key: string): number | undefined {
+  const match = /^retention\/expired\/.*-(\d+)\.json$/.exec(key);
+  return match?.[1] === undefined ? undefined : Number(match[1]);
 }
 
 /** The operation id in the name of a journal or cold object, or undefined for a name of another shape. */

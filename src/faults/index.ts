@@ -91,6 +91,12 @@ export const FAIL_POINTS = [
   'retention.after-files',
   'retention.after-receipt',
   'retention.after-end',
+  // Memories that are older than they are kept, in the server.
+  'expire.after-object',
+  'expire.after-begin',
+  'expire.after-batch',
+  'expire.after-receipt',
+  'expire.after-end',
   // Backup of what object storage does not tell, in the server.
   'backup.after-write',
   'backup.after-put',

@@ -10,13 +10,22 @@ import { failPoint } from '../faults/index.js';
 import { inScratch } from '../runtime/index.js';
 import type { CompactionGroup, CompactionOperation, WrittenObject } from '../store/index.js';
 import type { MaintenanceContext } from './context.js';
+import { expireMemories } from './expire.js';
 import type { BatchOptions } from './transition.js';
 
-/** Systems and months of which cold objects are to be merged: once a day, and whenever `all` is asked for; none while moving is paused. */
-export async function planCompaction({ store }: MaintenanceContext, all: boolean): Promise<ColdPartition[]> {
+/**
+ * Systems and months of which cold objects are to be merged: once a day, and whenever `all` is asked for; none while moving is paused. Before that
+ * what is older than memories are kept goes, so that the objects that it stood in are written anew without it.
+ */
+export async function planCompaction(
+  context: MaintenanceContext,
+  { all, asOf, ...options }: BatchOptions & { all: boolean; asOf: number },
+): Promise<ColdPartition[]> {
+  const { store } = context;
   if ((await store.tierPause()) !== undefined) return [];
+  if (!all && !(await store.isCompactionTurn())) return [];
+  await expireMemories(context, asOf, options);
   if (all) return store.compactionsDue(true);
-  if (!(await store.isCompactionTurn())) return [];
   const due = await store.compactionsDue(false);
   // A plan that failed has not cost the day its turn.
   return (await store.takeCompactionTurn()) ? due : [];

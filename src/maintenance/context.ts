@@ -25,6 +25,10 @@ export interface MaintenanceContext {
   longestMs: number;
   /** The system's clock, milliseconds since 1970. */
   now: () => number;
+  /** `archive` is on another machine, with a clock of its own. */
+  archiveHasClock?: boolean;
+  /** Told how many memories expired. */
+  onExpired?: (memories: number) => void;
   /** Told of rows that cannot be moved. */
   log?: MaintenanceLog;
 }

@@ -24,6 +24,7 @@ export {
   moveToCold,
   moveToWarm,
   planTransition,
+  type Forecast,
   type TransitionPlan,
 } from './transition.js';
 export { takeBackup, type BackupContext } from './backup/take-backup.js';

@@ -23,9 +23,9 @@ export async function endTransition(
   await store.endTransition(transitionId, paused === true ? 'paused' : 'done', counts);
   const report = await store.transitionReport(transitionId);
   if (report === undefined)
-    return { toWarm: 0, toCold: 0, compacted: 0, held: 0, objects: 0, bytes: 0, seconds: 0 };
+    return { toWarm: 0, toCold: 0, compacted: 0, expired: 0, held: 0, objects: 0, bytes: 0, seconds: 0 };
   const summary = { ...report.totals, seconds: ((report.endedAt ?? report.begunAt) - report.begunAt) / 1000 };
-  if (summary.toWarm + summary.toCold + summary.compacted + summary.held > 0) {
+  if (summary.toWarm + summary.toCold + summary.compacted + summary.expired + summary.held > 0) {
     log?.info({ transitionId, ...summary, swept }, 'transition of tiers');
   }
   return summary;

@@ -5,6 +5,7 @@ import { inScratch } from '../runtime/index.js';
 import type {
   ColdOperation,
   ColdPartitionDue,
+  Expiring,
   MoveOperation,
   MoveOutcome,
   TransitionForecast,
@@ -42,12 +43,21 @@ export async function planTransition(
   return { ...due, partitions: await context.store.coldPartitionsDue(input.asOf, input.all) };
 }
 
-/** What a transition as of then would move and write. Changes nothing. Parts beyond `limit` are counted and not told. */
-export function forecastTransition(
-  { store, batchRows, pace }: MaintenanceContext,
+export interface Forecast extends TransitionForecast {
+  /** Memories that would expire, at the most: what a clock alone says is not taken for true. Null where they are kept for ever. */
+  expiring: Expiring | null;
+}
+
+/** What a transition as of then would move, write and let go. Changes nothing. Parts beyond `limit` are counted and not told. */
+export async function forecastTransition(
+  { store, batchRows, pace, now }: MaintenanceContext,
   input: { asOf: number; all: boolean; limit: number },
-): Promise<TransitionForecast> {
-  return store.forecastTransition({ ...input, batchRows: pace?.batchRows(batchRows) ?? batchRows });
+): Promise<Forecast> {
+  const [forecast, expiring] = await Promise.all([
+    store.forecastTransition({ ...input, batchRows: pace?.batchRows(batchRows) ?? batchRows }),
+    store.expiring(Math.min(input.asOf, now())),
+  ]);
+  return { ...forecast, expiring: expiring ?? null };
 }
 
 const PAUSED: BatchSummary = { due: 0, moved: 0, paused: true };

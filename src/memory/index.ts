@@ -5,6 +5,7 @@ export {
   Traceparent,
   type AkoshaManifestJson,
 } from './manifest-shapes.js';
+export * from './expiry.js';
 export * from './forget-scope.js';
 export * from './manifest.js';
 export * from './memories-file.js';

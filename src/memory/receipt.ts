@@ -32,6 +32,8 @@ export const RowCountsSchema = z.object({
   absent: Count,
   // Not in receipts of earlier versions.
   deleted: Count.default(0),
+  // Only where there are any.
+  expired: Count.exactOptional(),
 });
 
 /** `receipt.json`: what became of an upload. The server writes it from the ledger; the host reads it. */

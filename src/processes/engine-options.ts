@@ -15,6 +15,7 @@ export function engineOptions(settings: Settings, archive: ObjectStore, reader: 
       warmDays: settings.warmDays,
       coldBatchRows: settings.coldBatchRows,
       coldOverdueDays: settings.coldOverdueDays,
+      retentionDays: settings.coldRetentionDays,
     },
     memoryMb: settings.storeMemoryMb,
     coldCacheBytes: settings.coldCacheMb * MIB,

@@ -123,6 +123,9 @@ export async function openServerParts(
       pace: new Pace(settings.moveRowsPerSecond),
       longestMs: (settings.longestRequestSeconds + settings.longestSearchSeconds) * 1000,
       now: Date.now,
+      // A folder's files have the times of this machine.
+      archiveHasClock: !archive.url.startsWith('file:'),
+      onExpired: (memories) => metrics.expiredMemories.inc(memories),
       log,
     };
     return {

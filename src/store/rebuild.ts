@@ -1,5 +1,6 @@
 import type { UploadRef } from '../contract/index.js';
 import type { Receipt } from '../memory/index.js';
+import type { ExpiryLedger } from './expiry.js';
 import type { ForgetStore } from './forgetting.js';
 import type { FoundUpload } from './uploads.js';
 
@@ -62,6 +63,9 @@ export interface StoreRebuild {
 
   /** As of any store; before anything is placed. */
   loadTombstones(...standing: Parameters<ForgetStore['loadTombstones']>): Promise<void>;
+
+  /** As of any store; what they tell of is gone once the rebuild ends. */
+  loadExpiries: ExpiryLedger['loadExpiries'];
 
   /** Takes in a file that `writeBackup` wrote, taken at this instant (milliseconds since 1970): before uploads are noted. Returns its rows. */
   restoreBackup(file: string, takenAt: number): Promise<number>;

@@ -26,12 +26,14 @@ import type {
 } from './operations.js';
 import type { BackupStore } from './backup.js';
 import type { RepairStore } from './repair.js';
+import type { ExpiryLedger } from './expiry.js';
 import type { RetentionLedger } from './retention.js';
 import type { ScrubStore } from './scrub.js';
 import type { UploadLedger } from './uploads.js';
 import type { ModelVector, VectorStore } from './vectors.js';
 
 export type * from './compaction.js';
+export type * from './expiry.js';
 export type * from './explain.js';
 export type * from './forgetting.js';
 export type * from './memories.js';
@@ -90,7 +92,8 @@ export interface MemoryStore
     CompactionStore,
     RepairStore,
     RetentionLedger,
-    ScrubStore {
+    ScrubStore,
+    ExpiryLedger {
   // Ingest.
   /**
    * Writes to `path` the memories of the upload's system that are unchanged in it where it has them with the same content: `KNOWN_COLUMNS`.
@@ -201,4 +204,6 @@ export interface TierPolicy extends TierAges {
   coldBatchRows: number;
   /** Days past due after which a smaller cold object is written all the same. */
   coldOverdueDays: number;
+  /** Days that a memory is kept, by its own time; 0, or nothing: for ever. */
+  retentionDays?: number;
 }

@@ -68,6 +68,11 @@ export function createMetrics() {
       help: 'Uploads whose raw files were deleted because their days were over; one that is kept for its number counts again when that goes.',
       registers,
     }),
+    expiredMemories: new Counter({
+      name: 'akosha_expired_memories_total',
+      help: 'Memories that are gone because they were older than memories are kept.',
+      registers,
+    }),
     skippedNames: new Gauge({
       name: 'akosha_skipped_names_count',
       help: 'Names that the last look at a prefix of object storage found to be no upload’s; the log names them.',
@@ -76,7 +81,7 @@ export function createMetrics() {
     }),
     ingestedRows: new Counter({
       name: 'akosha_ingested_rows_total',
-      help: 'Rows of ingested uploads, by what became of them: new, changed, unchanged, refused, superseded, absent or deleted.',
+      help: 'Rows of ingested uploads, by what became of them: new, changed, unchanged, refused, superseded, absent, deleted or expired.',
       labelNames: ['result'],
       registers,
     }),

@@ -99,8 +99,8 @@ const COMPACTED = 'compaction';
 
 /** Before the sweep, which notes at once what it leaves behind. */
 async function compact(transition: Transition): Promise<void> {
-  const { all, progress } = transition;
-  const { partitions } = await planCompaction({ all });
+  const { all, asOf, progress } = transition;
+  const { partitions } = await planCompaction({ all, asOf });
   if (partitions.length > 0) progress.enter('compact', { tier: 'cold', total: null });
   for (const partition of partitions) {
     const summary = nameOf(partition);

@@ -29,6 +29,7 @@ describe('the routes of tiers', () => {
           asOf: BEGUN,
           rows: { toWarm: 3, toCold: 2 },
           objects: 1,
+          expiring: { cutoff: BEGUN, memories: 4 },
           parts: [{ step: 'cold', systemId: 'a', month: '2026-01', rows: 2, objects: 1 }],
           partsLeftOut: 0,
         });
@@ -39,6 +40,7 @@ describe('the routes of tiers', () => {
       as_of: '2026-11-22T12:00:00.000Z',
       rows: { to_warm: 3, to_cold: 2 },
       objects: 1,
+      expiring: { cutoff: '2026-11-22T12:00:00.000Z', memories: 4 },
       parts: [{ step: 'cold', system_id: 'a', month: '2026-01', rows: 2, objects: 1 }],
       parts_left_out: 0,
     });
@@ -51,7 +53,7 @@ describe('the routes of tiers', () => {
   });
 
   it('tell what the last transitions did', async () => {
-    const totals = { toWarm: 1, toCold: 0, compacted: 0, held: 0, objects: 0, bytes: 0 };
+    const totals = { toWarm: 1, toCold: 0, compacted: 0, expired: 2, held: 0, objects: 0, bytes: 0 };
     const swept = { rows: 1, tables: 0, objects: 0 };
     const part = {
       step: 'warm',
@@ -77,7 +79,13 @@ describe('the routes of tiers', () => {
     };
     expect(answer.transitions).toMatchObject([
       { id: 'two', state: 'under way', seconds: null },
-      { id: 'one', state: 'done', seconds: 1.5, rows: { to_warm: 1 }, parts: [{ system_id: 'a', rows: 1 }] },
+      {
+        id: 'one',
+        state: 'done',
+        seconds: 1.5,
+        rows: { to_warm: 1, expired: 2 },
+        parts: [{ system_id: 'a', rows: 1 }],
+      },
     ]);
     expect((await api.get('/api/v1/tiers/transitions?limit=0')).status).toBe(400);
   });

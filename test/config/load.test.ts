@@ -64,6 +64,7 @@ describe('defaults', () => {
       port: 8682,
       hotDays: 7,
       warmDays: 90,
+      coldRetentionDays: 2557,
       clock: 'system',
       longestRequestSeconds: 600,
       longestSearchSeconds: 30,
@@ -218,6 +219,7 @@ describe('faults', () => {
 
   it.each([
     [{ AKOSHA_HOT_DAYS: '90' }, 'warm_days'],
+    [{ AKOSHA_COLD_RETENTION_DAYS: '90' }, 'cold_retention_days'],
     [{ AKOSHA_SHUTDOWN_GRACE_SECONDS: '25' }, 'shutdown_force_seconds'],
     [{ AKOSHA_SEARCH_TIMEOUT_SECONDS: '31' }, 'search_timeout_seconds'],
     [{ AKOSHA_OPERATION_LEASE_SECONDS: '600' }, 'operation_lease_seconds'],

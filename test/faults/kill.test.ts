@@ -236,9 +236,11 @@ const NO_MODEL = { AKOSHA_EMBEDDINGS: 'off' };
 
 /**
  * Those of an outage are `outage.test.ts`'s, those of a backup and a rebuild `rebuild.test.ts`'s, those of a repair `repair.test.ts`'s, and those
- * of retention `retention.test.ts`'s: this chain has none.
+ * of retention `retention.test.ts`'s and `expiry.test.ts`'s: this chain has none.
  */
-const POINTS = FAIL_POINTS.filter((point) => !/^(outage|backup|rebuild|repair|retention)\./.test(point));
+const POINTS = FAIL_POINTS.filter(
+  (point) => !/^(outage|backup|rebuild|repair|retention|expire)\./.test(point),
+);
 
 describe.concurrent('the program, killed', () => {
   it.each(Array.from({ length: RUNS }, (_, run) => POINTS.filter((_point, i) => i % RUNS === run)))(

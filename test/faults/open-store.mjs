@@ -16,7 +16,7 @@ export async function openStore(folder, now = Date.now) {
   const store = await openEmbeddedStore({
     dataFolder: folder,
     archive,
-    policy: { hotDays: 7, warmDays: 90, coldBatchRows: 1000, coldOverdueDays: 7 },
+    policy: { hotDays: 7, warmDays: 90, coldBatchRows: 1000, coldOverdueDays: 7, retentionDays: 2557 },
     memoryMb: 256,
     coldCacheBytes: 2 ** 20,
     leaseMs: 60_000,

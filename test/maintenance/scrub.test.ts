@@ -195,7 +195,7 @@ describe('what a scrub found', () => {
     expect((await world.find('a'))?.content).toBe('alpha again');
     expect(await maintenance.planTransition(world.maintenance(), old)).toMatchObject(paused);
     expect(await maintenance.moveToWarm(world.maintenance(), old.asOf)).toMatchObject(paused);
-    expect(await maintenance.planCompaction(world.maintenance(), true)).toEqual([]);
+    expect(await maintenance.planCompaction(world.maintenance(), { all: true, asOf: NOW })).toEqual([]);
     expect(await world.sweepAfter(1)).toMatchObject({ rows: 0, ...paused });
     world.now += 30 * DAY;
     expect(await world.retire()).toBe(0);

@@ -86,14 +86,14 @@ describe('compaction', () => {
     const context = world.maintenance();
     // A fault, injected: the look at the objects fails, and costs no turn.
     vi.spyOn(world.store, 'compactionsDue').mockRejectedValueOnce(new Error('the disk'));
-    await expect(planCompaction(context, false)).rejects.toThrow('the disk');
-    expect(await planCompaction(context, false)).toHaveLength(1);
-    expect(await planCompaction(context, false)).toEqual([]);
-    expect(await planCompaction(context, true)).toHaveLength(1);
+    await expect(planCompaction(context, { all: false, asOf: NOW })).rejects.toThrow('the disk');
+    expect(await planCompaction(context, { all: false, asOf: NOW })).toHaveLength(1);
+    expect(await planCompaction(context, { all: false, asOf: NOW })).toEqual([]);
+    expect(await planCompaction(context, { all: true, asOf: NOW })).toHaveLength(1);
     world.now += DAY;
-    expect(await planCompaction(context, false)).toHaveLength(1);
+    expect(await planCompaction(context, { all: false, asOf: NOW })).toHaveLength(1);
     await world.store.pauseTiers('the disk');
-    expect(await planCompaction(context, true)).toEqual([]);
+    expect(await planCompaction(context, { all: true, asOf: NOW })).toEqual([]);
     const partition = { systemId: SYSTEM, year: 2026, month: 5 };
     expect(await compactCold(context, partition, { all: true })).toMatchObject({ paused: true });
   });

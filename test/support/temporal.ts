@@ -156,7 +156,16 @@ export const IDLE_STORE: StoreActivities = {
   compactCold: () => Promise.resolve({ rows: 0, sources: 0, objects: 0, failed: 0 }),
   sweep: () => Promise.resolve({ rows: 0, tables: 0, objects: 0 }),
   endTransition: () =>
-    Promise.resolve({ toWarm: 0, toCold: 0, compacted: 0, held: 0, objects: 0, bytes: 0, seconds: 0 }),
+    Promise.resolve({
+      toWarm: 0,
+      toCold: 0,
+      compacted: 0,
+      expired: 0,
+      held: 0,
+      objects: 0,
+      bytes: 0,
+      seconds: 0,
+    }),
   retireUploads: () => Promise.resolve({ deleted: 0, next: null }),
   scrubPortion: () => Promise.resolve({ counts: NOTHING_SCRUBBED, next: null }),
   endScrub: ({ counts }) => Promise.resolve({ ...counts, findings: 0, skipped: [] }),

@@ -10,6 +10,7 @@ const NAMES = [
   'akosha_ingestion_queue_up',
   'akosha_ingested_uploads_total',
   'akosha_deleted_uploads_total',
+  'akosha_expired_memories_total',
   'akosha_skipped_names_count',
   'akosha_ingested_rows_total',
   'akosha_ingest_duration_seconds',

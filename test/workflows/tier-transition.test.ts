@@ -9,7 +9,16 @@ import { createNamespace, gate, type RunningWorkers, type TestNamespace } from '
 
 const NOON = Date.parse('2026-11-22T12:00:00Z');
 
-const REPORT = { toWarm: 0, toCold: 0, compacted: 0, held: 0, objects: 0, bytes: 0, seconds: 1.5 };
+const REPORT = {
+  toWarm: 0,
+  toCold: 0,
+  compacted: 0,
+  expired: 0,
+  held: 0,
+  objects: 0,
+  bytes: 0,
+  seconds: 1.5,
+};
 
 const COMPACTED = { rows: 2, sources: 2, objects: 1, failed: 0 };
 

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { failPoint, type FailPoint } from '../../faults/index.js';
 import { throwIfAborted } from '../../objects/index.js';
 import type { RebuildCounts, RebuildStep } from '../../store/index.js';
+import { loadExpiries } from '../expire.js';
 import { loadTombstones } from '../forget/index.js';
 import { fetchBackup } from '../backup/find-backup.js';
 import { inScratch } from '../../runtime/index.js';
@@ -37,7 +38,10 @@ export async function rebuildStore(context: RebuildContext): Promise<Rebuilt> {
   await rebuild.startEpoch();
   await once(
     'tombstones',
-    () => loadTombstones({ archive: context.archive, store: rebuild }),
+    async () => {
+      await loadTombstones({ archive: context.archive, store: rebuild });
+      await loadExpiries({ archive: context.archive, store: rebuild });
+    },
     'rebuild.after-tombstones',
   );
   await once('backup', () => restoreBackup(context), 'rebuild.after-backup');

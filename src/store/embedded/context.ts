@@ -16,6 +16,8 @@ export type HashFile = (
   options?: { signal: AbortSignal },
 ) => Promise<{ bytes: number; sha256: string }>;
 
+const DAY_MS = 86_400_000;
+
 /** What the parts of the embedded engine share. */
 export class EngineContext {
   readonly latch = new OperationLatch();
@@ -46,6 +48,12 @@ export class EngineContext {
   lease(): { now: number; leaseUntil: number } {
     const now = this.now();
     return { now, leaseUntil: now + this.leaseMs };
+  }
+
+  /** Own times at or before it are older than memories are kept; null where they are kept for ever. */
+  keptSince(asOf: number): number | null {
+    const days = this.policy.retentionDays ?? 0;
+    return days === 0 ? null : asOf - days * DAY_MS;
   }
 
   hotCutoff(asOf: number): number {

@@ -17,6 +17,7 @@ import { Damage } from './damage.js';
 import { IndexingAgain } from './index-again.js';
 import { retentionLedger } from './retention.js';
 import { scrubStore } from './scrub.js';
+import { expiryLedger } from './expiry.js';
 import { fetchMemories, listMatches, searchMadeVectors, searchVectors, searchWords } from './search.js';
 import { closeExpired, sweepRows } from './sweep.js';
 import { measureTier } from './tiers/tier-size.js';
@@ -172,6 +173,7 @@ function storeOf(
     ...compactionStore(context),
     ...retentionLedger(context),
     ...scrubStore(context, (tier) => damage.has(tier)),
+    ...expiryLedger(context),
 
     unsaved: () => catalog.read.unsaved(),
     writeBackup: (file) => catalog.scan.writeBackup(file, context.now()),

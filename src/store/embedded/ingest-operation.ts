@@ -26,6 +26,7 @@ export async function openIngest(
         keys: batch.keys ?? [],
         mirrors: batch.mirrors,
         known,
+        keptSince: context.keptSince(context.now()),
         hotCutoff: context.hotCutoff(batch.asOf),
         ...context.lease(),
       }),
@@ -126,6 +127,7 @@ class EmbeddedIngest extends OpenOperation implements IngestOperation {
       reader,
       journal,
       texts: this.#inserted?.fewTexts ?? [],
+      keptSince: this.context.keptSince(this.context.now()),
       now: this.context.now(),
     });
     this.committed = true;

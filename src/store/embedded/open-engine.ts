@@ -1,6 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { COLD_PREFIX, JOURNAL_PREFIX, operationOfObject, TOMBSTONES_PREFIX } from '../../contract/index.js';
+import {
+  COLD_PREFIX,
+  EXPIRIES_PREFIX,
+  idOfExpiry,
+  JOURNAL_PREFIX,
+  operationOfObject,
+  TOMBSTONES_PREFIX,
+} from '../../contract/index.js';
 import type { ObjectStore } from '../../objects/index.js';
 import { runAll, takeLock } from '../../runtime/index.js';
 import type { TierPolicy } from '../store.js';
@@ -81,11 +88,11 @@ export async function openEngine(options: EngineOptions, firstEpoch: () => Promi
 export async function lookAtArchive(archive: ObjectStore): Promise<{ epoch: number; isEmpty: boolean }> {
   let newest = 0;
   let isEmpty = true;
-  for (const prefix of [JOURNAL_PREFIX, COLD_PREFIX, TOMBSTONES_PREFIX]) {
+  for (const prefix of [JOURNAL_PREFIX, COLD_PREFIX, TOMBSTONES_PREFIX, EXPIRIES_PREFIX]) {
     for await (const page of archive.list(prefix, { purpose: 'open' })) {
       for (const { key } of page.objects) {
         isEmpty = false;
-        newest = Math.max(newest, operationOfObject(key) ?? 0);
+        newest = Math.max(newest, operationOfObject(key) ?? idOfExpiry(key) ?? 0);
       }
     }
   }

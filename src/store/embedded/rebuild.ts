@@ -63,6 +63,7 @@ function rebuildOf(
     isDone: (step) => read.isStepDone(step),
     markDone: (step) => write.markStepDone(step),
     loadTombstones: (standing) => loadTombstones(context, standing),
+    loadExpiries: (receipts) => write.loadExpiries(receipts),
     restoreBackup: (file, takenAt) => restoreBackup(context, file, takenAt),
     noteUploads: (standing) => write.noteUploads(standing),
     settleUploads: () => write.settleUploads(),
@@ -78,7 +79,7 @@ function rebuildOf(
     progress: () => read.rebuildProgress(),
     finish: async () => {
       await context.tiers.checkpoint();
-      const counts = await write.finishRebuild();
+      const counts = await write.finishRebuild(context.now());
       await write.checkpoint();
       return counts;
     },

@@ -189,7 +189,7 @@ export const FORGET_GUARDS: readonly Guard[] = [
   {
     name: 'a-forget-ends-lists-of-what-stands',
     prevents: 'a memory that a reader left out is forgotten, lifted, and lost',
-    without: [{ file: FORGET, from: 'notePlaced(db, id, opId);', to: ';' }],
+    without: [{ file: 'store/embedded/catalog/removal.js', from: 'notePlaced(db, id, opId);', to: ';' }],
     scenario: async (world, broken) => {
       await world.ingest('u1', 1, TWO);
       await world.register('u2', 2, 1);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AGAIN_GUARDS } from './again-guards.js';
 import { COMPACT_GUARDS } from './compact-guards.js';
+import { EXPIRY_GUARDS } from './expiry-guards.js';
 import { FORGET_GUARDS } from './forget-guards.js';
 import { INGEST_GUARDS } from './ingest-guards.js';
 import { KNOWN_GUARDS } from './known-guards.js';
@@ -34,6 +35,7 @@ const GUARDS = [
   ...REPAIR_GUARDS,
   ...RETENTION_GUARDS,
   ...SCRUB_GUARDS,
+  ...EXPIRY_GUARDS,
 ];
 
 /**

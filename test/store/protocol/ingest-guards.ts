@@ -10,7 +10,7 @@ export const INGEST_GUARDS: readonly Guard[] = [
     without: [
       {
         file: FILES.ingest,
-        from: 'classify(db, { ...input, ...turn, gap: input.known?.state.gap ?? null });\n        requireWritten',
+        from: 'classifyAll(db, input, turn);\n        requireWritten',
         to: 'requireWritten',
       },
     ],

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type {
+  ColdPartition,
   ForgetScope,
   Kind,
   RetentionBatch,
@@ -60,6 +61,8 @@ export class World {
   /** The kinds that every upload holds, and those of which it deletes what it lacks. */
   covers: readonly Kind[] = ['conversation'];
   mirrors: readonly Kind[] = [];
+  /** How long memories are kept, from the next opening on. */
+  retentionDays = 2_557;
   #scratch = 0;
 
   private constructor(
@@ -83,7 +86,13 @@ export class World {
     return {
       dataFolder: this.folder,
       archive: this.archive,
-      policy: { hotDays: 7, warmDays: 90, coldBatchRows: 1000, coldOverdueDays: 7 },
+      policy: {
+        hotDays: 7,
+        warmDays: 90,
+        coldBatchRows: 1000,
+        coldOverdueDays: 7,
+        retentionDays: this.retentionDays,
+      },
       memoryMb: 512,
       coldCacheBytes: 1e9,
       leaseMs,
@@ -385,6 +394,22 @@ export class World {
       if (batch.next === null) return deleted;
       after = batch.next;
     }
+  }
+
+  /** What is older than memories are kept goes; `faults` are put in the store's place. Returns the systems and months that are to be merged then. */
+  expire(asOf = NOW, faults: Partial<MemoryStore> = {}): Promise<ColdPartition[]> {
+    const context = { ...this.maintenance(), store: { ...this.store, ...faults } };
+    return this.library.maintenance.planCompaction(context, { all: true, asOf, transitionId: 't' });
+  }
+
+  /** What object storage tells of what expired. */
+  async expiries(): Promise<Record<string, unknown>[]> {
+    const names = await this.objectNames('retention/expired/');
+    return Promise.all(
+      names.map(
+        async (name) => JSON.parse((await this.archive.get(name)).toString()) as Record<string, unknown>,
+      ),
+    );
   }
 
   /** The texts of all rows that stand in journal and cold objects. */

@@ -41,9 +41,9 @@ export function abandonAgain(
 export function countAgainSql(): string {
   return `again_times = again_times + (again_requested_at IS NOT NULL), again_requested_at = NULL, again_failure = NULL,
     first_ingest = CASE WHEN again_requested_at IS NULL THEN first_ingest ELSE coalesce(first_ingest,
-      json_object('committedAt', committed_at, 'rows', json_object('new', rows_new, 'changed', rows_changed,
+      json_patch(json_object('committedAt', committed_at, 'rows', json_object('new', rows_new, 'changed', rows_changed,
         'unchanged', rows_unchanged, 'refused', rows_refused, 'superseded', rows_superseded, 'absent', rows_absent,
-        'deleted', rows_deleted))) END`;
+        'deleted', rows_deleted)), CASE rows_expired WHEN 0 THEN '{}' ELSE json_object('rows', json_object('expired', rows_expired)) END)) END`;
 }
 
 export function againOf(row: AgainRow): IngestedAgain | null {

@@ -2,7 +2,7 @@ import type { Kind, UploadRef } from '../../../contract/index.js';
 import { DELETED_HASH } from '../../../memory/content-hash.js';
 import type { CatalogDatabase } from './database.js';
 import { gapParameters, PASSED } from './known.js';
-import { PINNED_HOT } from './pins.js';
+import { INCOMING_NOT_KEPT, PINNED_HOT } from './pins.js';
 import { hasTombstone } from './tombstones.js';
 import { greatestGap, PLACED_BEFORE, UPLOADED_AFTER, type Place } from './upload-order.js';
 
@@ -15,6 +15,8 @@ export interface StagedUpload {
   again: boolean;
   /** The kinds of which what it lacks is deleted. */
   mirrors: readonly Kind[];
+  /** Own times at or before it have expired, where no memory stands (`expiredUntil`). */
+  expired: number;
   /** Memories behind this gap may be the upload's without a row in `incoming` (`PASSED`); null: none is. */
   gap: Place | null;
 }
@@ -57,6 +59,7 @@ const OWN = `($again = 1 AND p.ord = $order AND p.upload_id = $upload)`;
  *   order and id: nothing else would tell a rebuild, where this upload's own version stands in the journal of a dead attempt.
  * - `deleted`: a memory that this upload lacks. Only of the newest upload: what a newer one says of it counts, and where that has
  *   it unchanged its placement does not tell.
+ * - `expired`: new, and older than memories are kept. Of one that stands the newest version counts, and expires by its own time.
  * - `moot`: it was to be deleted, and need not be any more.
  *
  * Of an upload that is ingested again, its own rows are written anew, also where their content is the same. Another content replaces a
@@ -81,6 +84,7 @@ export function classify(db: CatalogDatabase, staged: StagedUpload): void {
        WHEN absent = 1 THEN coalesce((SELECT 'deleted' FROM placements p WHERE p.pid = incoming.pid AND p.deleted = 0
          AND ${PLACED_BEFORE} AND p.kind IN (SELECT value FROM json_each($deletable)) AND NOT ${TOMBSTONED}), 'moot')
        WHEN ${TOMBSTONED} THEN 'refused'
+       WHEN pid IS NULL AND own_time <= $expired AND ${INCOMING_NOT_KEPT} THEN 'expired'
        WHEN pid IS NULL THEN CASE WHEN $outliving ->> kind IS NULL THEN 'new' ELSE 'outlived' END
        ELSE (SELECT CASE
          WHEN p.hash = incoming.hash AND (p.ord, p.upload_id) <= ($gapOrder, $gapUpload) THEN 'rewritten'
@@ -96,6 +100,7 @@ export function classify(db: CatalogDatabase, staged: StagedUpload): void {
       stage,
       system,
       order,
+      expired: staged.expired,
       deletable,
       outliving,
       gapOrder: greatest.order,

@@ -5,8 +5,8 @@ import {
   type Tier,
 } from '../../../contract/index.js';
 import type { CatalogDatabase } from './database.js';
-import { notePlaced } from './known.js';
 import { closeOperation } from './operations.js';
+import { removePlacements } from './removal.js';
 
 /** A tombstone as its row has it; texts that a scope has not are empty, and so is the system where it is of all. */
 export interface ScopeRow {
@@ -77,7 +77,7 @@ export function beginForget(db: CatalogDatabase, input: BeginForget): number[] {
       },
     );
     const aborted = abortInScope(db, row.system, now);
-    removePlacements(db, input);
+    removeScope(db, input);
     return aborted;
   });
 }
@@ -94,7 +94,7 @@ function abortInScope(db: CatalogDatabase, system: string, now: number): number[
   return open;
 }
 
-function removePlacements(db: CatalogDatabase, { row, requestedAt, now }: BeginForget): void {
+function removeScope(db: CatalogDatabase, { row, requestedAt, now }: BeginForget): void {
   const { scopeId } = row;
   const { sql, parameters } = inScope(row);
   db.run('DELETE FROM forgetting');
@@ -114,24 +114,7 @@ function removePlacements(db: CatalogDatabase, { row, requestedAt, now }: BeginF
       { scopeId, opId },
     );
   }
-  // A list of what stands, made before, may be used by a commit once the tombstone is lifted.
-  const systems = db.all<{ id: string }>(
-    `SELECT DISTINCT system_id AS id FROM placements WHERE pid ${there}`,
-  );
-  for (const { id } of systems) notePlaced(db, id, opId);
-  db.run(`DELETE FROM memory_text WHERE rowid ${there}`);
-  db.run(`DELETE FROM changes WHERE pid ${there}`);
-  db.run(
-    `INSERT INTO changes (pid, row_id, what, at) SELECT pid, row_id, 'removed', $now FROM placements WHERE pid ${there}`,
-    { now },
-  );
-  db.run(`DELETE FROM held_rows WHERE pid ${there}`);
-  db.run(
-    `DELETE FROM pins WHERE (system_id, kind, memory_id) IN (SELECT system_id, kind, memory_id FROM placements WHERE pid ${there})`,
-  );
-  // Their vectors, and what waits for one, go with them.
-  db.run(`DELETE FROM placements WHERE pid ${there}`);
-  db.run('DELETE FROM forgetting');
+  removePlacements(db, { opId, now });
 }
 
 function countByTier(db: CatalogDatabase, where: string, parameters = {}): Record<Tier, number> {

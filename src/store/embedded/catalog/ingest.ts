@@ -12,6 +12,7 @@ import {
 } from './classify.js';
 import { countAgainSql } from './again.js';
 import type { CatalogDatabase } from './database.js';
+import { expiredUntil } from './expiry.js';
 import { gapParameters, isSameState, knownState, notePlaced, PASSED } from './known.js';
 import { closeOperation, openOperation, requireOpen } from './operations.js';
 import { indexTexts, stageTexts, type IncomingText } from './text-index.js';
@@ -31,6 +32,8 @@ export interface OpenIngest {
   keys: readonly RowKey[];
   mirrors: readonly Kind[];
   known: PassedRows | null;
+  /** Memories are kept whose own time is after it; null: all. */
+  keptSince: number | null;
   /** Own times at or before this are warm. */
   hotCutoff: number;
   now: number;
@@ -59,6 +62,7 @@ export interface CommitIngest {
   journal: WrittenObject | undefined;
   /** As in `stageTexts`, where they are few. */
   texts: readonly IncomingText[];
+  keptSince: number | null;
   now: number;
 }
 
@@ -93,9 +97,18 @@ export function openIngest(db: CatalogDatabase, input: OpenIngest): OpenedIngest
       systemId: input.upload.systemId,
       leaseUntil: input.leaseUntil,
     });
-    classify(db, { ...input, ...turn, gap: input.known?.state.gap ?? null });
+    classifyAll(db, input, turn);
     return { opId, order: turn.order, ...assignRowIds(db, { ...input, system: input.upload.systemId }) };
   });
+}
+
+function classifyAll(
+  db: CatalogDatabase,
+  input: OpenIngest | CommitIngest,
+  turn: { order: number; again: boolean },
+): void {
+  const expired = expiredUntil(db, input.keptSince);
+  classify(db, { ...input, ...turn, expired, gap: input.known?.state.gap ?? null });
 }
 
 /** The upload is pending, or to be ingested again, and no committed one of its system lacks its receipt. */
@@ -130,7 +143,7 @@ export function commitIngest(db: CatalogDatabase, input: CommitIngest): RowCount
     requireOpen(db, input.opId);
     const turn = requireTurn(db, input.upload);
     requireKnown(db, input);
-    classify(db, { ...input, ...turn, gap: input.known?.state.gap ?? null });
+    classifyAll(db, input, turn);
     requireWritten(db, input);
     if (input.texts.length > 0) stageTexts(db, input.stage, input.texts);
     if (input.journal !== undefined) placeRows(db, input, input.journal);
@@ -218,6 +231,7 @@ const COUNTED_AS = {
   superseded: 'superseded',
   outlived: 'superseded',
   deleted: 'deleted',
+  expired: 'expired',
 } as const satisfies Record<string, keyof RowCounts>;
 
 function countRows(
@@ -225,12 +239,12 @@ function countRows(
   { stage, upload, covers, known, refused }: CommitIngest,
   order: number,
 ): RowCounts {
-  const counts = { ...NO_ROWS, refused, unchanged: known?.rows ?? 0 };
+  const counts: RowCounts = { ...NO_ROWS, refused, unchanged: known?.rows ?? 0 };
   const classes = db.all<{ class: keyof typeof COUNTED_AS; n: number }>(
     `SELECT class, count(*) AS n FROM incoming WHERE stage = $stage AND class <> 'moot' GROUP BY class`,
     { stage },
   );
-  for (const row of classes) counts[COUNTED_AS[row.class]] += row.n;
+  for (const row of classes) counts[COUNTED_AS[row.class]] = (counts[COUNTED_AS[row.class]] ?? 0) + row.n;
   counts.absent = db.number(
     `SELECT count(*) FROM placements p WHERE p.system_id = $system AND p.deleted = 0 AND ${PLACED_BEFORE}
        AND p.kind IN (SELECT value FROM json_each($covers)) AND NOT ${PASSED} AND NOT EXISTS
@@ -257,11 +271,12 @@ function writeLedger(
     `UPDATE uploads SET ${countAgainSql()}, state = 'committed', committed_at = $now, mirrors = $mirrors, files = $files,
        reader = $reader, rows_new = $new, rows_changed = $changed, rows_unchanged = $unchanged, rows_refused = $refused,
        rows_superseded = $superseded, rows_absent = $absent, rows_deleted = $deleted,
-       forgotten_rows = $forgotten
+       rows_expired = $expired, forgotten_rows = $forgotten
      WHERE system_id = $systemId AND upload_id = $uploadId`,
     {
       ...upload,
       ...rows,
+      expired: rows.expired ?? 0,
       forgotten,
       now,
       reader,

@@ -9,6 +9,7 @@ import * as explain from './explain.js';
 import * as findings from './findings.js';
 import * as forget from './forget.js';
 import * as forgets from './forgets.js';
+import * as expiry from './expiry.js';
 import { forecastTransition } from './forecast.js';
 import * as indexFeed from './index-feed.js';
 import * as ingest from './ingest.js';
@@ -82,6 +83,12 @@ export const WRITE_METHODS = {
   endCheck: findings.endCheck,
   noteFindings: findings.noteFindings,
   releaseFindings: findings.releaseFindings,
+  noteLook: expiry.noteLook,
+  takeExpiryId: expiry.takeExpiryId,
+  beginExpiry: expiry.beginExpiry,
+  expireBatch: expiry.expireBatch,
+  endExpiry: expiry.endExpiry,
+  loadExpiries: expiry.loadExpiries,
   openOperations: operations.openOperations,
   expiredOperations: operations.expiredOperations,
   abortOperation: operations.abortOperation,
@@ -159,6 +166,12 @@ export const READ_METHODS = {
   keepers: rewrites.keepers,
   uploadsToForget: uploads.uploadsToForget,
   uploadsToRetire: retention.uploadsToRetire,
+  countExpiring: expiry.countExpiring,
+  knownTimes: expiry.knownTimes,
+  arePinsSaved: expiry.arePinsSaved,
+  openExpiries: expiry.openExpiries,
+  expiredMemories: expiry.expiredMemories,
+  expiryIds: expiry.expiryIds,
   countPlacements: known.countPlacements,
   knownRows: known.knownRows,
   damagedTiers: damage.damagedTiers,

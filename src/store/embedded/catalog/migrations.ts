@@ -2,6 +2,7 @@ import type Libsql from 'libsql';
 import { AkoshaError } from '../../../contract/index.js';
 import { CHECKS_OF_VERSION_13 } from './checks-of-version-13.js';
 import { DAMAGED_OF_VERSION_10 } from './damaged-of-version-10.js';
+import { EXPIRIES_OF_VERSION_14 } from './expiries-of-version-14.js';
 import { FORGETS_OF_VERSION_12 } from './forgets-of-version-12.js';
 import { FORGETS_OF_VERSION_5 } from './forgets-of-version-5.js';
 import { PINS_OF_VERSION_7 } from './pins-of-version-7.js';
@@ -34,6 +35,7 @@ const MIGRATIONS: readonly Migration[] = [
   addRetention,
   addForgetBegins,
   addChecks,
+  addExpiries,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length + 1;
@@ -130,4 +132,9 @@ function addForgetBegins(connection: Libsql.Database): void {
 /** Version 13: what scrubs found is known. */
 function addChecks(connection: Libsql.Database): void {
   connection.exec(CHECKS_OF_VERSION_13);
+}
+
+/** Version 14: memories can expire, and what did is on record. */
+function addExpiries(connection: Libsql.Database): void {
+  connection.exec(EXPIRIES_OF_VERSION_14);
 }

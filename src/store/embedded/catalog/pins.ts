@@ -18,6 +18,18 @@ function anyPin(condition: string): string {
 /** Whether no pin keeps a placement `p` in the tier where it is; with `$now`. Of several the one that allows least counts. */
 export const NOT_PINNED = `NOT (${anyPin(`NOT (n.tier IS 'warm' AND p.tier = 'hot')`)})`;
 
+/**
+ * Whether no person has pinned a placement `p`, to whichever tier: what is pinned is kept for ever. What a thaw brought back is not: it goes by its
+ * age as before.
+ */
+export const NOT_KEPT = `NOT (${[OF_MEMORY, OF_SYSTEM]
+  .map((scope) => `EXISTS (SELECT 1 FROM pins n WHERE ${scope} AND n.source = 'pin')`)
+  .join(' OR ')})`;
+
+/** The same of a memory in `incoming`; with `$system`. */
+export const INCOMING_NOT_KEPT = `NOT EXISTS (SELECT 1 FROM pins n WHERE n.system_id = $system AND n.source = 'pin'
+  AND ((n.kind = incoming.kind AND n.memory_id = incoming.memory_id) OR n.kind = ''))`;
+
 interface PinRow {
   system_id: string;
   kind: Kind | '';

@@ -114,7 +114,7 @@ function adoptReceipt(db: CatalogDatabase, { place, receipt }: FoundReceipt): vo
        again_requested_at = CASE WHEN $times > again_times THEN NULL ELSE again_requested_at END, again_times = $times,
        first_ingest = $first, rows_new = $new, rows_changed = $changed, rows_unchanged = $unchanged, rows_refused = $refused,
        rows_superseded = $superseded, rows_absent = $absent, rows_deleted = $deleted,
-       forgotten_rows = $forgottenRows
+       forgotten_rows = $forgottenRows, rows_expired = $expired
      WHERE system_id = $system AND upload_id = $upload`,
     {
       system,
@@ -136,6 +136,7 @@ function adoptReceipt(db: CatalogDatabase, { place, receipt }: FoundReceipt): vo
       first: firstIngestOf(receipt),
       forgottenRows: receipt.forgotten_rows ?? 0,
       ...receipt.rows,
+      expired: receipt.rows.expired ?? 0,
     },
   );
 }

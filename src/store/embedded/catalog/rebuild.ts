@@ -1,6 +1,7 @@
 import { AkoshaError } from '../../../contract/index.js';
 import type { RebuildStep } from '../../rebuild.js';
 import type { CatalogDatabase } from './database.js';
+import { expireRebuilt } from './expiry.js';
 import { keepForgottenKeys } from './rebuild-forgotten.js';
 
 /**
@@ -98,10 +99,11 @@ interface Ended {
 }
 
 /** One transaction: before it nobody but a rebuild opens the store, after it everybody does. */
-export function finishRebuild(db: CatalogDatabase): Ended {
+export function finishRebuild(db: CatalogDatabase, now: number): Ended {
   return db.transaction(() => {
     if (db.number(`SELECT count(*) FROM rebuild_objects WHERE state = 'due'`) > 0)
       throw new Error('a rebuild ends when every object is taken');
+    expireRebuilt(db, now);
     const objects = (where: string): number =>
       db.number(`SELECT count(*) FROM rebuild_objects WHERE ${where}`);
     const ended = {

@@ -13,6 +13,8 @@ export const ROLLBACKS: Readonly<Record<number, string>> = {
   12: `ALTER TABLE forgets DROP COLUMN begun_at;`,
   // An older program is stopped by no finding: whoever goes back while one stands pauses moving there.
   13: `DROP TABLE findings; DROP TABLE checks;`,
+  // An older program takes in again what expired. Its receipts stand in object storage, from where a newer one learns of them.
+  14: `DROP TABLE expired_memories; DROP TABLE expiries; ALTER TABLE uploads DROP COLUMN rows_expired;`,
 };
 
 /**

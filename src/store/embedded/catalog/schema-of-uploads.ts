@@ -44,6 +44,8 @@ CREATE TABLE uploads (
   forgotten_at INTEGER,
   -- What stands of its raw upload, as far as is known: all that was delivered; its manifest and receipt, or one of them, alone; nothing.
   raw_left TEXT NOT NULL DEFAULT 'all' CHECK (raw_left IN ('all', 'names', 'nothing')),
+  -- Rows that were not placed, being older than memories are kept.
+  rows_expired INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (system_id, upload_id)
 ) WITHOUT ROWID;
 CREATE INDEX uploads_by_order ON uploads (system_id, ord);

@@ -218,6 +218,24 @@ CREATE TABLE forgotten_keys (
   PRIMARY KEY (scope_id, system_id, kind, memory_id)
 ) WITHOUT ROWID;
 
+-- What became older than memories are kept, each time that something did. The objects under retention/ are the authority; this is their copy.
+CREATE TABLE expiries (
+  expiry_id TEXT PRIMARY KEY,
+  decided_at INTEGER NOT NULL,
+  decided_by TEXT NOT NULL,
+  kept_days INTEGER NOT NULL,
+  -- Own times at or before it, of rows whose ids are below the other.
+  cutoff INTEGER NOT NULL,
+  before_id INTEGER NOT NULL,
+  ended_at INTEGER
+) WITHOUT ROWID;
+CREATE TABLE expired_memories (
+  expiry_id TEXT NOT NULL REFERENCES expiries (expiry_id),
+  system_id TEXT NOT NULL,
+  memories INTEGER NOT NULL,
+  PRIMARY KEY (expiry_id, system_id)
+) WITHOUT ROWID;
+
 -- What changed since the last backup, of what cannot be made anew of objects: uploads that are through, one by one; the rest by its table.
 CREATE TABLE unsaved (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -26,7 +26,7 @@ CREATE TEMP TABLE incoming (
 ) WITHOUT ROWID;
 -- Of the memories that a reader was told to leave out where they are unchanged, those that the upload does not have like that.
 CREATE TEMP TABLE missing (stage TEXT NOT NULL, pid INTEGER NOT NULL, PRIMARY KEY (stage, pid)) WITHOUT ROWID;
--- Placements that a forget takes, within its transaction.
+-- Placements that a forget or an expiry takes, within its transaction.
 CREATE TEMP TABLE forgetting (pid INTEGER PRIMARY KEY);
 -- Of each system the operation that placed rows of it last since this process began.
 CREATE TEMP TABLE placed_by (system_id TEXT PRIMARY KEY, op_id INTEGER NOT NULL) WITHOUT ROWID;

@@ -100,11 +100,12 @@ function totalsOf(db: CatalogDatabase, transitionId: string): TransitionCounts {
   const totals = db.get<TransitionCounts>(
     `SELECT ${of('rows', `step = 'warm'`)} AS toWarm, ${of('rows', `step = 'cold'`)} AS toCold,
        ${of('rows', `step = 'compacted'`)} AS compacted,
+       ${of('rows', `step = 'expired'`)} AS expired,
        ${of('held', 'true')} AS held, ${of('objects', 'true')} AS objects, ${of('bytes', 'true')} AS bytes
      FROM transition_parts WHERE transition_id = $transitionId`,
     { transitionId },
   );
-  return totals ?? { toWarm: 0, toCold: 0, compacted: 0, held: 0, objects: 0, bytes: 0 };
+  return totals ?? { toWarm: 0, toCold: 0, compacted: 0, expired: 0, held: 0, objects: 0, bytes: 0 };
 }
 
 /** Where a part's counts are noted, inside the transaction of what they count. A transition that nobody began has no report. */

@@ -1,4 +1,11 @@
-import type { Kind, RowCounts, SystemId, UploadRef, UploadState } from '../../../contract/index.js';
+import {
+  expiredOf,
+  type Kind,
+  type RowCounts,
+  type SystemId,
+  type UploadRef,
+  type UploadState,
+} from '../../../contract/index.js';
 import type {
   Dropped,
   FoundUpload,
@@ -37,6 +44,7 @@ export interface UploadRow extends AgainRow {
   rows_superseded: number;
   rows_absent: number;
   rows_deleted: number;
+  rows_expired: number;
   forgotten_rows: number;
   forgotten_at: number | null;
 }
@@ -248,6 +256,7 @@ export function toRecord(row: UploadRow): UploadRecord {
     superseded: row.rows_superseded,
     absent: row.rows_absent,
     deleted: row.rows_deleted,
+    ...expiredOf(row.rows_expired),
   };
   return {
     systemId: row.system_id,
