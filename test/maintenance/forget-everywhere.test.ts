@@ -7,7 +7,7 @@ import { moveChosen, sweep } from '../../src/maintenance/index.js';
 import { EMBEDDING_DIMENSIONS, EMBEDDING_MODEL } from '../../src/memory/index.js';
 import { FIRST_WAITING } from '../../src/store/index.js';
 import { temporaryFolder } from '../reader/support.js';
-import { query } from '../support/databases.js';
+import { withDuckDB } from '../support/databases.js';
 import { eventually } from '../support/eventually.js';
 import { openForgetWorld, type ForgetWorld } from './support.js';
 
@@ -125,25 +125,25 @@ async function filesWith({ folder }: ForgetWorld): Promise<string[]> {
 async function rowsWith({ folder }: ForgetWorld): Promise<string[]> {
   const copy = await temporaryFolder();
   await cp(folder, copy, { recursive: true });
-  const found: string[] = [];
-  for (const file of await filesUnder(copy)) {
-    const sources = file.endsWith('.parquet')
-      ? [`read_parquet('${file}', hive_partitioning = false)`]
-      : /store\/\w+\.duckdb(\.damaged-\d+)?$/.test(file)
-        ? await tablesOf(file)
-        : [];
-    for (const source of sources) {
-      const sql = `SELECT count(*) AS n FROM ${source} WHERE content LIKE '%${WORD}%'`;
-      const [row] = await query(sql, file.endsWith('.parquet') ? {} : { tier: file });
-      if (Number(row?.['n']) > 0) found.push(relative(copy, file));
+  const files = await filesUnder(copy);
+  return withDuckDB(async (connection) => {
+    const holding = async (from: string): Promise<boolean> => {
+      const sql = `SELECT count(*) FROM ${from} WHERE content LIKE '%${WORD}%'`;
+      return Number((await connection.runAndReadAll(sql)).getRows()[0]?.[0]) > 0;
+    };
+    const found: string[] = [];
+    for (const file of files.filter((name) => name.endsWith('.parquet')))
+      if (await holding(`read_parquet('${file}', hive_partitioning = false)`))
+        found.push(relative(copy, file));
+    for (const file of files.filter((name) => /store\/\w+\.duckdb(\.damaged-\d+)?$/.test(name))) {
+      await connection.run(`ATTACH '${file}' AS tier`);
+      const tables = await connection.runAndReadAll(
+        `SELECT table_name FROM duckdb_tables() WHERE database_name = 'tier'`,
+      );
+      for (const [table] of tables.getRows())
+        if (await holding(`tier.main.${String(table)}`)) found.push(relative(copy, file));
+      await connection.run('DETACH tier');
     }
-  }
-  return found;
-}
-
-async function tablesOf(file: string): Promise<string[]> {
-  const tables = await query(`SELECT table_name FROM duckdb_tables() WHERE database_name = 'tier'`, {
-    tier: file,
+    return found;
   });
-  return tables.map(({ table_name }) => `tier.main.${String(table_name)}`);
 }

@@ -113,6 +113,17 @@ describe('what a forget finds of uploads', () => {
     ]);
   });
 
+  it('a copy of one under the other name of its system goes, though nobody can queue it', async () => {
+    const world = await openWorld();
+    const [name, id] = ['laptop.local', 'x--laptop_2Elocal'];
+    const { uploadId } = await world.put(name, [{ id: '1', text: 'xylophone' }]);
+    for (const key of await keysUnder(world, `systems/${name}/`))
+      await world.uploads.put(key.replace(name, id), await world.uploads.get(key));
+    await world.forgetAll({ scope: 'system', systemId: id });
+    const left = (await keysUnder(world, 'systems/')).filter((key) => !key.endsWith('/forgotten.json'));
+    expect(left).toEqual([expect.stringMatching(`/${uploadId}/receipt.json`)]);
+  });
+
   it('its receipt tells how many of its rows were refused as forgotten, so that its files go at once in another store too', async () => {
     const world = await openWorld();
     await world.upload('a', [{ id: '1', text: 'xylophone' }]);

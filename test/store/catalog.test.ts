@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Catalog } from '../../src/store/embedded/catalog/catalog.js';
+import { CatalogDatabase } from '../../src/store/embedded/catalog/database.js';
 import { temporaryFolder } from '../reader/support.js';
 
 const firstEpoch = (): Promise<number> => Promise.resolve(1);
@@ -53,6 +54,23 @@ describe('a catalog that lost a thread', () => {
     await catalog.close();
     expect(catalog.failure()).toBeUndefined();
   });
+});
+
+it('a catalog’s log is emptied, or it says that somebody still reads what is in it', async () => {
+  const file = join(await temporaryFolder(), 'catalog.db');
+  const written = new CatalogDatabase(file, 'write');
+  onTestFinished(() => written.close());
+  const read = new CatalogDatabase(file, 'read');
+  onTestFinished(() => read.close());
+  // So long it waits for readers: 10 s in the program.
+  written.execute('PRAGMA busy_timeout = 1');
+  read.snapshot(() => {
+    read.number('SELECT count(*) FROM meta');
+    written.startEpoch(1);
+    expect(written.checkpoint()).toBe(false);
+  });
+  expect(written.checkpoint()).toBe(true);
+  expect((await stat(`${file}-wal`)).size).toBe(0);
 });
 
 describe('the threads of a catalog', () => {

@@ -77,6 +77,23 @@ it('what was deleted, and what is forgotten, does not come back', async () => {
   expect(await world.find('b')).toBeUndefined();
 });
 
+it('what was refused as forgotten is counted as before, so that its files go at once', async () => {
+  const world = await twoUploads();
+  await world.forgetAll({ scope: 'memory', systemId: SYSTEM, kind: 'conversation', memoryId: 'b' });
+  await world.ingest('u3', 3, [{ id: 'b', text: 'new' }], 2);
+  await world.putReceipt('u3');
+  await world.lose();
+  await world.rebuild();
+  expect(await world.store.getUpload({ systemId: SYSTEM, uploadId: 'u3' })).toMatchObject({
+    state: 'done',
+    forgottenRows: 1,
+  });
+  const after = { part: 'expired', since: 0, systemId: '', uploadId: '' } as const;
+  await world.store.markSaved(Number.MAX_SAFE_INTEGER);
+  const due = await world.store.uploadsToRetire({ before: 0, after, limit: 10 });
+  expect(due.map(({ uploadId }) => uploadId)).toEqual(['u3']);
+});
+
 it('an empty store is not begun beside the objects of another, unless it is to be', async () => {
   const world = await twoUploads();
   await world.lose();

@@ -1,4 +1,4 @@
-import { NOTHING_FORGOTTEN, TABLE_TIERS, type ForgetScope } from '../../contract/index.js';
+import { AkoshaError, NOTHING_FORGOTTEN, TABLE_TIERS, type ForgetScope } from '../../contract/index.js';
 import { scopeIdOf } from '../../memory/index.js';
 import { throwIfAborted } from '../../objects/index.js';
 import type { Erasure, ForgetStore } from '../store.js';
@@ -95,8 +95,12 @@ async function eraseWords({ catalog }: EngineContext, signal: AbortSignal | unde
   for (let first = true; await catalog.write.mergeWords(first); first = false)
     throwIfAborted(signal, 'erasing of words');
   while (await catalog.write.overwriteFreePages()) throwIfAborted(signal, 'erasing of words');
-  // What was overwritten is in the file only once its log is folded into it.
-  await catalog.write.checkpoint();
+  // What was overwritten is in the file only once its log is folded into it, and the log has it until it is emptied.
+  if (!(await catalog.write.checkpoint()))
+    throw new AkoshaError(
+      'VerifyFailed',
+      'the log of the catalog still has what was erased: a backup reads it',
+    );
 }
 
 /** Files that nothing reads any more, and nothing can read to find out what is in them. */

@@ -106,13 +106,14 @@ export class World {
     await this.putManifest(uploadId);
     const record = await this.store.getUpload({ systemId: SYSTEM, uploadId });
     if (record === undefined) throw new Error(`${uploadId} is not on record`);
-    const { order, rows, reader, mirrors, reason, state } = record;
+    const { order, rows, reader, mirrors, reason, state, forgottenRows } = record;
     const receipt: Receipt = {
       format_version: 1,
       upload_id: uploadId,
       system_id: SYSTEM,
       status: state === 'quarantined' ? 'quarantined' : 'ingested',
       ...{ order, rows, mirrors, reason, reader: reader ?? '', files: [] },
+      ...(forgottenRows === 0 ? {} : { forgotten_rows: forgottenRows }),
       ingested_at: new Date(record.committedAt ?? NOW).toISOString(),
     };
     const key = this.library.contract.receiptKey({ systemId: SYSTEM, uploadId });

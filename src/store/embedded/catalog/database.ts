@@ -101,8 +101,9 @@ export class CatalogDatabase {
     });
   }
 
-  checkpoint(): void {
-    this.#connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  /** Folds the log into the file and empties it. False where somebody reads an older state for so long that it cannot be. */
+  checkpoint(): boolean {
+    return this.number('PRAGMA wal_checkpoint(TRUNCATE)') === 0;
   }
 
   close(): void {

@@ -132,9 +132,7 @@ export const WRITE_METHODS = {
   stageFoundTexts: rebuildObjects.stageFoundTexts,
   placeFound: rebuildObjects.placeFound,
   ensureEpoch,
-  checkpoint: (db: CatalogDatabase): void => {
-    db.checkpoint();
-  },
+  checkpoint: (db: CatalogDatabase): boolean => db.checkpoint(),
 };
 
 /** What its reading threads answer: they see the last commit and hold nobody up. */
