@@ -1,3 +1,4 @@
+import { TIERS } from '../contract/index.js';
 import { renderMetrics, type Metrics } from '../telemetry/index.js';
 import type { App } from './app.js';
 import { callerGone } from './caller.js';
@@ -9,6 +10,8 @@ import type { ApiServices } from './services.js';
 
 /** `POST /api/v1/search`. A client that hangs up ends its search. */
 export function searchRoute(app: App, services: ApiServices, metrics: Metrics): void {
+  // A series that began with its first partial answer would tell of no increase by it.
+  for (const tier of TIERS) metrics.searchPartial.inc({ tier }, 0);
   app.post(
     '/api/v1/search',
     {
