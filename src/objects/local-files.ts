@@ -32,7 +32,7 @@ export function fileError(error: unknown, doing: string, path: string): AkoshaEr
   const code = codeOf(error);
   const options = { cause: error, details: { path, code: code ?? null } };
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new AkoshaError('ObjectStoreUnavailable', `${doing}: no space is left for ${path}`, options);
+    return new AkoshaError('DiskFull', `${doing}: no space is left for ${path}`, options);
   }
   const type = code !== undefined && REFUSED.has(code) ? 'ObjectStoreRefused' : 'ObjectStoreUnavailable';
   return new AkoshaError(type, `${doing}: ${path}: ${messageOf(error)}`, options);

@@ -116,7 +116,7 @@ export interface FolderPage {
  * 1,024 bytes. Objects whose keys break it are in no listing.
  *
  * All methods raise `AkoshaError` with one of `ObjectNotFound`, `ObjectExists`, `ObjectStoreRefused`,
- * `ObjectStoreUnavailable`, `ObjectCorrupt` or `Cancelled`, naming the key, and `BadRequest` for a key against the rule.
+ * `ObjectStoreUnavailable`, `DiskFull`, `ObjectCorrupt` or `Cancelled`, naming the key, and `BadRequest` for a key against the rule.
  * A put that returned is durable and visible to every later get and list; one that raised `ObjectStoreUnavailable` or
  * `Cancelled` may have taken effect, and then wholly. No method tries for long: retries are the caller's.
  */

@@ -23,7 +23,7 @@ export interface CircuitBreakerOptions {
   unavailable?: ErrorType;
   /**
    * Whether an error that a call under `run` raised means that the remote is away. By default all do but an `AkoshaError` of a
-   * permanent type, such as a refusal: that is an answer.
+   * permanent type, such as a refusal, which is an answer, and a full disk, which as a rule is this machine's.
    */
   isFailure?: (error: unknown) => boolean;
   /** Told of each change of state. */
@@ -80,7 +80,7 @@ export class CircuitBreaker {
       openMs: OPEN_MS,
       callMs: CALL_MS,
       unavailable: 'ObjectStoreUnavailable',
-      isFailure: (error) => !(isAkoshaError(error) && error.permanent),
+      isFailure: (error) => !(isAkoshaError(error) && (error.permanent || error.type === 'DiskFull')),
       onChange: () => undefined,
       now: Date.now,
       ...options,

@@ -178,8 +178,8 @@ describe('a folder of objects', () => {
 describe('an error of the operating system', () => {
   // Injected: a full disk and a foreign owner cannot be had in a test that also runs as root.
   it.each([
-    ['ENOSPC', 'ObjectStoreUnavailable', 'no space is left for /srv/objects'],
-    ['EDQUOT', 'ObjectStoreUnavailable', 'no space is left for /srv/objects'],
+    ['ENOSPC', 'DiskFull', 'no space is left for /srv/objects'],
+    ['EDQUOT', 'DiskFull', 'no space is left for /srv/objects'],
     ['EIO', 'ObjectStoreUnavailable', '/srv/objects'],
     ['EMFILE', 'ObjectStoreUnavailable', '/srv/objects'],
     ['EACCES', 'ObjectStoreRefused', '/srv/objects'],

@@ -66,7 +66,12 @@ export class ColdCache {
     await this.#prepare();
     await mkdir(this.#options.folder, { recursive: true });
     const cached = this.#file(object.name);
-    await rename(file, cached);
+    try {
+      await rename(file, cached);
+    } catch {
+      // On another file system, or without room: the first search fetches it, and what was verified counts all the same.
+      return;
+    }
     this.#touch(cached, object.bytes);
     await this.#evict();
   }

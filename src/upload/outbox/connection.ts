@@ -1,6 +1,6 @@
 import type Libsql from 'libsql';
 import type { z } from 'zod';
-import { openOutboxDatabase } from './database.js';
+import { openOutboxDatabase, tellingOfRoom } from './database.js';
 
 export type Parameters = Record<string, string | number | null>;
 
@@ -11,9 +11,11 @@ export type Parameters = Record<string, string | number | null>;
 export class OutboxConnection {
   readonly #database: Libsql.Database;
   readonly #statements = new Map<string, Libsql.Statement>();
+  readonly #dataDir: string;
 
   constructor(dataDir: string, options: { check: boolean }) {
-    this.#database = openOutboxDatabase(dataDir, options);
+    this.#dataDir = dataDir;
+    this.#database = tellingOfRoom(dataDir, () => openOutboxDatabase(dataDir, options));
   }
 
   all<Row>(shape: z.ZodType<Row>, sql: string, parameters: Parameters = {}): Row[] {
@@ -28,12 +30,12 @@ export class OutboxConnection {
 
   /** Returns the number of rows changed. */
   run(sql: string, parameters: Parameters = {}): number {
-    return this.#statement(sql).run(parameters).changes;
+    return tellingOfRoom(this.#dataDir, () => this.#statement(sql).run(parameters).changes);
   }
 
   /** Returns the new row's number. */
   insert(sql: string, parameters: Parameters): number {
-    return Number(this.#statement(sql).run(parameters).lastInsertRowid);
+    return tellingOfRoom(this.#dataDir, () => Number(this.#statement(sql).run(parameters).lastInsertRowid));
   }
 
   /** All of `work` or nothing. Taken for writing at once, so that it never fails half-way to upgrade its lock. */
@@ -42,7 +44,7 @@ export class OutboxConnection {
     this.#database.exec('BEGIN IMMEDIATE');
     try {
       const result = work();
-      this.#database.exec('COMMIT');
+      tellingOfRoom(this.#dataDir, () => this.#database.exec('COMMIT'));
       return result;
     } catch (error) {
       this.#rollBack();

@@ -174,6 +174,22 @@ function versionOf(database: Libsql.Database): number {
   return typeof row === 'object' && row !== null && 'user_version' in row ? Number(row.user_version) : 0;
 }
 
+/** Runs `work` on an outbox; where its disk is full, the error says which. Of its type is only the text: a session's end loads nothing more. */
+export function tellingOfRoom<T>(dataDir: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!/^(SQLITE_FULL|ENOSPC|EDQUOT)/.test(codeOf(error))) throw error;
+    const text = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `no room is left for ${dirname(outboxFile(dataDir))} (data_dir, AKOSHA_DATA_DIR): ${text}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

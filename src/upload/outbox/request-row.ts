@@ -1,4 +1,4 @@
-import { openOutboxDatabase } from './database.js';
+import { openOutboxDatabase, tellingOfRoom } from './database.js';
 
 /** Who asked for an upload. */
 export type RequestTrigger = 'sync' | 'session-end' | 'mcp' | 'agent';
@@ -31,11 +31,15 @@ export function requestParameters(request: NewRequest, now: number): Record<stri
  * when this returns, and the agent or the next sync answers it. Takes a few milliseconds and needs no agent.
  */
 export function writeRequest(dataDir: string, request: NewRequest): number {
-  const database = openOutboxDatabase(dataDir);
-  try {
-    const { lastInsertRowid } = database.prepare(INSERT_REQUEST).run(requestParameters(request, Date.now()));
-    return Number(lastInsertRowid);
-  } finally {
-    database.close();
-  }
+  return tellingOfRoom(dataDir, () => {
+    const database = openOutboxDatabase(dataDir);
+    try {
+      const { lastInsertRowid } = database
+        .prepare(INSERT_REQUEST)
+        .run(requestParameters(request, Date.now()));
+      return Number(lastInsertRowid);
+    } finally {
+      database.close();
+    }
+  });
 }

@@ -20,7 +20,7 @@ export type CatalogResponse = { id: number; result: unknown } | { id: number; er
 const { path, mode } = workerData as CatalogThreadData;
 const methods: Record<string, (db: CatalogDatabase, ...args: never[]) => unknown> =
   mode === 'write' ? WRITE_METHODS : READ_METHODS;
-const opened = open();
+let opened = open();
 
 parentPort?.on('message', (request: CatalogRequest) => {
   parentPort?.postMessage(answer(request));
@@ -42,6 +42,8 @@ function answer({ id, method, args }: CatalogRequest): CatalogResponse {
       if ('database' in opened) opened.database.close();
       return { id, result: undefined };
     }
+    // As on a full disk, it may by now.
+    if ('failure' in opened) opened = open();
     if ('failure' in opened) return { id, error: opened.failure };
     const run = methods[method];
     if (run === undefined) throw new Error(`catalog: no ${mode} method ${method}`);
