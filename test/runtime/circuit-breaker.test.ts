@@ -152,6 +152,13 @@ describe('a circuit breaker', () => {
     expect(breaker.status()).toMatchObject({ failures: 0, calls: { succeeded: 1 } });
   });
 
+  it('takes a full disk of this machine for no failure of the remote', async () => {
+    await failTimes(4);
+    const full = breaker.run(() => Promise.reject(new AkoshaError('DiskFull', 'no space is left')));
+    await expect(full).rejects.toThrow('no space');
+    expect(breaker.status().state).toBe('closed');
+  });
+
   it('judges errors as its maker says', async () => {
     const picky = new CircuitBreaker({ name: 'x', failuresToOpen: 1, isFailure: () => false });
     await expect(picky.run(() => Promise.reject(new Error('an answer')))).rejects.toThrow('an answer');

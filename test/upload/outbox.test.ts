@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { Outbox } from '../../src/upload/outbox/outbox.js';
 import { outboxStatus, writeRequest } from '../../src/upload/index.js';
 import { temporaryFolder } from '../reader/support.js';
+import { smallDisk } from '../support/small-disk.js';
 
 const START = Date.parse('2026-11-22T12:00:00Z');
 const CONTENTS = { timeZone: 'UTC', databases: [], omitted: [] };
@@ -35,6 +36,20 @@ describe('a request', () => {
       { requestId: second, trigger: 'mcp', forceMethod: 'http', enableFallback: false, uploadId: null },
     ]);
     expect(outbox.rows.request(first)?.createdAt).toBeGreaterThanOrEqual(before);
+  });
+
+  it('on a full disk is refused and says where, and is taken once there is room', async () => {
+    const dataDir = await temporaryFolder();
+    const disk = await smallDisk(join(dataDir, 'agent'), 4);
+    const first = writeRequest(dataDir, { trigger: 'session-end' });
+    await disk.fill();
+    const told = disk.isReal ? /no room is left for .*\/agent .*AKOSHA_DATA_DIR/ : /./;
+    expect(() => writeRequest(dataDir, { trigger: 'session-end' })).toThrow(told);
+    await disk.free();
+    const second = writeRequest(dataDir, { trigger: 'session-end' });
+    const outbox = new Outbox({ dataDir });
+    expect(outbox.rows.openRequests()).toMatchObject([{ requestId: first }, { requestId: second }]);
+    outbox.close();
   });
 
   it('is taken up by the next snapshot, together with all others; a later one gets another', async () => {

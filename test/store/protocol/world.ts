@@ -77,7 +77,7 @@ export class World {
     return world;
   }
 
-  async open(leaseMs = 900_000, options: { beginsEmpty?: boolean } = {}): Promise<void> {
+  async open(leaseMs = 900_000, options: { beginsEmpty?: boolean; memoryMb?: number } = {}): Promise<void> {
     this.archive = await this.library.objects.openObjectStore(`file://${this.folder}/objects`);
     this.store = await this.library.store.openEmbeddedStore({ ...this.#options(leaseMs), ...options });
   }
