@@ -4,8 +4,13 @@ import type { Placed } from './catalog/lookup.js';
 import type { EngineContext } from './context.js';
 import { qualified, tableFor, type TableRows } from './tiers/tables.js';
 
+interface ReadRow {
+  rowId: number;
+  hash: string;
+}
+
 /** How the rows of some placements are read: those of some period tables, and those of some cold objects' local copies. */
-export interface RowReader<Row extends { rowId: number }> {
+export interface RowReader<Row extends ReadRow> {
   tables: (parts: readonly TableRows[]) => Promise<Row[]>;
   objects: (files: readonly string[], rowIds: readonly number[]) => Promise<Row[]>;
 }
@@ -17,7 +22,7 @@ const FETCH_ROUNDS = 3;
  * Reads the rows of placements; a miss looks for its placement again. `missing` are those that no round found: rows that are
  * gone from where the catalog says they are.
  */
-export async function readCurrent<Row extends { rowId: number }>(
+export async function readCurrent<Row extends ReadRow>(
   context: EngineContext,
   find: (missing: readonly Placed[] | undefined) => Promise<Placed[]>,
   reader: RowReader<Row>,
@@ -32,14 +37,15 @@ export async function readCurrent<Row extends { rowId: number }>(
     missing = [];
     for (const place of placed) {
       const row = rows.get(place.rowId);
-      if (row === undefined) missing.push(place);
+      // A damaged catalog may name another memory's row.
+      if (row?.hash !== place.hash) missing.push(place);
       else found.push({ place, row });
     }
   }
   return { found, missing: missing ?? [] };
 }
 
-async function readPlaced<Row extends { rowId: number }>(
+async function readPlaced<Row extends ReadRow>(
   context: EngineContext,
   placed: readonly Placed[],
   reader: RowReader<Row>,
@@ -75,7 +81,7 @@ async function readPlaced<Row extends { rowId: number }>(
 }
 
 /** A table that was dropped between the look at the placements and the read is left out: its rows are elsewhere by then. */
-async function readTables<Row extends { rowId: number }>(
+async function readTables<Row extends ReadRow>(
   parts: readonly TableRows[],
   reader: RowReader<Row>,
 ): Promise<Row[]> {

@@ -24,6 +24,7 @@ interface CandidateRow {
 /** Of a row of any tier what a search reads there. */
 export interface FetchedRow {
   rowId: number;
+  hash: string;
   content: string;
   tags: string[];
 }
@@ -131,8 +132,8 @@ async function candidates(
   }));
 }
 
-/** What the catalog does not have of a row: all else a search takes from its placement, which names this very row. */
-const FETCHED = 'row_id, content, tags';
+/** What the catalog does not have of a row, and the hash that tells that it is the one that its placement means: all else a search takes from that. */
+const FETCHED = 'row_id, hash, content, tags';
 
 export function fetchFromTables(tiers: TierDatabase, parts: readonly TableRows[]): Promise<FetchedRow[]> {
   return fetchRows(
@@ -152,9 +153,9 @@ export function fetchFromObjects(
 
 async function fetchRows(tiers: TierDatabase, sql: string): Promise<FetchedRow[]> {
   const rows = await tiers.read((connection) =>
-    queryRows<{ row_id: bigint; content: string; tags: string[] | null }>(connection, sql),
+    queryRows<{ row_id: bigint; hash: string; content: string; tags: string[] | null }>(connection, sql),
   );
-  return rows.map(({ row_id, content, tags }) => ({ rowId: Number(row_id), content, tags: tags ?? [] }));
+  return rows.map(({ row_id, tags, ...row }) => ({ ...row, rowId: Number(row_id), tags: tags ?? [] }));
 }
 
 export function parquet(files: readonly string[]): string {

@@ -6,6 +6,7 @@ import type { TierDatabase } from './tier-database.js';
 /** A row's text, for a model to read. */
 export interface TextRow {
   rowId: number;
+  hash: string;
   content: string;
   /** Whether the row has a vector from its host. */
   hasVector: boolean;
@@ -33,15 +34,16 @@ export function textsFromObjects(
 }
 
 function columns(tier: Tier): string {
-  return `row_id, left(content, ${READ_CHARACTERS}) AS content, ${VECTOR[tier]} IS NOT NULL AS has_vector`;
+  return `row_id, hash, left(content, ${READ_CHARACTERS}) AS content, ${VECTOR[tier]} IS NOT NULL AS has_vector`;
 }
 
 async function readTexts(tiers: TierDatabase, sql: string): Promise<TextRow[]> {
   const rows = await tiers.read((connection) =>
-    queryRows<{ row_id: bigint; content: string; has_vector: boolean }>(connection, sql),
+    queryRows<{ row_id: bigint; hash: string; content: string; has_vector: boolean }>(connection, sql),
   );
   return rows.map((row) => ({
     rowId: Number(row.row_id),
+    hash: row.hash,
     content: row.content,
     hasVector: row.has_vector,
   }));
