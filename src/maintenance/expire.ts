@@ -48,7 +48,6 @@ export async function expireMemories(
     const expiry = await decide(context, time, options);
     if (expiry !== undefined) expired += await carryOut(context, expiry, options);
   }
-  await store.noteLook(now);
   return expired;
 }
 
@@ -122,9 +121,11 @@ async function trustedNow(context: MaintenanceContext): Promise<number> {
   const { store, archive, now, log } = context;
   const { newestUpload, lastLook } = await store.knownTimes();
   const others = [newestUpload ?? 0, context.archiveHasClock === true ? await timeOf(archive) : 0];
-  const furthest = lastLook === null ? Infinity : lastLook + LONGEST_STEP_MS;
-  const clock = now();
-  const trusted = Math.min(clock, Math.max(...others), furthest);
+  const [clock, witness] = [now(), Math.max(...others)];
+  const steady = lastLook === null ? clock : Math.min(clock, lastLook + LONGEST_STEP_MS);
+  // One that is far behind the others was not set yet: what it says must not hold up the next looks.
+  if (witness > 0 && clock >= witness - LONGEST_STEP_MS) await store.noteLook(steady);
+  const trusted = Math.min(steady, witness);
   if (clock - trusted > DOUBTFUL_MS) {
     log?.warn(
       { clock: new Date(clock), takenForNow: new Date(trusted) },

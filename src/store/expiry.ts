@@ -4,7 +4,7 @@ import type { Expiry, ExpiryReceipt } from '../memory/index.js';
 export interface KnownTimes {
   /** The latest that a manifest of an upload tells, by its host's clock; null where there is no upload. */
   newestUpload: number | null;
-  /** The time of the last look for memories to expire; null where there was none. */
+  /** By the machine's clock, as far as it was followed: the last look for memories to expire; null where there was none. */
   lastLook: number | null;
 }
 

@@ -1,5 +1,6 @@
-import { beforeEach, describe, expect, it } from 'vitest';
-import { compactCold, forecastTransition } from '../../src/maintenance/index.js';
+import { beforeEach, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
+import { compactCold, forecastTransition, planCompaction } from '../../src/maintenance/index.js';
+import { openObjectStore } from '../../src/objects/index.js';
 import { DAY, NOW, SYSTEM, type World } from '../store/protocol/world.js';
 import { openWorld } from '../store/support.js';
 
@@ -121,6 +122,30 @@ describe('memories that are older than they are kept', () => {
     expect(await ids()).toEqual([]);
   });
 
+  it('go by the object store’s clock too, where that is another machine’s', async () => {
+    world.now = Date.now();
+    const age = ANCIENT.age + (NOW - world.now) / DAY;
+    await ingest('u1', 1, [{ ...ANCIENT, age }]);
+    world.sql(`UPDATE uploads SET created_at = 1`);
+    await world.expire(world.now);
+    expect(await ids()).toEqual(['ancient']);
+    const { bucket, endpoint, region, accessKeyId, secretAccessKey } = inject('s3');
+    vi.stubEnv('AWS_ACCESS_KEY_ID', accessKeyId);
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', secretAccessKey);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const archive = await openObjectStore(
+      `s3://${bucket}/expiry-${process.pid}?endpoint=${encodeURIComponent(endpoint)}&region=${region}`,
+    );
+    onTestFinished(() => archive.close());
+    const told: number[] = [];
+    const context = { ...world.maintenance(), archive, archiveHasClock: true };
+    await planCompaction(
+      { ...context, onExpired: (memories) => told.push(memories) },
+      { all: true, asOf: world.now },
+    );
+    expect([await ids(), told]).toEqual([[], [1]]);
+  });
+
   it('go a month at the most with each look, whatever all clocks say', async () => {
     await ingest('u1', 1, [ANCIENT, { ...FRESH, id: 'a' }]);
     await world.expire();
@@ -129,6 +154,14 @@ describe('memories that are older than they are kept', () => {
     expect(await ids()).toEqual(['a']);
     const looked = world.read(`SELECT value FROM meta WHERE key = 'expiry_looked_at'`);
     expect(looked).toEqual([{ value: NOW + 31 * DAY }]);
+    // One that was not set yet at the first look, nor the hosts', holds up nothing.
+    world.sql(`DELETE FROM meta WHERE key = 'expiry_looked_at'`);
+    const later = world.now;
+    world.now = 1_000_000;
+    await world.expire(later);
+    world.now = later;
+    await world.expire(later);
+    expect(await ids()).toEqual([]);
   });
 
   it('are known of again where an older program had the store meanwhile', async () => {

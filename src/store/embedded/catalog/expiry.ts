@@ -12,6 +12,8 @@ import { notePlacements } from './transitions.js';
 const OVER = `p.own_time <= $cutoff AND ${NOT_KEPT} AND NOT EXISTS (SELECT 1 FROM uploads u
   WHERE u.system_id = p.system_id AND u.upload_id = p.upload_id AND u.state = 'committed')`;
 
+const DAY_MS = 86_400_000;
+
 /** By tier, so that the index by age leads to them. */
 const OF_ALL_TIERS = `p.tier IN ('hot', 'warm', 'cold')`;
 
@@ -157,7 +159,7 @@ export function loadExpiries(db: CatalogDatabase, receipts: readonly ExpiryRecei
     db.run(`DELETE FROM expiries`);
     for (const receipt of receipts) {
       noteExpiry(db, receipt);
-      noteLook(db, receipt.decidedAt);
+      noteLook(db, receipt.cutoff + receipt.keptDays * DAY_MS);
     }
   });
 }
