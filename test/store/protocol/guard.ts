@@ -21,6 +21,8 @@ export interface Guard {
 export const FILES = {
   again: 'store/embedded/catalog/again.js',
   classify: 'store/embedded/catalog/classify.js',
+  currentRows: 'store/embedded/current-rows.js',
+  damage: 'store/embedded/damage.js',
   database: 'store/embedded/catalog/database.js',
   ingest: 'store/embedded/catalog/ingest.js',
   known: 'store/embedded/catalog/known.js',

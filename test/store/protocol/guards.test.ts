@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AGAIN_GUARDS } from './again-guards.js';
 import { COMPACT_GUARDS } from './compact-guards.js';
+import { DAMAGE_GUARDS } from './damage-guards.js';
 import { EXPIRY_GUARDS } from './expiry-guards.js';
 import { FORGET_GUARDS } from './forget-guards.js';
 import { INGEST_GUARDS } from './ingest-guards.js';
@@ -18,7 +19,7 @@ import { SWEEP_GUARDS } from './sweep-guards.js';
 import { THAW_GUARDS } from './thaw-guards.js';
 import { World } from './world.js';
 
-/** Those of the protocol's table that concern ingest, moves, the sweep, the rebuild, forgetting, retention and the scrub. */
+/** Those of the protocol's table that concern ingest, moves, the sweep, the rebuild, forgetting, damage, retention and the scrub. */
 const GUARDS = [
   ...INGEST_GUARDS,
   ...KNOWN_GUARDS,
@@ -33,6 +34,7 @@ const GUARDS = [
   ...FORGET_GUARDS,
   ...LEFTOVER_GUARDS,
   ...REPAIR_GUARDS,
+  ...DAMAGE_GUARDS,
   ...RETENTION_GUARDS,
   ...SCRUB_GUARDS,
   ...EXPIRY_GUARDS,
