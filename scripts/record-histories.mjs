@@ -12,6 +12,7 @@ import { maintenancePaths } from './histories/maintenance.mjs';
 import { moveMemoriesPaths } from './histories/move-memories.mjs';
 import { outageRecordPaths } from './histories/outage-record.mjs';
 import { recordPaths } from './histories/recorder.mjs';
+import { restoreDrillPaths } from './histories/restore-drill.mjs';
 import { scrubPaths } from './histories/scrub.mjs';
 import { tierTransitionPaths } from './histories/tier-transition.mjs';
 import { uploadMemoryPaths } from './histories/upload-memory.mjs';
@@ -26,6 +27,7 @@ const paths = Object.entries({
   ...forgetSystemPaths(),
   ...maintenancePaths(),
   ...scrubPaths(),
+  ...restoreDrillPaths(),
 });
 const prefixes = process.argv.slice(2);
 const isWanted = ([name]) => prefixes.length === 0 || prefixes.some((prefix) => name.startsWith(prefix));

@@ -42,6 +42,10 @@ export const STORE = {
   retireUploads: async () => ({ deleted: 0, next: null }),
   scrubPortion: async () => ({ counts: { objects: 1, bytes: 10, placements: 2, rows: 0 }, next: null }),
   endScrub: async ({ counts }) => ({ ...counts, findings: 0, skipped: [] }),
+  restoreDrill: async () => ({
+    ...{ passed: true, reason: null, memories: 3, later: 1 },
+    ...{ mismatches: 0, examples: [], objects: 2, seconds: 1 },
+  }),
   beginForget: async () => ({ scopeId: `system/${SYSTEM}`, waitMs: 10 }),
   eraseForgotten: async () => ({ rows: 0, objects: 0, uploads: 0 }),
   finishForget: async () => ({ scopeId: `system/${SYSTEM}`, counts: NOTHING_FORGOTTEN }),

@@ -1,4 +1,5 @@
 import type { StoreActivities } from '../contract/index.js';
+import { drillActivities, type DrillActivityDeps } from './server-drill.js';
 import { forgetActivities, type ForgetActivityDeps } from './server-forget.js';
 import { ingestActivities, type IngestActivityDeps } from './server-ingest.js';
 import { outageActivities, type OutageActivityDeps } from './server-outage.js';
@@ -13,7 +14,8 @@ export type StoreActivityDeps = IngestActivityDeps &
   OutageActivityDeps &
   ForgetActivityDeps &
   RetentionActivityDeps &
-  ScrubActivityDeps;
+  ScrubActivityDeps &
+  DrillActivityDeps;
 
 /** The activities of the process that owns the store. */
 export function createStoreActivities(deps: StoreActivityDeps): StoreActivities {
@@ -24,5 +26,6 @@ export function createStoreActivities(deps: StoreActivityDeps): StoreActivities 
     ...forgetActivities(deps),
     ...retentionActivities(deps),
     ...scrubActivities(deps),
+    ...drillActivities(deps),
   };
 }

@@ -3,6 +3,7 @@ import { requireServable } from '../config/index.js';
 import { AkoshaError } from '../contract/index.js';
 import type { Logger, Metrics } from '../telemetry/index.js';
 import { createApp, type App } from './app.js';
+import { drillRoutes } from './drill.js';
 import { embeddingRoutes } from './embedding.js';
 import { answerErrors } from './errors.js';
 import { eventRoutes } from './events.js';
@@ -80,6 +81,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   embeddingRoutes(app, services);
   repairRoutes(app, services);
   scrubRoutes(app, services);
+  drillRoutes(app, services);
   mcpRoutes(app, { ...services, search: measured(services, metrics) }, version);
   probeRoutes(app, services, metrics, version);
   const bound = await listen(app, host, port);

@@ -27,6 +27,7 @@ import type {
   UploadPageRequest,
   UploadRecord,
 } from '../store/index.js';
+import type { DrillStatus } from './drill.js';
 import type { EmbeddingStatus } from './embedding.js';
 import type { RepairStatus } from './repair.js';
 import type { ScrubStatus } from './scrub.js';
@@ -136,5 +137,8 @@ export interface ApiServices {
   scrub(): Promise<{ workflowId: string; runId: string }>;
   /** Returns how many findings were released. */
   releaseScrub(reason: string): Promise<number>;
+  drillStatus(): Promise<DrillStatus>;
+  /** Begins a restore drill, or joins the one that was asked for. Raises `OrchestratorUnavailable`, soon, where Temporal is away. */
+  drill(): Promise<{ workflowId: string; runId: string }>;
   readiness(): Promise<Readiness>;
 }

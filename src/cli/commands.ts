@@ -110,6 +110,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/scrub.js'),
   },
   {
+    name: 'drill',
+    summary: 'rebuild the store into a scratch folder, and compare it',
+    load: () => import('./commands/drill.js'),
+  },
+  {
     name: 'reembed',
     summary: 'move the store to another embedding model',
     load: () => import('./commands/reembed.js'),

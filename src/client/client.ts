@@ -6,6 +6,7 @@ import {
   WORKFLOWS,
   type DailyIngestInput,
   type DailyIngestResult,
+  type DrillReport,
   type ForgetScope,
   type ForgetSystemResult,
   type MoveMemoriesInput,
@@ -26,6 +27,7 @@ import type {
   ingestSystem,
   moveMemories,
   outageRecord,
+  restoreDrill,
   scrub,
   tierTransition,
   uploadMemory,
@@ -40,6 +42,7 @@ import {
   ingestSystemOptions,
   moveMemoriesOptions,
   outageRecordOptions,
+  restoreDrillOptions,
   scrubOptions,
   tierTransitionOptions,
   triggeredIngestOptions,
@@ -86,6 +89,10 @@ export interface AkoshaClient {
   runScrub(): Promise<RunHandle<ScrubReport>>;
   /** The run that `runScrub` has started, for whoever waits for it. */
   scrubbed(workflowId: string, runId: string): RunHandle<ScrubReport>;
+  /** Begins a restore drill, or joins the one that was asked for and still runs. */
+  runDrill(): Promise<RunHandle<DrillReport>>;
+  /** The run that `runDrill` has started, for whoever waits for it. */
+  drilled(workflowId: string, runId: string): RunHandle<DrillReport>;
   /** Has what is forgotten erased everywhere, or joins the run that does; the result is its receipt's counts. */
   forgetSystem(scopeId: string, scope: ForgetScope): Promise<RunHandle<ForgetSystemResult>>;
   /**
@@ -210,6 +217,16 @@ export function createAkoshaClient(options: TemporalOptions = {}): AkoshaClient 
 
     scrubbed: (workflowId, runId) =>
       runHandle(connection, workflow.getHandle<typeof scrub>(workflowId, runId), runId),
+
+    async runDrill() {
+      const handle = await request(() =>
+        workflow.start<typeof restoreDrill>(WORKFLOWS.restoreDrill, restoreDrillOptions()),
+      );
+      return runHandle(connection, handle, handle.firstExecutionRunId);
+    },
+
+    drilled: (workflowId, runId) =>
+      runHandle(connection, workflow.getHandle<typeof restoreDrill>(workflowId, runId), runId),
 
     async forgetSystem(scopeId, scope) {
       const handle = await request(() =>

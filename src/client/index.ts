@@ -5,6 +5,7 @@ export type { RunHandle } from './run-handle.js';
 export {
   DAILY_INGEST_TEXTS,
   MAINTENANCE_TEXTS,
+  RESTORE_DRILL_TEXTS,
   SCRUB_TEXTS,
   TIER_TRANSITION_TEXTS,
 } from './start-options.js';

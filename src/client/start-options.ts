@@ -170,6 +170,17 @@ export function scrubOptions(): StartOptions<ScrubInput> {
   };
 }
 
+export function restoreDrillOptions(): WorkflowOptions & { args: [] } {
+  return {
+    ...ONE_AT_A_TIME,
+    ...RESTORE_DRILL_TEXTS,
+    workflowId: WORKFLOW_IDS.restoreDrill,
+    taskQueue: TASK_QUEUES.server,
+    args: [],
+    priority: fairnessOf(MAINTENANCE),
+  };
+}
+
 export function outageRecordOptions(start: string): StartOptions<OutageRecordInput> {
   return {
     ...ONCE,
@@ -193,6 +204,12 @@ export const MAINTENANCE_TEXTS = {
   staticSummary: 'Deletes raw uploads whose days are over',
   staticDetails:
     'Of uploads that are through, `upload_retention_days` past their receipt, and only where the ledger’s row of them stands in a backup. Their memories stay.',
+};
+
+export const RESTORE_DRILL_TEXTS = {
+  staticSummary: 'Rebuilds the store beside itself, and compares the two',
+  staticDetails:
+    'From object storage alone, into a scratch folder that goes afterwards. Every memory is compared by its content hash; what came since the begin is left out.',
 };
 
 export const SCRUB_TEXTS = {

@@ -1,3 +1,4 @@
+import type { DrillReport } from './drill.js';
 import type { ErrorType } from './errors.js';
 import type { ErasePass, ForgetSystemInput, ForgetSystemResult } from './forget.js';
 import type { IngestTotals } from './ingest-totals.js';
@@ -271,6 +272,8 @@ export interface StoreActivities {
   scrubPortion(input: { scrubId: string; after: ScrubCursor | null }): Promise<ScrubPortion>;
   /** Puts down what a scrub came to. */
   endScrub(input: { scrubId: string; counts: ScrubCounts }): Promise<ScrubReport>;
+  /** Rebuilds the store into a scratch folder, compares it, and puts down what that came to. */
+  restoreDrill(input: { drillId: string }): Promise<DrillReport>;
   /** The tombstone stands, and nothing of the scope is found any more. `waitMs`: until all that was written before has landed. */
   beginForget(input: ForgetSystemInput): Promise<{ scopeId: string; waitMs: number }>;
   /** One look over everything that can hold what is forgotten; what it finds is gone then. */

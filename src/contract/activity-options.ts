@@ -257,6 +257,19 @@ export function scrubOptions(): ActivityRules {
   };
 }
 
+/** A restore drill, which begins anew with each attempt. */
+export function drillOptions(): ActivityRules {
+  return {
+    ...COMMON,
+    taskQueue: TASK_QUEUES.store,
+    // A rebuild is promised in 2 hours without a backup; of a store several times that size, on a machine that serves meanwhile.
+    startToCloseTimeout: 12 * HOUR,
+    // The next one comes in a week.
+    scheduleToCloseTimeout: 48 * HOUR,
+    priority: fairnessOf(MAINTENANCE),
+  };
+}
+
 /** What reads or writes a record on the server's disk, of some megabytes at most. */
 export function recordOptions(): ActivityRules {
   return {

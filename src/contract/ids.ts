@@ -24,6 +24,7 @@ export const WORKFLOWS = {
   forgetSystem: 'forgetSystem',
   maintenance: 'maintenance',
   scrub: 'scrub',
+  restoreDrill: 'restoreDrill',
 } as const;
 
 /** Workflow ids are business keys, so that starting twice means joining. */
@@ -41,6 +42,7 @@ export const WORKFLOW_IDS = {
   forgetSystem: (scopeId: string): string => `forget/${scopeId.replace(/^system\//, '')}`,
   /** That a person asks for. */
   scrub: 'scrub/manual',
+  restoreDrill: 'restore-drill/manual',
   /** By when the outage began, ISO 8601. */
   outageRecord: (start: string): string => `outage/${start}`,
 } as const;
@@ -55,6 +57,7 @@ export const SCHEDULE_IDS = {
   tierTransition: 'akosha-tier-transition',
   maintenance: 'akosha-maintenance',
   scrub: 'akosha-scrub',
+  restoreDrill: 'akosha-restore-drill',
 } as const;
 
 /**

@@ -1,3 +1,4 @@
+export * from './drill.js';
 export * from './errors.js';
 export * from './forget.js';
 export * from './ids.js';

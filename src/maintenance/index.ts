@@ -5,6 +5,7 @@ export { describeSelection, pin, unpin, type Selected } from './pins.js';
 export { Pace } from './pace.js';
 export { beginTransition, endTransition } from './report.js';
 export { retireUploads, type RetentionContext } from './retention.js';
+export { restoreDrill, type DrillContext } from './drill.js';
 export { endScrub, scrubPortion, type ScrubContext } from './scrub.js';
 export { sweep } from './sweep.js';
 export {

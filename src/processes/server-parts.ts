@@ -4,6 +4,7 @@ import { clockFrom, zonesBySystem, type Settings } from '../config/index.js';
 import { forgetIntake, inTurn, KnownManifests, UploadTraces, type IngestContext } from '../ingest/index.js';
 import {
   Pace,
+  type DrillContext,
   type ForgetContext,
   type MaintenanceContext,
   type RetentionContext,
@@ -15,6 +16,7 @@ import { runAll, type CircuitBreakers } from '../runtime/index.js';
 import { Models, openSearch, type Search, type SearchOptions } from '../search/index.js';
 import { openEmbeddedStore, type MemoryStore } from '../store/index.js';
 import { observeCircuitBreakers, type Logger, type Metrics } from '../telemetry/index.js';
+import { drillContext } from './drills.js';
 import { ingestEvents } from './activity-metrics.js';
 import { createBreakers } from './breakers.js';
 import { modelDirectory } from './model-directory.js';
@@ -36,6 +38,7 @@ export interface ServerParts {
   forget: ForgetContext;
   retention: RetentionContext;
   scrub: ScrubContext;
+  drill: DrillContext;
   /** Of every remote that is called, as soon as it is known: a store that is a folder is none. */
   breakers: CircuitBreakers;
   /** The setting's clock. */
@@ -153,6 +156,7 @@ export async function openServerParts(
         inTurn,
         log,
       },
+      drill: drillContext(settings, { maintenance, uploads, reader, store }),
       scrub: {
         store,
         archive,

@@ -10,6 +10,7 @@ import {
   type MemoryKey,
   type UploadRef,
 } from '../contract/index.js';
+import { drillStatus } from './drills.js';
 import type { Embedding } from './embedding.js';
 import { requireForget, type Forgets } from './forgets.js';
 import type { ObjectEvents } from './object-events.js';
@@ -95,6 +96,8 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
     scrubStatus: () => scrubStatus(parts.store),
     scrub: () => withTemporal(inputs, () => inputs.client.runScrub()),
     releaseScrub: (reason) => parts.store.releaseFindings(reason),
+    drillStatus: () => drillStatus(parts.store),
+    drill: () => withTemporal(inputs, () => inputs.client.runDrill()),
     readiness: () =>
       Promise.resolve({
         ready: isReady(inputs),

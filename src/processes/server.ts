@@ -12,6 +12,7 @@ import { countWork, setBacklog, withMetrics } from './activity-metrics.js';
 import type { ProcessOptions } from './agent.js';
 import { backupOptions, runBackups } from './backup-loop.js';
 import { createBatchAcceptor } from './batch-acceptor.js';
+import { observeDrills } from './drills.js';
 import { Forgets } from './forgets.js';
 import { openEmbedding, type Embedding } from './embedding.js';
 import { runInboxPoll } from './inbox-poll.js';
@@ -166,6 +167,7 @@ function runServerWorkers(
     forget: parts.forget,
     retention: parts.retention,
     scrub: parts.scrub,
+    drill: parts.drill,
     nudge: (systemIds, urgency) => client.nudgeIngest(systemIds, { urgency }),
     clock: parts.clock,
     now: Date.now,
@@ -221,6 +223,7 @@ function pollInboxes(
         const counts = await ingest.store.countTiers();
         for (const tier of TIERS) metrics.tierRows.set({ tier }, counts[tier].rows);
         await observeScrubs(ingest.store, metrics);
+        await observeDrills(ingest.store, metrics);
         await embedding.observe();
         await observeVectorIndexes(ingest.store, metrics);
       },

@@ -2,6 +2,7 @@ import { ScheduleOverlapPolicy, type ScheduleSpec } from '@temporalio/client';
 import {
   DAILY_INGEST_TEXTS,
   MAINTENANCE_TEXTS,
+  RESTORE_DRILL_TEXTS,
   SCRUB_TEXTS,
   TIER_TRANSITION_TEXTS,
 } from '../client/index.js';
@@ -92,6 +93,23 @@ export const SCHEDULES: readonly ScheduleDefinition[] = [
     // One that takes longer than a week looks at all that the next one would.
     overlap: ScheduleOverlapPolicy.SKIP,
     // Late by days it still says what a week must not hide; later than that the next one is near.
+    catchupWindow: 3 * 24 * HOUR,
+  },
+  {
+    scheduleId: SCHEDULE_IDS.restoreDrill,
+    purpose: 'Rebuilds the store from object storage into a scratch folder, and compares it.',
+    workflowType: WORKFLOWS.restoreDrill,
+    workflowId: 'restore-drill',
+    ...RESTORE_DRILL_TEXTS,
+    priority: fairnessOf(MAINTENANCE),
+    // A day after the scrub, so that it copies what was looked at, and neither slows the other; hours from the walk of midnight.
+    spec: {
+      calendars: [{ dayOfWeek: 'SUNDAY', hour: 3, minute: 20, comment: 'weekly, UTC' }],
+      timezone: 'UTC',
+    },
+    // Two would take the disk twice, and say the same.
+    overlap: ScheduleOverlapPolicy.SKIP,
+    // As for the scrub.
     catchupWindow: 3 * 24 * HOUR,
   },
 ];

@@ -2,6 +2,8 @@ import type { UploadRef } from '../contract/index.js';
 import type { Receipt } from '../memory/index.js';
 import type { ExpiryLedger } from './expiry.js';
 import type { ForgetStore } from './forgetting.js';
+import type { PlacedStore } from './placed.js';
+import type { ScrubStore } from './scrub.js';
 import type { FoundUpload } from './uploads.js';
 
 /** What a rebuild does once, in this order; each may be done again from its beginning without harm. */
@@ -53,7 +55,7 @@ export interface RebuildCounts {
  * A store that is being rebuilt from object storage: see docs/reference/protocol.md. What was done survives a crash, and whoever opens the
  * rebuild again goes on from there. Nobody else can open the store until `finish`.
  */
-export interface StoreRebuild {
+export interface StoreRebuild extends PlacedStore, Pick<ScrubStore, 'scrubRows'> {
   /** By the system's clock, milliseconds since 1970; of a rebuild that goes on, when it was begun first. */
   readonly begunAt: number;
   /** Once nothing of the old server can land any more: ids are above all that it used. */

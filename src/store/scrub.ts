@@ -13,9 +13,9 @@ export interface StandingFinding extends ScrubFinding {
   foundAt: number;
 }
 
-export type CheckKind = 'scrub';
+export type CheckKind = 'scrub' | 'drill';
 
-/** A scrub as it is on record. */
+/** A scrub or a restore drill as it is on record. */
 export interface CheckRecord {
   checkId: string;
   begunAt: number;

@@ -25,6 +25,7 @@ import type {
   MoveOperation,
 } from './operations.js';
 import type { BackupStore } from './backup.js';
+import type { PlacedStore } from './placed.js';
 import type { RepairStore } from './repair.js';
 import type { ExpiryLedger } from './expiry.js';
 import type { RetentionLedger } from './retention.js';
@@ -40,6 +41,7 @@ export type * from './memories.js';
 export type * from './operations.js';
 export type * from './repair.js';
 export type * from './pins.js';
+export type * from './placed.js';
 export type * from './retention.js';
 export type * from './scrub.js';
 export type * from './selection.js';
@@ -93,7 +95,8 @@ export interface MemoryStore
     RepairStore,
     RetentionLedger,
     ScrubStore,
-    ExpiryLedger {
+    ExpiryLedger,
+    PlacedStore {
   // Ingest.
   /**
    * Writes to `path` the memories of the upload's system that are unchanged in it where it has them with the same content: `KNOWN_COLUMNS`.

@@ -202,6 +202,21 @@ export function createMetrics() {
       help: 'Whether the last scrub found everything as it should be (1), or not (0); 1 until the first.',
       registers,
     }),
+    drillOk: new Gauge({
+      name: 'akosha_restore_drill_ok',
+      help: 'Whether the last restore drill rebuilt the store from object storage as it is (1), or failed (0); 1 until the first.',
+      registers,
+    }),
+    drillEnd: new Gauge({
+      name: 'akosha_restore_drill_last_end_timestamp_seconds',
+      help: 'When the last restore drill came to its end, in seconds since 1970; 0 where none has yet.',
+      registers,
+    }),
+    drillDuration: new Gauge({
+      name: 'akosha_restore_drill_duration_seconds',
+      help: 'How long the last restore drill took, rebuild and comparison; 0 where none has come to its end.',
+      registers,
+    }),
     searchDuration: new Histogram({
       name: 'akosha_search_duration_seconds',
       help: 'From a search request to its answer.',

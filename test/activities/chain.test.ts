@@ -95,6 +95,15 @@ describe('the activities of the chain', () => {
         ingest,
         maintenance,
         forget: { ...maintenance, uploads, intake: forgetIntake(ingest), dropDerived: () => undefined },
+        drill: {
+          ...{ store, storeFolder: join(folder, 'store'), scratch, now: Date.now },
+          openRebuild: () => expect.fail('no drill'),
+          rebuild: {
+            ...{ uploads, archive: uploads, hashFile: (file) => hashStored(reader, file) },
+            readManifest: () => expect.fail('no drill'),
+          },
+          freeBytes: () => expect.fail('no drill'),
+        },
         scrub: { store, archive: uploads, scratch, hashFile: (file) => hashStored(reader, file) },
         retention: { store, uploads, keepMs: 1, now: () => YEARS_LATER, inTurn },
         nudge: (systemIds) => nudge(systemIds),

@@ -184,6 +184,8 @@ describe('the operating routes', () => {
       'get /api/v1/scrub',
       'post /api/v1/scrub',
       'post /api/v1/scrub/release',
+      'get /api/v1/drill',
+      'post /api/v1/drill',
       'post /mcp',
       'post /mcp/v1',
       'post /mcp/mcp/v1',

@@ -56,6 +56,8 @@ const NO_SERVICES: ApiServices = {
   scrubStatus: notAsked,
   scrub: notAsked,
   releaseScrub: notAsked,
+  drillStatus: notAsked,
+  drill: notAsked,
   readiness: notAsked,
 };
 

@@ -22,6 +22,10 @@ beforeEach(async () => {
 const standing = async (): Promise<string[]> =>
   (await world.store.standingFindings(100)).map(({ kind, subject }) => `${kind} ${subject}`);
 
+/** That memories of this own time and before have expired. */
+const expiry = (cutoff: number): string =>
+  `INSERT INTO expiries (expiry_id, decided_at, decided_by, kept_days, cutoff, before_id) VALUES ('x', 1, 'a test', 1, ${cutoff}, 1)`;
+
 /** Changes one byte of an object in place, past every check of ours. */
 async function flip(key: string): Promise<Buffer> {
   const bytes = await world.archive.get(key);
@@ -96,13 +100,16 @@ describe('a scrub', () => {
     ]);
   });
 
-  it('finds rows of hot, warm and cold whose memory has no placement, and none that is being forgotten', async () => {
+  it('finds rows of hot, warm and cold whose memory has no placement, and none that is being forgotten or has expired', async () => {
     world.sql(`DELETE FROM placements WHERE memory_id IN ('a', 'c', 'd')`);
     world.sql(
       `INSERT INTO tombstones (scope_id, scope, system_id, requested_at, state) VALUES ('x', 'system', '${SYSTEM}', 1, 'standing')`,
     );
     expect(await world.scrub()).toMatchObject({ findings: 0 });
     world.sql(`DELETE FROM tombstones`);
+    world.sql(expiry(NOW));
+    expect(await world.scrub()).toMatchObject({ findings: 0 });
+    world.sql(`DELETE FROM expiries`);
     // Its object keeps another row, as it would in a store of more than four memories.
     world.sql(
       `UPDATE placements SET keeper_id = (SELECT object_id FROM objects WHERE kind = 'cold') WHERE memory_id = 'b'`,

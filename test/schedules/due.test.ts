@@ -12,6 +12,7 @@ describe('when a schedule fell due last', () => {
     ['akosha-tier-transition', '2026-11-22T12:59:59.999Z', '2026-11-22T12:00:00Z'],
     ['akosha-scrub', '2026-11-21T03:20:00.000Z', '2026-11-21T03:20:00Z'],
     ['akosha-scrub', '2026-11-28T03:19:59.999Z', '2026-11-21T03:20:00Z'],
+    ['akosha-restore-drill', '2026-11-28T00:00:00.000Z', '2026-11-22T03:20:00Z'],
     ['akosha-maintenance', '2026-11-22T12:59:59.999Z', '2026-11-22T12:00:00Z'],
   ])('%s at %s: %s', (id, now, due) => {
     const definition = SCHEDULES.find(({ scheduleId }) => scheduleId === id);

@@ -175,7 +175,7 @@ describe('schedules', () => {
     await expect(triggerSchedule(temporal.client, 'nightly')).rejects.toMatchObject({
       type: 'BadRequest',
       message: expect.stringContaining(
-        'akosha-daily-ingest, akosha-tier-transition, akosha-maintenance, akosha-scrub',
+        'akosha-daily-ingest, akosha-tier-transition, akosha-maintenance, akosha-scrub, akosha-restore-drill',
       ),
     });
   });

@@ -167,6 +167,7 @@ export const IDLE_STORE: StoreActivities = {
       seconds: 0,
     }),
   retireUploads: () => Promise.resolve({ deleted: 0, next: null }),
+  restoreDrill: () => Promise.reject(new Error('this test holds no drill')),
   scrubPortion: () => Promise.resolve({ counts: NOTHING_SCRUBBED, next: null }),
   endScrub: ({ counts }) => Promise.resolve({ ...counts, findings: 0, skipped: [] }),
   beginForget: () => Promise.resolve({ scopeId: 'system/a', waitMs: 1 }),

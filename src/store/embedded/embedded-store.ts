@@ -15,6 +15,7 @@ import { openCold, openMove } from './move-operations.js';
 import { lookAtArchive, openEngine, type EngineOptions } from './open-engine.js';
 import { Damage } from './damage.js';
 import { IndexingAgain } from './index-again.js';
+import { placedStore } from './placed.js';
 import { retentionLedger } from './retention.js';
 import { scrubStore } from './scrub.js';
 import { expiryLedger } from './expiry.js';
@@ -172,6 +173,7 @@ function storeOf(
     ...transitionLedger(context),
     ...compactionStore(context),
     ...retentionLedger(context),
+    ...placedStore(context),
     ...scrubStore(context, (tier) => damage.has(tier)),
     ...expiryLedger(context),
 

@@ -11,6 +11,8 @@ import type { FetchedObject, StoreRebuild } from '../rebuild.js';
 import type { EngineContext } from './context.js';
 import { loadTombstones } from './forgetting.js';
 import { lookAtArchive, openEngine, type EngineOptions } from './open-engine.js';
+import { placedStore } from './placed.js';
+import { scrubTierRows } from './scrub-rows.js';
 import { ObjectRows } from './tiers/object-rows.js';
 
 export interface RebuildOptions extends EngineOptions {
@@ -83,6 +85,8 @@ function rebuildOf(
       await write.checkpoint();
       return counts;
     },
+    ...placedStore(context),
+    scrubRows: (cursor, limit, signal) => scrubTierRows(context, () => false, { cursor, limit, signal }),
     close: () => runAll(opened),
   };
 }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type {
   ColdPartition,
+  DrillReport,
   ForgetScope,
   Kind,
   RetentionBatch,
@@ -14,7 +15,7 @@ import type {
   ScrubPortion,
   ScrubReport,
 } from '../../../src/contract/index.js';
-import type { ForgetContext, Rebuilt, ScrubContext } from '../../../src/maintenance/index.js';
+import type { DrillContext, ForgetContext, Rebuilt, ScrubContext } from '../../../src/maintenance/index.js';
 import type { Receipt } from '../../../src/memory/index.js';
 import type {
   EngineOptions,
@@ -359,6 +360,29 @@ export class World {
       after = portion.next;
       if (after === null) return maintenance.endScrub(this.scrubbing(), { scrubId, counts });
     }
+  }
+
+  drilling(): DrillContext {
+    return {
+      store: this.store,
+      storeFolder: path.join(this.folder, 'store'),
+      scratch: path.join(this.folder, 'scratch'),
+      openRebuild: (folder) =>
+        this.library.store.openRebuild({ ...this.#options(), dataFolder: folder, asOf: NOW }),
+      rebuild: {
+        uploads: this.archive,
+        archive: this.archive,
+        readManifest: (place) => this.#readManifest(place.uploadId),
+        hashFile,
+      },
+      freeBytes: () => Promise.resolve(1e12),
+      now: () => this.now,
+    };
+  }
+
+  /** A restore drill. */
+  drill(context: Partial<DrillContext> = {}, drillId = 'drill-1'): Promise<DrillReport> {
+    return this.library.maintenance.restoreDrill({ ...this.drilling(), ...context }, drillId);
   }
 
   /** `intake` is a double: there are no raw uploads here, and what waits is ingested by the scenario. */

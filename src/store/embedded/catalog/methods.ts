@@ -19,6 +19,7 @@ import * as models from './models.js';
 import * as moves from './moves.js';
 import * as operations from './operations.js';
 import * as pins from './pins.js';
+import * as placed from './placed.js';
 import * as quarantine from './quarantine.js';
 import * as reads from './reads.js';
 import * as rebuild from './rebuild.js';
@@ -173,6 +174,11 @@ export const READ_METHODS = {
   countPlacements: known.countPlacements,
   knownRows: known.knownRows,
   damagedTiers: damage.damagedTiers,
+  placedPage: placed.placedPage,
+  placedOf: placed.placedOf,
+  objectsOnRecord: placed.objectsOnRecord,
+  pendingAmong: placed.pendingAmong,
+  expiryCutoff: placed.expiryCutoff,
   checks: findings.checks,
   countFindings: findings.countFindings,
   movingStop: findings.movingStop,

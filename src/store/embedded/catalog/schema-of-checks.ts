@@ -1,6 +1,6 @@
 /** What scrubs came to, and what they found. */
 export const CHECKS_SCHEMA = `
--- Scrubs, by when they began; a report is JSON of its kind.
+-- Scrubs and restore drills, by when they began; a report is JSON of its kind.
 CREATE TABLE checks (
   check_id TEXT PRIMARY KEY,
   kind TEXT NOT NULL,

@@ -1,6 +1,7 @@
 import type { Kind, RepairableTier } from '../../../contract/index.js';
 import type { ScrubObject } from '../../store.js';
 import type { CatalogDatabase } from './database.js';
+import { expiryCutoff } from './placed.js';
 import { IDS_PER_EPOCH } from './schema.js';
 
 /** A placement, and the row that it names. */
@@ -124,11 +125,13 @@ export interface StandingKey {
   systemId: string;
   kind: Kind;
   memoryId: string;
+  /** Milliseconds since 1970. */
+  ownTime: number;
 }
 
 /**
  * Row ids of those whose memory has no placement though their operation was committed. A replaced version, and what an attempt left, is garbage
- * that the sweep takes: there the memory has a placement, or the operation was never committed. What is being forgotten goes. An operation
+ * that the sweep takes: there the memory has a placement, or the operation was never committed. What is being forgotten goes, and what has expired. An operation
  * of an earlier epoch was committed: a rebuild writes only rows that it places, and no operation of its own.
  */
 export function unplacedRows(db: CatalogDatabase, rows: readonly StandingKey[]): number[] {
@@ -140,8 +143,9 @@ export function unplacedRows(db: CatalogDatabase, rows: readonly StandingKey[]):
            AND p.memory_id = r.value ->> 'memoryId')
          AND (EXISTS (SELECT 1 FROM operations o WHERE o.op_id = r.value ->> 'opId' AND o.state = 'committed') OR
            (r.value ->> 'opId' <= $epoch AND NOT EXISTS (SELECT 1 FROM operations o WHERE o.op_id = r.value ->> 'opId')))
-         AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.system_id IN (r.value ->> 'systemId', '') AND t.state = 'standing')`,
-      { rows: JSON.stringify(rows), epoch },
+         AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.system_id IN (r.value ->> 'systemId', '') AND t.state = 'standing')
+         AND r.value ->> 'ownTime' > $expired`,
+      { rows: JSON.stringify(rows), epoch, expired: expiryCutoff(db) },
     )
     .map(({ id }) => id);
 }

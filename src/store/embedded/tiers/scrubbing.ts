@@ -19,9 +19,10 @@ interface RowColumns {
   kind: Kind;
   memory_id: string;
   hash: string;
+  own: bigint;
 }
 
-const COLUMNS = 'row_id, op_id, system_id, kind, memory_id, hash';
+const COLUMNS = 'row_id, op_id, system_id, kind, memory_id, hash, epoch_ms(own_time) AS own';
 
 function scrubbed(row: RowColumns): ScrubbedRow {
   return {
@@ -31,6 +32,7 @@ function scrubbed(row: RowColumns): ScrubbedRow {
     kind: row.kind,
     memoryId: row.memory_id,
     hash: row.hash,
+    ownTime: Number(row.own),
   };
 }
 
