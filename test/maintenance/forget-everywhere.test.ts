@@ -40,7 +40,8 @@ it.each([
   async (_, scope, indexed) => {
     const world = await openForgetWorld({ vectorIndexBytes: 2 ** 24 });
     onTestFinished(() => world.close());
-    await fill(world);
+    // That a project is forgotten, and by which name, its tombstone tells for good.
+    await fill(world, scope.scope === 'system' ? WORD : 'p');
     if (scope.scope === 'system') await world.uploads.put(UNFINISHED, WORD);
     const files = await filesWith(world);
     for (const place of ['store/catalog.db', 'store/hot.duckdb', 'objects/systems/a/uploads'])
@@ -67,8 +68,8 @@ it.each([
 );
 
 /** Both in every place that there is, and of a row that was deleted what its table keeps. */
-async function fill(world: ForgetWorld): Promise<void> {
-  const of = { project: 'p' };
+async function fill(world: ForgetWorld, project: string): Promise<void> {
+  const of = { project };
   await world.upload('a', [
     { id: '1', text: `${WORD} hot`, ...of },
     { id: '2', text: `${WORD} warm`, at: WARM, ...of },

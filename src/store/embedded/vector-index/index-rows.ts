@@ -62,8 +62,14 @@ export class IndexRows {
     return this.matrix.bytes + this.columns.pid.length * 42 + this.#slotOf.size * 48;
   }
 
+  /** Those that rows have: what a name stood for may be forgotten. */
   get names(): { systems: string[]; projects: string[] } {
-    return { systems: this.#systems.all, projects: this.#projects.all };
+    const [systems, projects] = [new Set<number>(), new Set<number>()];
+    for (const slot of this.usedSlots()) {
+      systems.add(this.columns.system[slot] ?? 0);
+      projects.add(this.columns.project[slot] ?? 0);
+    }
+    return { systems: this.#systems.of(systems), projects: this.#projects.of(projects) };
   }
 
   slotOf(pid: number): number | undefined {

@@ -6,9 +6,9 @@ export class Names {
     for (const name of names) this.numberOf(name);
   }
 
-  /** In order of their numbers, from 1 on. */
-  get all(): string[] {
-    return [...this.#numbers.keys()];
+  /** In order of their numbers, from 1 on. Instead of one that no row has any more there is one that none ever has: its number stays taken. */
+  of(used: ReadonlySet<number>): string[] {
+    return [...this.#numbers].map(([name, number]) => (used.has(number) ? name : `\0${number}`));
   }
 
   /** A new one gets the next number. */
