@@ -104,6 +104,7 @@ describe('a dry run', () => {
       asOf: YEAR_LATER,
       rows: { toWarm: 2, toCold: 3 },
       objects: 3,
+      expiring: { cutoff: world.now - 2_557 * DAY, memories: 0 },
       parts: [
         { step: 'cold', systemId: 'host-1', month: '2026-10', rows: 1, objects: 1 },
         { step: 'cold', systemId: 'host-1', month: '2026-11', rows: 2, objects: 2 },
