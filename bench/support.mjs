@@ -28,6 +28,7 @@ export function openStore(dataFolder, archive, reader) {
     memoryMb: 1024,
     vectorIndexBytes: 2 ** 30,
     coldCacheBytes: 2 ** 30,
+    textCacheBytes: 64 * 2 ** 20,
     leaseMs: 900_000,
     hashFile: (path) => reader.hashFile(path),
     now: Date.now,

@@ -124,6 +124,13 @@ export const SERVER_SETTINGS = {
       'The most memory that the index over the vectors of hot and warm may take: 1.4 kB a memory, so that the default holds 750,000. Where it is too little, and at 0, searches compare with every vector, a second for each million. While the store is moved to another model there are two.',
     initial: 1024,
   }),
+  textCacheMb: setting(shape.wholeNumber(0, 1_048_576), {
+    group: 'Store',
+    rule: 'a whole number of MiB from 0',
+    description:
+      'Memory for texts that searches have read, which are a third of what a search costs; the least recently used go first. The default holds 90,000 of 40 words. 0 for none.',
+    initial: 64,
+  }),
   coldCacheMb: setting(shape.wholeNumber(0, 1_073_741_824), {
     group: 'Store',
     rule: 'a whole number of MiB from 0',

@@ -19,6 +19,7 @@ export function engineOptions(settings: Settings, archive: ObjectStore, reader: 
     },
     memoryMb: settings.storeMemoryMb,
     coldCacheBytes: settings.coldCacheMb * MIB,
+    textCacheBytes: settings.textCacheMb * MIB,
     leaseMs: settings.operationLeaseSeconds * 1000,
     hashFile: (file, options) => hashStored(reader, file, options),
     now: Date.now,

@@ -1,6 +1,6 @@
 import { missingParts, tierReport, toResult, type SearchAnswer, type SearchResult } from './answer.js';
 import type { Budget } from './budget.js';
-import { distinctKeys, gatherTier, SHARES, type TierCandidates } from './candidates.js';
+import { bestTogether, distinctKeys, gatherTier, SHARES, type TierCandidates } from './candidates.js';
 import type { Running, SearchContext } from './context.js';
 import { markOf, writeCursor } from './cursor.js';
 import { rankCandidates, type Ranked } from './rank.js';
@@ -30,9 +30,10 @@ export async function searchByRelevance(running: Running): Promise<SearchAnswer>
     limit: Math.max(MIN_CANDIDATES, Math.min(reach * CANDIDATES_PER_RESULT, reach + MAX_EXTRA_CANDIDATES)),
   };
   const times = context.tierTimes ?? {};
-  const tiers = await Promise.all(
+  const gathered = await Promise.all(
     filters.tiers.map((tier) => gatherTier(context.store, tier, query, { budget, times })),
   );
+  const tiers = bestTogether(gathered, query.limit);
   const fetched = await fetchRows(context.store, distinctKeys(tiers), filters, budget);
   const { recency = NO_RECENCY } = context;
   const { vector, reason } = await embedding;

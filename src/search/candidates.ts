@@ -1,5 +1,5 @@
-import { keyText, type MemoryKey, type Tier } from '../contract/index.js';
-import type { Candidate, MemoryStore, ModelVector, SearchFilters } from '../store/index.js';
+import { keyText, type Tier } from '../contract/index.js';
+import type { Candidate, FoundKey, MemoryStore, ModelVector, SearchFilters } from '../store/index.js';
 import type { Attempt, Budget, OwnLimit } from './budget.js';
 
 /**
@@ -112,12 +112,49 @@ function fault(what: string, attempt: Attempt<unknown> | undefined): string[] {
   return attempt === undefined || attempt.ok ? [] : [`${what}: ${attempt.reason}`];
 }
 
+/** Their scores can be compared: cosines that are exact or nearly so, and words by one index. Cold's are estimates. */
+const COMPARABLE: readonly Tier[] = ['hot', 'warm'];
+
+/**
+ * What the best of hot and warm together are, at most `limit` by vector and as many by words: what one of them has beyond that is not among
+ * the first of both, and to read its row costs as much as that of any other.
+ */
+export function bestTogether(tiers: readonly TierCandidates[], limit: number): TierCandidates[] {
+  const together = tiers.filter(({ tier }) => COMPARABLE.includes(tier));
+  if (together.length < 2) return [...tiers];
+  const vectors = leastOfBest(
+    together.flatMap((tier) => tier.vectors),
+    limit,
+  );
+  const words = leastOfBest(
+    together.flatMap((tier) => tier.words),
+    limit,
+  );
+  return tiers.map((tier) =>
+    COMPARABLE.includes(tier.tier)
+      ? {
+          ...tier,
+          vectors: tier.vectors.filter(({ score }) => score >= vectors),
+          words: tier.words.filter(({ score }) => score >= words),
+        }
+      : tier,
+  );
+}
+
+/** The score of the last of the best; ties with it are among them. */
+function leastOfBest(candidates: readonly Candidate[], limit: number): number {
+  return candidates.map(({ score }) => score).sort((a, b) => b - a)[limit - 1] ?? -Infinity;
+}
+
 /** Every key once, in the order of first appearance. */
-export function distinctKeys(tiers: readonly Pick<TierCandidates, 'vectors' | 'words'>[]): MemoryKey[] {
-  const keys = new Map<string, MemoryKey>();
+export function distinctKeys(tiers: readonly Pick<TierCandidates, 'vectors' | 'words'>[]): FoundKey[] {
+  const keys = new Map<string, FoundKey>();
   for (const { vectors, words } of tiers) {
-    for (const { systemId, kind, memoryId } of [...vectors, ...words]) {
-      keys.set(keyText({ systemId, kind, memoryId }), { systemId, kind, memoryId });
+    for (const candidate of [...vectors, ...words]) {
+      const { systemId, kind, memoryId, placeId } = candidate;
+      const known =
+        placeId === undefined ? keys.get(keyText(candidate)) : { systemId, kind, memoryId, placeId };
+      keys.set(keyText(candidate), known ?? { systemId, kind, memoryId });
     }
   }
   return [...keys.values()];

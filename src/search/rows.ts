@@ -1,5 +1,5 @@
-import { keyText, type MemoryKey, type Tier } from '../contract/index.js';
-import type { MemoryStore, SearchFilters, StoredMemory } from '../store/index.js';
+import { keyText, type Tier } from '../contract/index.js';
+import type { FoundKey, MemoryStore, SearchFilters, StoredMemory } from '../store/index.js';
 import type { Budget } from './budget.js';
 import { SHARES } from './candidates.js';
 
@@ -17,7 +17,7 @@ export interface FetchedRows {
  */
 export async function fetchRows(
   store: MemoryStore,
-  keys: readonly MemoryKey[],
+  keys: readonly FoundKey[],
   filters: SearchFilters,
   budget: Budget,
 ): Promise<FetchedRows> {

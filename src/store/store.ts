@@ -2,6 +2,7 @@ import type { Kind, MemoryKey, Selection, SystemId, Tier, UploadRef } from '../c
 import type { TierAges } from '../memory/index.js';
 import type {
   Candidate,
+  FoundKey,
   Match,
   MatchStart,
   MemoryPage,
@@ -187,7 +188,7 @@ export interface MemoryStore
   lastChange(): Promise<number>;
   /** Whether since then a memory that stood before went to another place, as it was or as a newer version. */
   hasMovedSince(since: number): Promise<boolean>;
-  fetch(keys: readonly MemoryKey[], tiers: readonly Tier[]): Promise<StoredMemory[]>;
+  fetch(keys: readonly FoundKey[], tiers: readonly Tier[]): Promise<StoredMemory[]>;
   /**
    * A page of a system's memories in order of kind and memory id, each as it is when the page is read. Raises `VerifyFailed` where a row
    * is not where it should be: a page never leaves one out.

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { readJson } from '../../src/store/embedded/catalog/as-json.js';
 import { CatalogDatabase } from '../../src/store/embedded/catalog/database.js';
 import * as forget from '../../src/store/embedded/catalog/forget.js';
+import { placements } from '../../src/store/embedded/catalog/lookup.js';
 import * as moves from '../../src/store/embedded/catalog/moves.js';
 import * as models from '../../src/store/embedded/catalog/models.js';
 import * as pins from '../../src/store/embedded/catalog/pins.js';
@@ -247,6 +249,37 @@ describe('a forget', () => {
     expect(looks).toHaveLength(4);
     for (const look of looks) expect(look).toMatch(index);
     expect(details.filter((detail) => /^SCAN (placements|uploads)/.test(detail))).toEqual([]);
+  });
+});
+
+describe('a look for placements', () => {
+  const known = { systemId: 'host-1', kind: 'conversation', memoryId: 'hot' } as const;
+
+  it('by their numbers, and by keys, reads none but those', () => {
+    const found = database.get<{ pid: number }>(`SELECT pid FROM placements WHERE memory_id = 'hot'`);
+    const placeId = found?.pid ?? expect.fail('there is no such placement');
+    const keys = [
+      { ...known, placeId },
+      { ...known, memoryId: 'warm' },
+    ];
+    const statements = plansOf(() => {
+      const placed = readJson(placements(database, keys));
+      expect(placed.map(({ memoryId }) => memoryId)).toEqual(['hot', 'warm']);
+      expect(placed[0]).toMatchObject({ ...known, rowId: 0, tier: 'hot', ownTime: 1, object: null });
+    });
+    const looks = statements.flatMap(({ steps }) => steps.filter(({ detail }) => / p /.test(detail)));
+    expect(looks.map(({ detail }) => detail)).toEqual([
+      expect.stringMatching(/^SEARCH p USING INTEGER PRIMARY KEY/),
+      expect.stringMatching(
+        /^SEARCH p USING INDEX placements_by_key \(system_id=\? AND kind=\? AND memory_id=\?\)/,
+      ),
+    ]);
+  });
+
+  it('by the number of one that is gone finds no other that has it by now', () => {
+    const other = database.get<{ pid: number }>(`SELECT pid FROM placements WHERE memory_id = 'warm'`);
+    const placeId = other?.pid ?? expect.fail('there is no such placement');
+    expect(readJson(placements(database, [{ ...known, placeId }]))).toEqual([]);
   });
 });
 

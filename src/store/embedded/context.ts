@@ -8,6 +8,7 @@ import { InsertQueue } from './insert-queue.js';
 import { JoinedCalls } from './joined-calls.js';
 import { OperationLatch } from './latch.js';
 import { ScanTurns } from './scan-turns.js';
+import type { TextCache } from './text-cache.js';
 import type { TierDatabase } from './tiers/tier-database.js';
 
 /** SHA-256 of a file, taken off the main thread. */
@@ -30,6 +31,7 @@ export class EngineContext {
     readonly catalog: Catalog,
     readonly tiers: TierDatabase,
     readonly cold: ColdCache,
+    readonly texts: TextCache,
     readonly archive: ObjectStore,
     readonly policy: TierPolicy,
     readonly hashFile: HashFile,

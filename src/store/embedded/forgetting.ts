@@ -23,6 +23,7 @@ export function forgetStore(context: EngineContext, indexes: VectorIndexes): For
     openErasure: (scope, signal) => openErasure(context, toRow(scope), signal),
     openRewrite: (request, signal) => openRewrite(context, request, signal),
     eraseDerived: async (signal) => {
+      context.texts.clear();
       await eraseWords(context, signal);
       await indexes.eraseGone();
       await context.cold.removeOthers(() => keepers(context));

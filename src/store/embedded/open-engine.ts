@@ -15,6 +15,7 @@ import { Catalog } from './catalog/catalog.js';
 import { IDS_PER_EPOCH } from './catalog/schema.js';
 import { ColdCache } from './cold-cache.js';
 import { EngineContext, type HashFile } from './context.js';
+import { TextCache } from './text-cache.js';
 import { TierDatabase } from './tiers/tier-database.js';
 
 export interface EngineOptions {
@@ -25,6 +26,8 @@ export interface EngineOptions {
   policy: TierPolicy;
   memoryMb: number;
   coldCacheBytes: number;
+  /** Of memory; by default none. */
+  textCacheBytes?: number;
   /** How long an operation may take before it counts as dead, in milliseconds. */
   leaseMs: number;
   hashFile: HashFile;
@@ -68,6 +71,7 @@ export async function openEngine(options: EngineOptions, firstEpoch: () => Promi
       catalog,
       tiers,
       cold,
+      new TextCache(options.textCacheBytes ?? 0),
       options.archive,
       options.policy,
       options.hashFile,

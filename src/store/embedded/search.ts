@@ -1,7 +1,8 @@
-import { isAkoshaError, type MemoryKey, type Tier } from '../../contract/index.js';
+import { isAkoshaError, type Tier } from '../../contract/index.js';
 import { EMBEDDING_MODEL } from '../../memory/index.js';
 import type {
   Candidate,
+  FoundKey,
   Match,
   MatchStart,
   ModelVector,
@@ -132,18 +133,30 @@ export async function listMatches(
 /** Keys become their current placements, placements become rows. */
 export async function fetchMemories(
   context: EngineContext,
-  keys: readonly MemoryKey[],
+  keys: readonly FoundKey[],
   tiers: readonly Tier[],
 ): Promise<StoredMemory[]> {
   const place = async (missing: readonly Placed[] | undefined): Promise<Placed[]> => {
     const placed = await context.catalog.read.placements(missing ?? keys);
     return placed.filter(({ tier }) => tiers.includes(tier));
   };
-  const { found } = await readCurrent(context, place, {
-    tables: (parts) => fetchFromTables(context.tiers, parts),
-    objects: (files, rowIds) => fetchFromObjects(context.tiers, files, rowIds),
+  const keep = context.texts.opening();
+  const known: StoredMemory[] = [];
+  const unknown = (await place(undefined)).filter((placed) => {
+    const row = context.texts.get(placed.rowId);
+    if (row !== undefined) known.push(toMemory(row, placed));
+    return row === undefined;
   });
-  return found.map(({ place, row }) => toMemory(row, place));
+  const { found } = await readCurrent(
+    context,
+    (missing) => (missing === undefined ? Promise.resolve(unknown) : place(missing)),
+    {
+      tables: (parts) => fetchFromTables(context.tiers, parts),
+      objects: (files, rowIds) => fetchFromObjects(context.tiers, files, rowIds),
+    },
+  );
+  keep(found.map(({ row }) => row));
+  return [...known, ...found.map(({ place, row }) => toMemory(row, place))];
 }
 
 /** A table was dropped, or a cold object deleted, since it was looked for: their rows are elsewhere, and are found there. */

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { AsJson } from './as-json.js';
 import { CatalogDatabase } from './database.js';
 import { failureOf, type CatalogFailure } from './failures.js';
 import { READ_METHODS, WRITE_METHODS } from './methods.js';
@@ -15,7 +16,8 @@ export interface CatalogRequest {
   args: unknown[];
 }
 
-export type CatalogResponse = { id: number; result: unknown } | { id: number; error: CatalogFailure };
+export type CatalogResponse =
+  { id: number; result: unknown } | { id: number; json: string } | { id: number; error: CatalogFailure };
 
 const { path, mode } = workerData as CatalogThreadData;
 const methods: Record<string, (db: CatalogDatabase, ...args: never[]) => unknown> =
@@ -47,7 +49,8 @@ function answer({ id, method, args }: CatalogRequest): CatalogResponse {
     if ('failure' in opened) return { id, error: opened.failure };
     const run = methods[method];
     if (run === undefined) throw new Error(`catalog: no ${mode} method ${method}`);
-    return { id, result: run(opened.database, ...(args as never[])) };
+    const result = run(opened.database, ...(args as never[]));
+    return result instanceof AsJson ? { id, json: result.text } : { id, result };
   } catch (error) {
     return { id, error: failureOf(error, path) };
   }

@@ -71,7 +71,8 @@ class CatalogThread {
     const waiting = this.#waiting.get(response.id);
     this.#waiting.delete(response.id);
     if (waiting === undefined) return;
-    if (!('error' in response)) waiting.resolve(response.result);
+    if ('json' in response) waiting.resolve(JSON.parse(response.json));
+    else if ('result' in response) waiting.resolve(response.result);
     else {
       const error = revive(response.error);
       if (isAkoshaError(error, 'StoreDamaged')) this.#damage ??= error;

@@ -1,5 +1,6 @@
 import Libsql from 'libsql';
 import { AkoshaError } from '../../../contract/index.js';
+import { AsJson } from './as-json.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
 import { IDS_PER_EPOCH, SCHEMA } from './schema.js';
 import { STAGING } from './staging-schema.js';
@@ -43,6 +44,15 @@ export class CatalogDatabase {
   /** All rows of a query. The row type is the caller's reading of its own SQL: the schema above is the parser. */
   all<Row>(sql: string, parameters: Record<string, Parameter> = {}): Row[] {
     return this.#statement(sql).all(parameters) as Row[];
+  }
+
+  /** As `all`, of a query whose one column `row` holds each row as a JSON object. */
+  allAsJson<Row>(sql: string, parameters: Record<string, Parameter> = {}): AsJson<Row[]> {
+    const found = this.get<{ rows: string }>(
+      `SELECT json_group_array(json(row)) AS rows FROM (${sql})`,
+      parameters,
+    );
+    return new AsJson(found?.rows ?? '[]');
   }
 
   get<Row>(sql: string, parameters: Record<string, Parameter> = {}): Row | undefined {

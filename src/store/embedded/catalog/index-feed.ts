@@ -1,8 +1,9 @@
 import type { Tier } from '../../../contract/index.js';
 import { EMBEDDING_DIMENSIONS } from '../../../memory/row.js';
 import type { IndexedPlace } from '../vector-index/messages.js';
+import type { AsJson } from './as-json.js';
 import type { CatalogDatabase } from './database.js';
-import { toCandidate, type CandidateRow } from './lookup.js';
+import { candidateObject } from './lookup.js';
 import type { Candidate } from '../../store.js';
 
 /** What a vector index, and a search by time, ask of the list of changes. The index has a connection of its own, on its own thread. */
@@ -128,12 +129,11 @@ export function currentCandidates(
   db: CatalogDatabase,
   pids: readonly number[],
   scores: readonly number[],
-): (Candidate & { tier: Tier })[] {
-  const rows = db.all<CandidateRow & { tier: Tier }>(
-    `SELECT p.system_id, p.kind, p.memory_id, p.tier, s.value AS score
+): AsJson<(Candidate & { tier: Tier })[]> {
+  return db.allAsJson<Candidate & { tier: Tier }>(
+    `SELECT ${candidateObject('s.value')} AS row
      FROM json_each($pids) j JOIN json_each($scores) s ON s.key = j.key CROSS JOIN placements p ON p.pid = j.value
      WHERE ${INDEXED} ORDER BY j.key`,
     { pids: JSON.stringify(pids), scores: JSON.stringify(scores) },
   );
-  return rows.map((row) => ({ ...toCandidate(row), tier: row.tier }));
 }

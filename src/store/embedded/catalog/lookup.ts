@@ -1,5 +1,13 @@
 import type { Kind, MemoryKey, Tier } from '../../../contract/index.js';
-import type { Candidate, PageRequest, SearchFilters, TierCounts, WrittenObject } from '../../store.js';
+import type {
+  Candidate,
+  FoundKey,
+  PageRequest,
+  SearchFilters,
+  TierCounts,
+  WrittenObject,
+} from '../../store.js';
+import { joined, type AsJson } from './as-json.js';
 import type { CatalogDatabase } from './database.js';
 
 /** Where a memory's row is now, and what the catalog has of it. */
@@ -42,15 +50,31 @@ export interface PlacedRow extends KeyRow {
 export const PLACED =
   'p.system_id, p.kind, p.memory_id, p.row_id, p.tier, p.hash, p.project, p.own_time, p.known_since, o.name, o.bytes, o.sha256';
 
+/** A `Placed` as JSON. */
+const PLACED_OBJECT = `json_object('systemId', p.system_id, 'kind', p.kind, 'memoryId', p.memory_id, 'rowId', p.row_id, 'tier', p.tier,
+  'hash', p.hash, 'project', p.project, 'ownTime', p.own_time, 'knownSince', p.known_since,
+  'object', json(iif(o.name IS NULL, 'null', json_object('name', o.name, 'bytes', o.bytes, 'sha256', o.sha256))))`;
+
+const IS_KEY = `p.system_id = k.value ->> 'systemId' AND p.kind = k.value ->> 'kind' AND p.memory_id = k.value ->> 'memoryId'`;
+
 /** The current placement of each key that has one; deleted ones have none. */
-export function placements(db: CatalogDatabase, keys: readonly MemoryKey[]): Placed[] {
-  const rows = db.all<PlacedRow>(
-    `SELECT ${PLACED}
-     FROM json_each($keys) k JOIN placements p ON p.system_id = k.value ->> 'systemId' AND p.kind = k.value ->> 'kind'
-       AND p.memory_id = k.value ->> 'memoryId' LEFT JOIN objects o ON o.object_id = p.object_id WHERE p.deleted = 0`,
+export function placements(db: CatalogDatabase, keys: readonly FoundKey[]): AsJson<Placed[]> {
+  const known = keys.filter(({ placeId }) => placeId !== undefined);
+  if (known.length === 0) return placedWhere(db, IS_KEY, keys);
+  // With the key, because the number of a placement that is gone may be another's by now.
+  const byNumber = placedWhere(db, `p.pid = k.value ->> 'placeId' AND ${IS_KEY}`, known);
+  if (known.length === keys.length) return byNumber;
+  const others = keys.filter(({ placeId }) => placeId === undefined);
+  return joined(byNumber, placedWhere(db, IS_KEY, others));
+}
+
+/** `on` compares placements `p` with the keys `k`. */
+function placedWhere(db: CatalogDatabase, on: string, keys: readonly FoundKey[]): AsJson<Placed[]> {
+  return db.allAsJson<Placed>(
+    `SELECT ${PLACED_OBJECT} AS row FROM json_each($keys) k CROSS JOIN placements p ON ${on}
+     LEFT JOIN objects o ON o.object_id = p.object_id WHERE p.deleted = 0`,
     { keys: JSON.stringify(keys) },
   );
-  return rows.map(toPlaced);
 }
 
 /** The current placements of a system in order of kind and memory id, from the one behind `after` on. */
@@ -111,6 +135,11 @@ export function filterParameters(filters: SearchFilters): Record<string, string 
     since: filters.since ?? null,
     until: filters.until ?? null,
   };
+}
+
+/** Of placements `p` a candidate with its tier as JSON; `score` is an expression. */
+export function candidateObject(score: string): string {
+  return `json_object('placeId', p.pid, 'systemId', p.system_id, 'kind', p.kind, 'memoryId', p.memory_id, 'tier', p.tier, 'score', ${score})`;
 }
 
 export function toCandidate(row: CandidateRow): Candidate {

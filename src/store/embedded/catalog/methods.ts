@@ -1,4 +1,5 @@
 import * as again from './again.js';
+import type { Read } from './as-json.js';
 import * as backup from './backup.js';
 import { backlog, furthestBehind } from './backlog.js';
 import type { CatalogDatabase } from './database.js';
@@ -245,7 +246,7 @@ function ensureEpoch(db: CatalogDatabase, epoch: number): number {
 
 type Method = (db: CatalogDatabase, ...args: never[]) => unknown;
 type WithoutDatabase<M> = M extends (db: CatalogDatabase, ...args: infer A) => infer R
-  ? (...args: A) => Promise<R>
+  ? (...args: A) => Promise<Read<R>>
   : never;
 
 /** The same methods as seen from the main thread. */

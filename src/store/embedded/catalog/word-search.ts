@@ -1,7 +1,8 @@
 import type { Tier } from '../../../contract/index.js';
 import type { Candidate, Match, MatchStart, SearchFilters } from '../../store.js';
+import type { AsJson } from './as-json.js';
 import type { CatalogDatabase } from './database.js';
-import { FILTERED, filterParameters, keyOf, toCandidate, type CandidateRow, type KeyRow } from './lookup.js';
+import { candidateObject, FILTERED, filterParameters, keyOf, type KeyRow } from './lookup.js';
 import { matchOf } from './text-index.js';
 
 interface WordSearch {
@@ -22,28 +23,30 @@ const BOTH = 2;
  * asked for. Without filters the index ranks by itself, and only what it found best is looked up: each match of a common word would cost
  * a look at its placement.
  */
-export function searchText(db: CatalogDatabase, { terms, filters, limit }: WordSearch): WordCandidate[] {
+export function searchText(
+  db: CatalogDatabase,
+  { terms, filters, limit }: WordSearch,
+): AsJson<WordCandidate[]> {
   const match = matchOf(terms, 'any');
   const most = limit * BOTH;
   const { tiers, ...others } = filters;
   const isAll = tiers.includes('hot') && tiers.includes('warm') && Object.keys(others).length === 0;
-  const rows = isAll
-    ? db.all<CandidateRow & { tier: Tier }>(
-        `SELECT p.system_id, p.kind, p.memory_id, p.tier, -f.rank AS score
+  return isAll
+    ? db.allAsJson<WordCandidate>(
+        `SELECT ${candidateObject('-f.rank')} AS row
          FROM (SELECT rowid, rank FROM memory_text WHERE memory_text MATCH $match ORDER BY rank LIMIT $most) f
          CROSS JOIN placements p ON p.pid = f.rowid
          WHERE p.tier <> 'cold' AND p.deleted = 0 ORDER BY f.rank, p.pid`,
         { match, most },
       )
-    : db.all<CandidateRow & { tier: Tier }>(
-        `SELECT p.system_id, p.kind, p.memory_id, p.tier, -bm25(memory_text) AS score
+    : db.allAsJson<WordCandidate>(
+        `SELECT ${candidateObject('-bm25(memory_text)')} AS row
          FROM memory_text JOIN placements p ON p.pid = memory_text.rowid
          WHERE memory_text MATCH $match AND p.tier IN (SELECT value FROM json_each($tiers)) AND p.tier <> 'cold'
            AND p.deleted = 0 AND ${FILTERED}
          ORDER BY bm25(memory_text), p.pid LIMIT $most`,
         { match, tiers: JSON.stringify(tiers), ...filterParameters(filters), most },
       );
-  return rows.map((row) => ({ ...toCandidate(row), tier: row.tier }));
 }
 
 /** Those that hold all of the terms, in a tier that the text index covers, newest first. */

@@ -1,5 +1,6 @@
 import type { Kind, Tier } from '../../../contract/index.js';
 import type { Candidate, SearchFilters } from '../../store.js';
+import type { AsJson } from '../catalog/as-json.js';
 import type { TableTier } from '../tiers/tables.js';
 
 /** A placement in hot or warm, with what searches filter by. */
@@ -37,9 +38,11 @@ export interface IndexQuery {
   limit: number;
 }
 
+export type IndexCandidate = Candidate & { tier: Tier };
+
 export interface IndexAnswer {
   /** Best first. */
-  candidates: (Candidate & { tier: Tier })[];
+  candidates: AsJson<IndexCandidate[]>;
   /** The last change that there was. */
   seq: number;
 }

@@ -1,8 +1,9 @@
 import { AkoshaError, messageOf } from '../../../contract/index.js';
 import type { VectorIndexState, VectorIndexStatus } from '../../vectors.js';
 import type { EngineContext } from '../context.js';
+import { readJson } from '../catalog/as-json.js';
 import { removeIndexFile } from './index-file.js';
-import type { IndexAnswer, IndexPart, IndexQuery, IndexThreadData } from './messages.js';
+import type { IndexCandidate, IndexPart, IndexQuery, IndexThreadData } from './messages.js';
 import { readVectors } from './read-vectors.js';
 import { IndexThread } from './thread.js';
 
@@ -56,14 +57,14 @@ export class VectorIndex {
   }
 
   /** Undefined where it cannot answer. */
-  async search(query: IndexQuery): Promise<IndexAnswer['candidates'] | undefined> {
+  async search(query: IndexQuery): Promise<IndexCandidate[] | undefined> {
     const thread = this.#thread;
     if (this.#state !== 'ready' || thread === undefined) return undefined;
     try {
       const first = await thread.call('search', [query]);
-      if (first.seq <= this.#applied) return first.candidates;
+      if (first.seq <= this.#applied) return readJson(first.candidates);
       await this.#caughtUp(first.seq);
-      return (await thread.call('search', [query])).candidates;
+      return readJson((await thread.call('search', [query])).candidates);
     } catch (error) {
       // Of one that was dropped meanwhile it says nothing about the one there is now.
       if (this.#thread === thread) this.#fail(error);

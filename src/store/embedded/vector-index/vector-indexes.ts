@@ -6,7 +6,7 @@ import type { Candidate, ModelVector, SearchFilters } from '../../store.js';
 import type { VectorIndexStatus } from '../../vectors.js';
 import type { EngineContext } from '../context.js';
 import { JoinedCalls } from '../joined-calls.js';
-import type { IndexAnswer } from './messages.js';
+import type { IndexCandidate } from './messages.js';
 import { VectorIndex } from './vector-index.js';
 
 /** Between looks at which models are wanted: a store is moved to another one once in a year. */
@@ -27,7 +27,7 @@ export interface VectorIndexOptions {
  */
 export class VectorIndexes {
   readonly #indexes = new Map<string, VectorIndex>();
-  readonly #joined = new JoinedCalls<IndexAnswer['candidates'] | undefined>();
+  readonly #joined = new JoinedCalls<IndexCandidate[] | undefined>();
   #timer: NodeJS.Timeout | undefined;
   #turn: Promise<void> = Promise.resolve();
   #closed = false;
