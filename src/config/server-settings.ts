@@ -128,7 +128,7 @@ export const SERVER_SETTINGS = {
     group: 'Store',
     rule: 'a whole number of MiB from 0',
     description:
-      'Memory for texts that searches have read, which are a third of what a search costs; the least recently used go first. The default holds 90,000 of 40 words. 0 for none.',
+      'Memory for texts that searches have read, which are a third of what a search costs; the least recently used go first. The default holds 80,000 of 40 words. 0 for none.',
     initial: 64,
   }),
   coldCacheMb: setting(shape.wholeNumber(0, 1_073_741_824), {

@@ -124,14 +124,21 @@ it('a catalog that is overwritten while the store runs says so, and answers noth
   expect([world.store.failure(), await texts()]).toEqual([undefined, ['alpha', 'beta']]);
 });
 
-it('a catalog that names another memory’s row has that answered as nobody’s', async () => {
-  const [a] = world.read<{ row_id: number }>(`SELECT row_id FROM placements WHERE memory_id = 'a'`);
-  await world.ingest('u2', 2, [{ id: 'c', text: 'gamma' }], 1);
-  // What a byte of the file may turn into.
-  world.sql(`UPDATE placements SET row_id = -row_id WHERE memory_id = 'a'`);
-  world.sql(`UPDATE placements SET row_id = ${a?.row_id} WHERE memory_id = 'c'`);
-  expect([await world.find('c'), await texts()]).toEqual([undefined, [undefined, 'beta']]);
-  await expect(world.store.listMemories('host-1', { limit: 10 })).rejects.toMatchObject({
-    type: 'VerifyFailed',
-  });
-});
+it.each([0, 1e9])(
+  'a catalog that names another memory’s row has that answered as nobody’s: %d bytes of cache',
+  async (textCacheBytes) => {
+    await world.store.close();
+    await world.open(undefined, { textCacheBytes });
+    // In the cache, if there is one.
+    expect(await texts()).toEqual(['alpha', 'beta']);
+    const [a] = world.read<{ row_id: number }>(`SELECT row_id FROM placements WHERE memory_id = 'a'`);
+    await world.ingest('u2', 2, [{ id: 'c', text: 'gamma' }], 1);
+    // What a byte of the file may turn into.
+    world.sql(`UPDATE placements SET row_id = -row_id WHERE memory_id = 'a'`);
+    world.sql(`UPDATE placements SET row_id = ${a?.row_id} WHERE memory_id = 'c'`);
+    expect([await world.find('c'), await texts()]).toEqual([undefined, [undefined, 'beta']]);
+    await expect(world.store.listMemories('host-1', { limit: 10 })).rejects.toMatchObject({
+      type: 'VerifyFailed',
+    });
+  },
+);

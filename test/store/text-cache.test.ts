@@ -9,10 +9,15 @@ import { TextCache } from '../../src/store/embedded/text-cache.js';
 import { VectorIndexes } from '../../src/store/embedded/vector-index/vector-indexes.js';
 import { temporaryFolder } from '../reader/support.js';
 
-const row = (rowId: number, content = 'x'.repeat(400)) => ({ rowId, content, tags: [] });
+const row = (rowId: number, content = 'x'.repeat(400)) => ({
+  rowId,
+  hash: `hash ${rowId}`,
+  content,
+  tags: [],
+});
 
-/** Room for ten of them: each counts as 1,000 bytes. */
-const TEN = 10_000 * 64;
+/** Room for 640 of them: each counts as 1,100 bytes. */
+const TEN = 11_000 * 64;
 
 describe('the texts that searches have read', () => {
   it('are there again, the least recently used gone where there is no room', () => {

@@ -144,8 +144,10 @@ export async function fetchMemories(
   const known: StoredMemory[] = [];
   const unknown = (await place(undefined)).filter((placed) => {
     const row = context.texts.get(placed.rowId);
-    if (row !== undefined) known.push(toMemory(row, placed));
-    return row === undefined;
+    // As of a row that is read now: a damaged catalog must not show somebody else's text.
+    if (row?.hash !== placed.hash) return true;
+    known.push(toMemory(row, placed));
+    return false;
   });
   const { found } = await readCurrent(
     context,

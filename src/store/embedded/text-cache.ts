@@ -1,7 +1,7 @@
 import type { FetchedRow } from './tiers/searching.js';
 
-/** What an entry takes beside its characters: the row, its list of tags and its place in the map. */
-const ENTRY_BYTES = 200;
+/** What an entry takes beside its characters: the row, its hash, its list of tags and its place in the map. */
+const ENTRY_BYTES = 300;
 
 /** Of a string of anything beyond Latin-1; of others it takes half of that. */
 const BYTES_PER_CHARACTER = 2;

@@ -78,7 +78,7 @@ export class World {
     return world;
   }
 
-  async open(leaseMs = 900_000, options: { beginsEmpty?: boolean; memoryMb?: number } = {}): Promise<void> {
+  async open(leaseMs = 900_000, options: { beginsEmpty?: boolean; memoryMb?: number; textCacheBytes?: number } = {}): Promise<void> {
     this.archive = await this.library.objects.openObjectStore(`file://${this.folder}/objects`);
     this.store = await this.library.store.openEmbeddedStore({ ...this.#options(leaseMs), ...options });
   }
