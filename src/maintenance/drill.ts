@@ -21,6 +21,8 @@ export interface DrillContext {
   openRebuild: (folder: string) => Promise<StoreRebuild>;
   rebuild: Pick<RebuildContext, 'uploads' | 'archive' | 'readManifest' | 'hashFile'>;
   freeBytes: (folder: string) => Promise<number>;
+  /** How often it looks whether something is being forgotten, in milliseconds; by default every 5 s. */
+  giveWayMs?: number;
   /** The system's clock, milliseconds since 1970. */
   now: () => number;
   log?: MaintenanceLog;
@@ -37,7 +39,7 @@ const running = new WeakSet<DrillContext>();
 /**
  * Rebuilds the store from object storage alone into a scratch folder, compares it with the one that serves, and removes it. Takes nothing from
  * object storage but reads, and nothing from the store that serves. What keeps a store from coming back is the report's reason; `StoreBusy` where a
- * drill runs, `ObjectStoreUnavailable` and `Cancelled` say nothing of it and are raised.
+ * drill runs, or where something is forgotten meanwhile: the copy goes at once then; `ObjectStoreUnavailable` and `Cancelled` say nothing of it and are raised.
  */
 export async function restoreDrill(
   context: DrillContext,
@@ -69,17 +71,56 @@ const NOTHING: Omit<Outcome, 'reason'> = { memories: 0, later: 0, mismatches: 0,
 async function tryDrill(context: DrillContext, begunAt: number, tools: DrillTools): Promise<Outcome> {
   const lacking = await lackingRoom(context);
   if (lacking !== undefined) return { ...NOTHING, reason: lacking };
-  for (let isSecond = false; ; isSecond = true) {
-    try {
-      return await inScratch(context.scratch, 'drill-', (folder) => drill(context, folder, begunAt, tools));
-    } catch (error) {
-      if (tools.signal?.aborted === true || isAkoshaError(error, 'ObjectStoreUnavailable')) throw error;
-      // A receipt that retention deleted between its listing and its reading: the next listing lacks it.
-      if (!isAkoshaError(error, 'ObjectNotFound') || isSecond)
-        return { ...NOTHING, reason: `the rebuild failed: ${messageOf(error)}` };
+  const way = watchForgets(context, begunAt);
+  const signal = tools.signal === undefined ? way.signal : AbortSignal.any([way.signal, tools.signal]);
+  try {
+    for (let isSecond = false; ; isSecond = true) {
+      try {
+        return await inScratch(context.scratch, 'drill-', (folder) =>
+          drill(context, folder, begunAt, { ...tools, signal }),
+        );
+      } catch (error) {
+        way.signal.throwIfAborted();
+        if (signal.aborted || isAkoshaError(error, 'ObjectStoreUnavailable')) throw error;
+        // A receipt that retention deleted between its listing and its reading: the next listing lacks it.
+        if (!isAkoshaError(error, 'ObjectNotFound') || isSecond)
+          return { ...NOTHING, reason: `the rebuild failed: ${messageOf(error)}` };
+      }
     }
+  } finally {
+    way.end();
   }
 }
+
+/** Far more often than a forget waits between its looks, which is for the longest request and search. */
+const GIVE_WAY_MS = 5_000;
+
+/**
+ * What is forgotten while a copy stands would be in the copy after the forget's receipt: the signal is raised with `StoreBusy` then, so that the copy
+ * goes before, and another attempt makes one without it.
+ */
+function watchForgets(
+  { store, giveWayMs = GIVE_WAY_MS }: DrillContext,
+  begunAt: number,
+): { signal: AbortSignal; end: () => void } {
+  const controller = new AbortController();
+  const look = async (): Promise<void> => {
+    const forgets = await store.listForgets(FORGETS);
+    if (forgets.every((record) => record.begunAt < begunAt)) return;
+    controller.abort(
+      new AkoshaError(
+        'StoreBusy',
+        'something is forgotten meanwhile: the copy goes, and the drill begins anew',
+      ),
+    );
+  };
+  // One that fails is followed by the next; a store that fails for good ends the drill as well.
+  const timer = setInterval(() => void look().catch(() => undefined), giveWayMs);
+  return { signal: controller.signal, end: () => clearInterval(timer) };
+}
+
+/** More than are asked for while a drill runs. */
+const FORGETS = 1_000;
 
 /** The copy has hot and warm in full, with the logs that fill before they are folded in, and a catalog with the tables of a rebuild. */
 const ROOM_FACTOR = 1.5;

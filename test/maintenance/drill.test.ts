@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AkoshaError } from '../../src/contract/index.js';
 import { restoreDrill } from '../../src/maintenance/index.js';
@@ -103,6 +104,8 @@ describe('a restore drill', () => {
     let isListed = false;
     let isRead = false;
     const report = await world.drill({
+      // What it does where it has not noticed the forgets yet.
+      giveWayMs: 60_000,
       rebuild: {
         ...rebuild,
         // All are listed by then, and the first is fetched.
@@ -142,6 +145,25 @@ describe('a restore drill', () => {
     expect(report.reason).toMatch(/has 1 MiB free, and the copy needs \d+: .*AKOSHA_DATA_DIR/);
     const both = await Promise.allSettled([restoreDrill(context, 'one'), restoreDrill(context, 'two')]);
     expect(both.map((outcome) => outcome.status)).toEqual(['fulfilled', 'rejected']);
+  });
+
+  it('gives way to a forget, so that its receipt never finds the copy', async () => {
+    const { openRebuild } = world.drilling();
+    const outcome = world.drill({
+      giveWayMs: 1,
+      openRebuild: async (folder) => {
+        const scope = { scope: 'system', systemId: SYSTEM } as const;
+        await world.library.maintenance.requestForget(world.forgetting(), scope);
+        const rebuild = await openRebuild(folder);
+        await setTimeout(50);
+        return rebuild;
+      },
+    });
+    await expect(outcome).rejects.toMatchObject({ type: 'StoreBusy' });
+    expect(
+      (await readdir(join(world.folder, 'scratch'))).filter((name) => name.startsWith('drill-')),
+    ).toEqual([]);
+    expect(await world.store.checks('drill', 1)).toMatchObject([{ endedAt: null }]);
   });
 
   it('says nothing where object storage is away, and that it failed where a rebuild does', async () => {
