@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** These start programs and servers of their own. They wait for them as much as they work, so two cores run two such files. */
+/** These start programs and servers of their own. They wait for them for a third of their time, so two cores run three such files. */
 const PROGRAMS = [
   'test/{e2e,servers,setup,workers}/**/*.test.ts',
   'test/cli/up.test.ts',
@@ -75,7 +75,7 @@ export default defineConfig({
           ...shared,
           name: 'programs',
           include: PROGRAMS,
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 2 },
         },
       },
