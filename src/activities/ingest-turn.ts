@@ -12,9 +12,9 @@ import type { ActivityTools } from './run-activity.js';
 
 /**
  * A system's small uploads share an activity, which costs Temporal as much CPU as one of them costs us. Short, because the other systems
- * wait for the slot meanwhile.
+ * wait for the slot meanwhile. Under load, when one of them takes that long alone, so many share it all the same, unless they take too long together.
  */
-const TURN_MS = 2_000;
+const TURN = { ms: 2_000, uploads: 4, longestMs: 10_000 };
 
 export interface TurnDeps {
   ingest: IngestContext;
@@ -23,8 +23,8 @@ export interface TurnDeps {
   /** Raised as soon as the process is told to stop, some seconds before the activities are. */
   stopping: AbortSignal;
   log?: { warn(details: Record<string, unknown>, message: string): void };
-  /** Default 2,000 ms. */
-  turnMs?: number;
+  /** How long a turn lasts, and for how many uploads at least, if those do not take too long. */
+  turn?: typeof TURN;
 }
 
 /**
@@ -42,15 +42,19 @@ export async function ingestInTurn(
   if (deps.stopping.aborted) {
     throw new AkoshaError('StoreClosed', `upload ${ref.uploadId} was not begun: the server is shutting down`);
   }
+  const { ms, uploads, longestMs } = deps.turn ?? TURN;
   const began = performance.now();
-  const isOver = (): boolean =>
-    deps.stopping.aborted || tools.signal.aborted || performance.now() - began >= (deps.turnMs ?? TURN_MS);
+  const isOver = (done: number): boolean => {
+    if (deps.stopping.aborted || tools.signal.aborted) return true;
+    const spent = performance.now() - began;
+    return spent >= longestMs || (spent >= ms && done >= uploads);
+  };
   const first = await ingestOne(deps, ref, tools);
   let next: UploadRef | null | undefined;
   let further: IngestedInTurn['further'];
   try {
     next = await deps.nextUpload(ref.systemId);
-    while (next !== null && !isOver()) {
+    for (let done = 1; next !== null && !isOver(done); done++) {
       const totals = addIngested(further?.totals ?? NO_TOTALS, await ingestOne(deps, next, tools));
       further = { lastUploadId: next.uploadId, totals };
       next = undefined;

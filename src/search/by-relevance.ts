@@ -1,3 +1,4 @@
+import { keyText } from '../contract/index.js';
 import { missingParts, tierReport, toResult, type SearchAnswer, type SearchResult } from './answer.js';
 import type { Budget } from './budget.js';
 import { bestTogether, distinctKeys, gatherTier, SHARES, type TierCandidates } from './candidates.js';
@@ -33,8 +34,7 @@ export async function searchByRelevance(running: Running): Promise<SearchAnswer>
   const gathered = await Promise.all(
     filters.tiers.map((tier) => gatherTier(context.store, tier, query, { budget, times })),
   );
-  const tiers = bestTogether(gathered, query.limit);
-  const fetched = await fetchRows(context.store, distinctKeys(tiers), filters, budget);
+  const { tiers, fetched } = await fetchBest(running, gathered, query.limit);
   const { recency = NO_RECENCY } = context;
   const { vector, reason } = await embedding;
   const rescored = await rescoreCold(running, tiers, fetched.rows, vector);
@@ -48,6 +48,33 @@ export async function searchByRelevance(running: Running): Promise<SearchAnswer>
     mode: modeOf(vector !== undefined, terms.length > 0),
     embedding: { available: vector !== undefined, reason },
     ms: budget.spentMs,
+  };
+}
+
+/**
+ * The rows of the best candidates of hot and warm together. Where some of them cannot be had, as of a tier that is out, those of all: the best of a
+ * lost tier must not stand before what the other has.
+ */
+async function fetchBest(
+  { context, request, budget }: Running,
+  gathered: TierCandidates[],
+  limit: number,
+): Promise<{ tiers: TierCandidates[]; fetched: FetchedRows }> {
+  const { filters } = request;
+  const best = bestTogether(gathered, limit);
+  const keys = distinctKeys(best);
+  const fetched = await fetchRows(context.store, keys, filters, budget);
+  if (fetched.rows.size === keys.length) return { tiers: best, fetched };
+  const known = new Set(keys.map(keyText));
+  const others = distinctKeys(gathered).filter((key) => !known.has(keyText(key)));
+  if (others.length === 0) return { tiers: gathered, fetched };
+  const more = await fetchRows(context.store, others, filters, budget);
+  return {
+    tiers: gathered,
+    fetched: {
+      rows: new Map([...fetched.rows, ...more.rows]),
+      faults: new Map([...more.faults, ...fetched.faults]),
+    },
   };
 }
 

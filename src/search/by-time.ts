@@ -130,10 +130,12 @@ async function matchesOf(
 
 function merged(before: TierMatches | undefined, now: TierMatches): TierMatches {
   if (before === undefined) return now;
-  const known = new Set(before.matches.map(keyText));
+  // With the time: a memory that was replaced meanwhile stands at another place of the list, and no more at the one that it had.
+  const placeOf = (match: Match): string => `${match.ownTime} ${keyText(match)}`;
+  const known = new Set(before.matches.map(placeOf));
   return {
     ...now,
-    matches: [...before.matches, ...now.matches.filter((match) => !known.has(keyText(match)))],
+    matches: [...before.matches, ...now.matches.filter((match) => !known.has(placeOf(match)))],
     full: before.full || now.full,
     ms: before.ms + now.ms,
     faults: [...before.faults, ...now.faults],

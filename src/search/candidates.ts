@@ -130,15 +130,15 @@ export function bestTogether(tiers: readonly TierCandidates[], limit: number): T
     together.flatMap((tier) => tier.words),
     limit,
   );
-  return tiers.map((tier) =>
-    COMPARABLE.includes(tier.tier)
-      ? {
-          ...tier,
-          vectors: tier.vectors.filter(({ score }) => score >= vectors),
-          words: tier.words.filter(({ score }) => score >= words),
-        }
-      : tier,
-  );
+  return tiers.map((tier) => {
+    if (!COMPARABLE.includes(tier.tier)) return tier;
+    const best = {
+      vectors: tier.vectors.filter(({ score }) => score >= vectors),
+      words: tier.words.filter(({ score }) => score >= words),
+    };
+    const isCut = best.vectors.length < tier.vectors.length || best.words.length < tier.words.length;
+    return { ...tier, ...best, full: tier.full || isCut };
+  });
 }
 
 /** The score of the last of the best; ties with it are among them. */

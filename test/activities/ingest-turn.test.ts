@@ -23,6 +23,9 @@ let world: IngestWorld;
 let ingested: string[];
 let deps: TurnDeps;
 
+const ENDLESS = { ms: 60_000, uploads: 1, longestMs: 60_000 };
+const ONE = { ms: 0, uploads: 1, longestMs: 60_000 };
+
 const running = { signal: new AbortController().signal, report: () => undefined };
 
 beforeAll(async () => {
@@ -35,7 +38,7 @@ beforeEach(() => {
     nextUpload: async (systemId) => (await world.store.nextUpload(systemId)) ?? null,
     onIngested: ({ status }) => void ingested.push(status),
     stopping: new AbortController().signal,
-    turnMs: 60_000,
+    turn: ENDLESS,
   };
 });
 afterAll(() => world.close());
@@ -121,17 +124,32 @@ describe('a turn of ingest', () => {
 
   it('counts an upload once of two turns that come to it at once', async () => {
     const [ref = expect.fail()] = await queueThree('twice');
-    deps.turnMs = 0;
+    deps.turn = ONE;
     const turns = await Promise.allSettled([1, 2].map(() => ingestInTurn(deps, ref, running)));
     expect(turns.some(({ status }) => status === 'fulfilled')).toBe(true);
     expect(ingested.filter((status) => status === 'ingested')).toHaveLength(1);
   });
 
-  it('ends after the first where that took all of the turn', async () => {
-    const refs = await queueThree('slow');
-    const turn = await ingestInTurn({ ...deps, turnMs: 0 }, await first('slow'), running);
-    expect(turn).toMatchObject({ status: 'ingested', next: { uploadId: refs[1]?.uploadId } });
-    expect(turn).not.toHaveProperty('further');
+  it.each([
+    ['had as many as a turn has at least', ONE],
+    ['took longer than a turn may', { ms: 60_000, uploads: 9, longestMs: 0 }],
+  ])('ends after the first where that %s', async (why, turn) => {
+    const systemId = `slow-${why.slice(0, 4).trim()}`;
+    const refs = await queueThree(systemId);
+    const ended = await ingestInTurn({ ...deps, turn }, await first(systemId), running);
+    expect(ended).toMatchObject({ status: 'ingested', next: { uploadId: refs[1]?.uploadId } });
+    expect(ended).not.toHaveProperty('further');
+  });
+
+  it('has some uploads also where each of them takes all of its time', async () => {
+    const refs = await queueThree('loaded');
+    const two = { ms: 0, uploads: 2, longestMs: 60_000 };
+    const ended = await ingestInTurn({ ...deps, turn: two }, await first('loaded'), running);
+    expect(ingested).toEqual(['ingested', 'quarantined']);
+    expect(ended).toMatchObject({
+      next: { uploadId: refs[2]?.uploadId },
+      further: { lastUploadId: refs[1]?.uploadId },
+    });
   });
 
   it('leaves one that fails to the next turn, whose error it is', async () => {

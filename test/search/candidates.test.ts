@@ -30,6 +30,8 @@ describe('the best of hot and warm together', () => {
     const [first, second] = bestTogether([hot, warm], 2);
     expect([ids(first?.vectors ?? []), ids(second?.vectors ?? [])]).toEqual([['a'], ['d']]);
     expect([ids(first?.words ?? []), ids(second?.words ?? [])]).toEqual([[], ['d', 'f']]);
+    // There are more to be had.
+    expect([first?.full, second?.full]).toEqual([true, true]);
     const tied = tierOf('warm', [candidate('x', 0.4)]);
     expect(bestTogether([hot, tied], 2).flatMap(({ vectors }) => ids(vectors))).toEqual(['a', 'b', 'x']);
   });

@@ -102,6 +102,26 @@ describe('pages of a search', () => {
     expect(listed).toBe(9);
   });
 
+  it('by time miss none that is replaced while they are read', async () => {
+    const { store } = test;
+    await test.ingest('writer', [{ id: 'new', content: 'a quagga', daysOld: AGE.hot, kind: 'reflection' }]);
+    let listed = 0;
+    // A double whose first look finds what was there before, at a time of its own.
+    const replacing: MemoryStore = {
+      ...store,
+      listMatches: async (...query) => {
+        const found = await store.listMatches(...query);
+        return ++listed > TIERS.length
+          ? found
+          : found.map((match) => ({ ...match, ownTime: match.ownTime + 1 }));
+      },
+      hasMovedSince: () => Promise.resolve(true),
+    };
+    const context = { store: replacing, embedder: undefined, timeoutMs: 20_000, clock: () => NOW };
+    const answer = await search(context, { text: 'quagga', sort: 'time' });
+    expect(answer.results).toMatchObject([{ memoryId: 'new', tier: 'hot' }]);
+  });
+
   it('by time take a turn on the thread of scans, which nobody takes who is gone', async () => {
     const [filters, page] = [{ tiers: [...TIERS] }, { limit: 5 }];
     const gone = { signal: AbortSignal.abort() };

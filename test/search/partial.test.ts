@@ -193,6 +193,21 @@ describe('search over a store of which something fails', () => {
     expect((await search(context, { text: 'zebra', tiers: ['cold'] })).results).toEqual([]);
   });
 
+  it('answers with what another tier has where the best candidates cannot be had', async () => {
+    const lost = Array.from({ length: 50 }, (_, i) => ({
+      ...{ systemId: 'laptop', kind: 'conversation' as const, memoryId: `lost-${i}`, score: 1 },
+    }));
+    const faults: Partial<MemoryStore> = {
+      searchVectors: async (tier, ...rest) => {
+        const found = await test.store.searchVectors(tier, ...rest);
+        return tier === 'hot' ? lost : found.map((candidate) => ({ ...candidate, score: 0.5 }));
+      },
+    };
+    const context = { store: { ...test.store, ...faults }, embedder, timeoutMs: 10_000 };
+    const answer = await search(context, { text: '?', tiers: ['hot', 'warm'] });
+    expect(answer.results.map(({ memoryId }) => memoryId)).toEqual(['warm']);
+  });
+
   it.each([
     ['fails', () => Promise.reject(new Error('the model is gone')), /the model is gone/],
     ['hangs', () => never<ModelVector>(), /no answer in time/],
