@@ -66,7 +66,7 @@ describe('the runbooks', () => {
       AKOSHA_INGEST_CONCURRENCY: '1',
       // Copies of cold objects have no room, and little time is given to them: what makes searches late.
       AKOSHA_COLD_CACHE_MB: '0',
-      AKOSHA_SEARCH_COLD_SECONDS: '1',
+      AKOSHA_SEARCH_COLD_SECONDS: '3',
     });
     const place = (endpoint: string): string =>
       `s3://${s3.bucket}/${path.basename(program.dataDir)}?endpoint=${encodeURIComponent(endpoint)}&region=${s3.region}`;
@@ -218,7 +218,7 @@ describe('the runbooks', () => {
     expect(keys).toHaveLength(3);
     const moved = await run({ script: `akosha move ${keys.join(' ')} --to cold --wait --yes`, exit: 0 });
     expect(moved).toContain('moved to cold: 3');
-    proxy.inject({ method: 'GET', path: /\/cold\//, times: Infinity }, { kind: 'slow', ms: 1_500 });
+    proxy.inject({ method: 'GET', path: /\/cold\//, times: Infinity }, { kind: 'slow', ms: 4_000 });
     const seen = await runAll(steps.amiss);
     expect(seen).toMatch(/"reason": ?"words: no answer in time: .*AKOSHA_SEARCH_COLD_SECONDS/);
     expect(seen).toMatch(/^thawed to warm: 3$/m);

@@ -239,7 +239,7 @@ async function readUndisturbed(): Promise<StoreContents> {
  * Each run of the chain dies at points far apart: a step that dies again and again waits longer every time, which would take minutes. Fewer
  * runs mean fewer seconds and longer waits.
  */
-const RUNS = 9;
+const RUNS = 6;
 
 /** The first run alone makes vectors as well. No point lies there, and the model costs a second of a core at each start of the program. */
 const NO_MODEL = { AKOSHA_EMBEDDINGS: 'off' };
