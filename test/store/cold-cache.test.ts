@@ -246,6 +246,21 @@ describe('the cache of cold objects', () => {
     expect(fixture.downloads).toEqual([]);
   });
 
+  it('removes a file that is in use when its use is over', async () => {
+    const fixture = await Fixture.create(10 * BYTES);
+    const [used, free] = await fixture.objects(2);
+    if (used === undefined || free === undefined) expect.fail();
+    await fixture.cache.use([free], nothing);
+    let removal: Promise<void> | undefined;
+    await fixture.cache.use([used], async ([file = '']) => {
+      removal = fixture.cache.remove([used.name, free.name]);
+      await vi.waitFor(async () => expect(await fixture.files()).toHaveLength(1));
+      expect((await hashFile(file)).sha256).toBe(used.sha256);
+    });
+    await removal;
+    expect(await fixture.files()).toEqual([]);
+  });
+
   it('begins by deleting what is not a whole cached file', async () => {
     const fixture = await Fixture.create(10 * BYTES);
     const [object] = await fixture.objects(1);

@@ -76,8 +76,9 @@ export class ColdCache {
     await this.#evict();
   }
 
-  async remove(name: string): Promise<void> {
-    await this.#remove(this.#file(name));
+  /** Deletes the files of these objects, each as soon as it is not in use: a search that reads one would fail, and it ends by itself. */
+  async remove(names: readonly string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.#removeFree(this.#file(name))));
   }
 
   /**
@@ -92,12 +93,13 @@ export class ColdCache {
     const found = (await readdir(folder)).filter((name) => CACHED.test(name));
     const others = new Set(found.map((name) => path.join(folder, name)));
     for await (const names of named()) for (const name of names) others.delete(this.#file(name));
-    const removeFree = async (file: string): Promise<void> => {
-      while (this.#inUse.has(file)) await this.#released(file);
-      await this.#remove(file);
-    };
-    await Promise.all([...others].map(removeFree));
+    await Promise.all([...others].map((file) => this.#removeFree(file)));
     await syncFolder(folder);
+  }
+
+  async #removeFree(file: string): Promise<void> {
+    while (this.#inUse.has(file)) await this.#released(file);
+    await this.#remove(file);
   }
 
   #released(file: string): Promise<void> {

@@ -142,7 +142,7 @@ function storeOf(
     chooseObjects: (names, options) => catalog.write.chooseObjects(names, { ...options, now: context.now() }),
     unnamedObjects: () => catalog.read.unnamedObjects(),
     forgetObjects: async (names) => {
-      for (const name of names) await context.cold.remove(name);
+      await context.cold.remove(names);
       await catalog.write.forgetUnnamed('object', names);
     },
 
