@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AkoshaError, NOTHING_FORGOTTEN, TABLE_TIERS, type ForgetScope } from '../../contract/index.js';
 import { scopeIdOf } from '../../memory/index.js';
 import { throwIfAborted } from '../../objects/index.js';
@@ -97,12 +98,23 @@ async function eraseWords({ catalog }: EngineContext, signal: AbortSignal | unde
     throwIfAborted(signal, 'erasing of words');
   while (await catalog.write.overwriteFreePages()) throwIfAborted(signal, 'erasing of words');
   // What was overwritten is in the file only once its log is folded into it, and the log has it until it is emptied.
-  if (!(await catalog.write.checkpoint()))
-    throw new AkoshaError(
-      'VerifyFailed',
-      'the log of the catalog still has what was erased: a backup reads it',
-    );
+  for (let tries = 1; !(await catalog.write.checkpoint()); tries++) {
+    throwIfAborted(signal, 'erasing of words');
+    if (tries === LOG_TRIES) {
+      throw new AkoshaError(
+        'VerifyFailed',
+        'the log of the catalog still has what was erased: a backup reads it',
+      );
+    }
+    await sleep(LOG_PAUSE_MS);
+  }
 }
+
+/** Some 10 s, in which a backup of a million uploads is written; behind them the whole look is tried again. */
+const LOG_TRIES = 20;
+
+/** Commits that waited for a try get through before the next. */
+const LOG_PAUSE_MS = 300;
 
 /** Files that nothing reads any more, and nothing can read to find out what is in them. */
 async function removeSetAside({ tiers }: EngineContext): Promise<void> {

@@ -6,6 +6,12 @@ import { IDS_PER_EPOCH, SCHEMA } from './schema.js';
 import { STAGING } from './staging-schema.js';
 import { inTransaction } from './transaction.js';
 
+/** Long enough for a checkpoint of the other side to pass; a longer wait would mean a second writer. */
+const BUSY_MS = 10_000;
+
+/** Longer than a look-up reads, and no longer than a commit may well be held up. */
+const CHECKPOINT_MS = 200;
+
 type Parameter = string | number | null | Buffer;
 
 /**
@@ -18,8 +24,7 @@ export class CatalogDatabase {
 
   constructor(path: string, mode: 'write' | 'read') {
     this.#connection = new Libsql(path, mode === 'read' ? { readonly: true } : {});
-    // Long enough for a checkpoint of the other side to pass; a longer wait would mean a second writer.
-    this.#connection.exec('PRAGMA busy_timeout = 10000');
+    this.#waitFor(BUSY_MS);
     if (mode === 'write') this.#prepareForWriting();
   }
 
@@ -72,7 +77,23 @@ export class CatalogDatabase {
 
   /** The rows of a query one by one, for one that has more than memory should hold. */
   *each(sql: string): Generator<unknown> {
-    yield* this.#statement(sql).iterate();
+    const statement = this.#statement(sql);
+    let ended = false;
+    try {
+      yield* statement.iterate();
+      ended = true;
+    } finally {
+      if (!ended) this.#end(sql, statement);
+    }
+  }
+
+  /**
+   * An iterator of libsql cannot be told to end: its statement would keep the state that it reads until it is collected, and the log could not be
+   * emptied. Reading one row starts the statement anew and ends it. The iterator still refers to it, so nobody else gets it again.
+   */
+  #end(sql: string, statement: Libsql.Statement): void {
+    this.#statements.delete(sql);
+    statement.get({});
   }
 
   /** Runs `work`, which only reads, on one state of the catalog, whatever is committed meanwhile. */
@@ -111,9 +132,21 @@ export class CatalogDatabase {
     });
   }
 
-  /** Folds the log into the file and empties it. False where somebody reads an older state for so long that it cannot be. */
+  /**
+   * Folds the log into the file and empties it. False where somebody reads an older state, so that it cannot be: the caller asks again later, because
+   * commits wait meanwhile.
+   */
   checkpoint(): boolean {
-    return this.number('PRAGMA wal_checkpoint(TRUNCATE)') === 0;
+    this.#waitFor(CHECKPOINT_MS);
+    try {
+      return this.number('PRAGMA wal_checkpoint(TRUNCATE)') === 0;
+    } finally {
+      this.#waitFor(BUSY_MS);
+    }
+  }
+
+  #waitFor(ms: number): void {
+    this.#connection.exec(`PRAGMA busy_timeout = ${ms}`);
   }
 
   close(): void {
