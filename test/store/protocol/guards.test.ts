@@ -6,6 +6,7 @@ import { EXPIRY_GUARDS } from './expiry-guards.js';
 import { FORGET_GUARDS } from './forget-guards.js';
 import { INGEST_GUARDS } from './ingest-guards.js';
 import { KNOWN_GUARDS } from './known-guards.js';
+import { LATE_UPLOAD_GUARDS } from './late-upload-guards.js';
 import { LEFTOVER_GUARDS } from './leftover-guards.js';
 import { loadPatched, loadProgram, type Library } from './library.js';
 import { MIRROR_GUARDS } from './mirror-guards.js';
@@ -33,6 +34,7 @@ const GUARDS = [
   ...THAW_GUARDS,
   ...FORGET_GUARDS,
   ...LEFTOVER_GUARDS,
+  ...LATE_UPLOAD_GUARDS,
   ...REPAIR_GUARDS,
   ...DAMAGE_GUARDS,
   ...RETENTION_GUARDS,

@@ -5,7 +5,7 @@ import type { CatalogDatabase } from './database.js';
 
 /**
  * What a backup holds: what is in no object, or may be in none any more once the raw files of an upload are gone. Not the tombstones: of these
- * their objects are the only authority, because one that was lifted since would come back.
+ * their objects are the only authority, because one that was lifted since would come back. What went with a project counts by its tombstone alone.
  */
 const BACKED_UP: Readonly<Record<string, string>> = {
   systems: '1',
@@ -14,6 +14,7 @@ const BACKED_UP: Readonly<Record<string, string>> = {
   uploads: `state NOT IN ('pending', 'committed')`,
   pins: `source = 'pin'`,
   models: `role <> 'old'`,
+  forgotten_keys: '1',
 };
 
 /** Compressed together; it bounds memory. */

@@ -3,7 +3,7 @@ import { DELETED_HASH } from '../../../memory/content-hash.js';
 import type { CatalogDatabase } from './database.js';
 import { gapParameters, PASSED } from './known.js';
 import { INCOMING_NOT_KEPT, PINNED_HOT } from './pins.js';
-import { hasTombstone } from './tombstones.js';
+import { hasTombstone, WENT_WITH_PROJECT } from './tombstones.js';
 import { greatestGap, PLACED_BEFORE, UPLOADED_AFTER, type Place } from './upload-order.js';
 
 /** An upload whose rows are staged in `incoming`. */
@@ -53,6 +53,7 @@ const OWN = `($again = 1 AND p.ord = $order AND p.upload_id = $upload)`;
 /**
  * What each row is, by hash and order, never by row id; inside the caller's transaction, and the same at open and commit.
  *
+ * - `refused`: forgotten, or an older version of what went with a project.
  * - `rewritten`: unchanged above a gap. An order that has no ledger row yet lies between its placement and this upload, so
  *   its late arrival must find the newer order.
  * - `outlived`: new, or deleted, and a newer upload that is a mirror lacks it. What is written is that it is deleted, with that one's
@@ -83,7 +84,7 @@ export function classify(db: CatalogDatabase, staged: StagedUpload): void {
     `UPDATE incoming SET class = CASE
        WHEN absent = 1 THEN coalesce((SELECT 'deleted' FROM placements p WHERE p.pid = incoming.pid AND p.deleted = 0
          AND ${PLACED_BEFORE} AND p.kind IN (SELECT value FROM json_each($deletable)) AND NOT ${TOMBSTONED}), 'moot')
-       WHEN ${TOMBSTONED} THEN 'refused'
+       WHEN ${TOMBSTONED} OR ${WENT_WITH_PROJECT} THEN 'refused'
        WHEN pid IS NULL AND own_time <= $expired AND ${INCOMING_NOT_KEPT} THEN 'expired'
        WHEN pid IS NULL THEN CASE WHEN $outliving ->> kind IS NULL THEN 'new' ELSE 'outlived' END
        ELSE (SELECT CASE

@@ -66,20 +66,28 @@ export function beginForget(db: CatalogDatabase, input: BeginForget): number[] {
       { ...row, requestedAt },
     );
     db.run(
-      `INSERT INTO forgets (scope_id, requested_at, scope, counts, begun_at) VALUES ($scopeId, $requestedAt, $scope, $counts, $now)
+      `INSERT INTO forgets (scope_id, requested_at, scope, counts, begun_at) VALUES ($scopeId, $requestedAt, $scope, $counts, $begunAt)
        ON CONFLICT DO UPDATE SET receipt = NULL, lifted_at = NULL`,
       {
         scopeId: row.scopeId,
         requestedAt,
         scope: JSON.stringify(input.scope),
         counts: JSON.stringify(NOTHING_FORGOTTEN),
-        now,
+        begunAt: Math.max(now, latestUpload(db, row.system)),
       },
     );
     const aborted = abortInScope(db, row.system, now);
     removeScope(db, input);
     return aborted;
   });
+}
+
+/** When the last of a scope's uploads was through. A clock that was set back since would leave its raw files out. */
+function latestUpload(db: CatalogDatabase, system: string): number {
+  return db.number(
+    `SELECT coalesce(max(coalesce(committed_at, quarantined_at, dropped_at)), 0) FROM uploads WHERE $system = '' OR system_id = $system`,
+    { system },
+  );
 }
 
 /** What is of no single system, a move of hot rows, may hold rows of any. */
@@ -109,13 +117,18 @@ function removeScope(db: CatalogDatabase, { row, requestedAt, now }: BeginForget
   const opId = db.takeIds(1);
   if (row.scope === 'project') {
     db.run(
-      `INSERT INTO forgotten_keys SELECT $scopeId, system_id, kind, memory_id, $opId FROM placements WHERE pid ${there}
-       ON CONFLICT DO NOTHING`,
+      `INSERT INTO forgotten_keys (scope_id, system_id, kind, memory_id, before_op, ord, upload_id)
+       SELECT $scopeId, system_id, kind, memory_id, $opId, ord, upload_id FROM placements WHERE pid ${there} ${REMOVED_AGAIN}`,
       { scopeId, opId },
     );
   }
   removePlacements(db, { opId, now });
 }
+
+/** Of a memory that is among the forgotten ones of the project already: the newer of both versions counts. */
+export const REMOVED_AGAIN = `ON CONFLICT DO UPDATE SET before_op = excluded.before_op, ord = max(forgotten_keys.ord, excluded.ord),
+  upload_id = CASE WHEN (excluded.ord, excluded.upload_id) > (forgotten_keys.ord, forgotten_keys.upload_id)
+    THEN excluded.upload_id ELSE forgotten_keys.upload_id END`;
 
 function countByTier(db: CatalogDatabase, where: string, parameters = {}): Record<Tier, number> {
   const counts = { hot: 0, warm: 0, cold: 0 };

@@ -73,7 +73,6 @@ export function finishForget(
         requestedAt,
       },
     );
-    db.run(`DELETE FROM forgotten_keys WHERE scope_id = $scopeId`, { scopeId });
   });
 }
 
@@ -83,6 +82,7 @@ export function liftForget(db: CatalogDatabase, scopeId: string, now: number): b
       scopeId,
       now,
     });
+    db.run(`DELETE FROM forgotten_keys WHERE scope_id = $scopeId`, { scopeId });
     return db.run(`DELETE FROM tombstones WHERE scope_id = $scopeId`, { scopeId }) > 0;
   });
 }

@@ -4,6 +4,7 @@ import { CHECKS_OF_VERSION_13 } from './checks-of-version-13.js';
 import { DAMAGED_OF_VERSION_10 } from './damaged-of-version-10.js';
 import { EXPIRIES_OF_VERSION_14 } from './expiries-of-version-14.js';
 import { FORGETS_OF_VERSION_12 } from './forgets-of-version-12.js';
+import { FORGETS_OF_VERSION_15 } from './forgets-of-version-15.js';
 import { FORGETS_OF_VERSION_5 } from './forgets-of-version-5.js';
 import { PINS_OF_VERSION_7 } from './pins-of-version-7.js';
 import { RETENTION_OF_VERSION_11 } from './retention-of-version-11.js';
@@ -36,6 +37,7 @@ const MIGRATIONS: readonly Migration[] = [
   addForgetBegins,
   addChecks,
   addExpiries,
+  addPlacesOfForgotten,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length + 1;
@@ -137,4 +139,9 @@ function addChecks(connection: Libsql.Database): void {
 /** Version 14: memories can expire, and what did is on record. */
 function addExpiries(connection: Libsql.Database): void {
   connection.exec(EXPIRIES_OF_VERSION_14);
+}
+
+/** Version 15: of a memory that went with a project it is known up to which upload. */
+function addPlacesOfForgotten(connection: Libsql.Database): void {
+  connection.exec(FORGETS_OF_VERSION_15);
 }

@@ -1,4 +1,5 @@
 import type { CatalogDatabase } from './database.js';
+import { REMOVED_AGAIN } from './forget.js';
 
 /**
  * A project is forgotten with the older versions of its memories, whatever project those were of. While it is being forgotten its newest version
@@ -48,8 +49,9 @@ export function noteGoing(db: CatalogDatabase, rowIds: string): void {
  */
 export function keepForgottenKeys(db: CatalogDatabase): void {
   db.run(
-    `INSERT INTO forgotten_keys SELECT g.scope_id, g.system_id, g.kind, g.memory_id, $opId FROM rebuild_forgotten g
-     WHERE NOT EXISTS (SELECT 1 FROM placements p WHERE ${sameKey('p', 'g')}) ON CONFLICT DO NOTHING`,
+    `INSERT INTO forgotten_keys (scope_id, system_id, kind, memory_id, before_op, ord, upload_id)
+     SELECT g.scope_id, g.system_id, g.kind, g.memory_id, $opId, g.ord, g.upload_id FROM rebuild_forgotten g
+     WHERE NOT EXISTS (SELECT 1 FROM placements p WHERE ${sameKey('p', 'g')}) ${REMOVED_AGAIN}`,
     { opId: db.takeIds(1) },
   );
 }

@@ -207,14 +207,14 @@ CREATE TABLE forgets (
   PRIMARY KEY (scope_id, requested_at)
 ) WITHOUT ROWID;
 
--- Memories that a forget of a project removed, until it is through: their older versions, of operations before this one, may be of another
--- project. What is placed since is of none that is forgotten.
+-- Memories that a forget of a project removed, until it is lifted: rows of operations before this one go, and up to this place uploads are refused.
 CREATE TABLE forgotten_keys (
   scope_id TEXT NOT NULL,
   system_id TEXT NOT NULL,
   kind TEXT NOT NULL,
   memory_id TEXT NOT NULL,
   before_op INTEGER NOT NULL,
+  ord INTEGER NOT NULL DEFAULT -1, upload_id TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (scope_id, system_id, kind, memory_id)
 ) WITHOUT ROWID;
 
