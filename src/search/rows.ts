@@ -22,17 +22,35 @@ export async function fetchRows(
   budget: Budget,
 ): Promise<FetchedRows> {
   if (keys.length === 0) return { rows: new Map(), faults: new Map() };
-  const all = await budget.attempt(SHARES.fetch, () => store.fetch(keys, filters.tiers));
-  if (all.ok) return { rows: current(all.value, filters), faults: new Map() };
+  const all = await budget.attempt(SHARES.fetch, () => fetchFrom(store, keys, filters.tiers));
+  if (all.ok) return { ...all.value, rows: current(all.value.rows, filters) };
   const faults = new Map<Tier, string>();
   const parts = await Promise.all(
     filters.tiers.map(async (tier) => {
-      const part = await budget.attempt(SHARES.fetchByTier, () => store.fetch(keys, [tier]));
+      const part = await budget.attempt(SHARES.fetchByTier, () => fetchFrom(store, keys, [tier]));
       if (!part.ok) faults.set(tier, `rows: ${part.reason}`);
-      return part.ok ? part.value : [];
+      else for (const [of, fault] of part.value.faults) faults.set(of, fault);
+      return part.ok ? part.value.rows : [];
     }),
   );
   return { rows: current(parts.flat(), filters), faults };
+}
+
+/** What is gone from where it should be is missing without anything having failed. */
+async function fetchFrom(
+  store: MemoryStore,
+  keys: readonly FoundKey[],
+  tiers: readonly Tier[],
+): Promise<{ rows: StoredMemory[]; faults: Map<Tier, string> }> {
+  const faults = new Map<Tier, string>();
+  const rows = await store.fetch(keys, tiers, (tier) => faults.set(tier, `rows: ${lostFrom(tier)}`));
+  return { rows, faults };
+}
+
+function lostFrom(tier: Tier): string {
+  return tier === 'cold'
+    ? 'some are not in the objects that the catalog names for them; `akosha scrub --wait` says which'
+    : `some are not in its file, where the catalog has them; \`akosha repair --tier ${tier}\` brings them back`;
 }
 
 function current(rows: readonly StoredMemory[], filters: SearchFilters): Map<string, StoredMemory> {

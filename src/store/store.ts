@@ -188,7 +188,12 @@ export interface MemoryStore
   lastChange(): Promise<number>;
   /** Whether since then a memory that stood before went to another place, as it was or as a newer version. */
   hasMovedSince(since: number): Promise<boolean>;
-  fetch(keys: readonly FoundKey[], tiers: readonly Tier[]): Promise<StoredMemory[]>;
+  /** `onMissing` is told the tier of each memory that stands in the catalog, and whose row is not where it should be: it is left out. */
+  fetch(
+    keys: readonly FoundKey[],
+    tiers: readonly Tier[],
+    onMissing?: (tier: Tier) => void,
+  ): Promise<StoredMemory[]>;
   /**
    * A page of a system's memories in order of kind and memory id, each as it is when the page is read. Raises `VerifyFailed` where a row
    * is not where it should be: a page never leaves one out.

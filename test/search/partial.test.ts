@@ -166,6 +166,24 @@ describe('search over a store of which something fails', () => {
     expect(answer.partial).toEqual([{ tier: 'cold', reason: expect.stringMatching(/^rows: /) }]);
   });
 
+  it('names the tier whose rows are not where they should be', async () => {
+    const faults: Partial<MemoryStore> = {
+      fetch: async (keys, tiers, onMissing) => {
+        for (const tier of ['hot', 'cold', 'hot'] as const) onMissing?.(tier);
+        return (await test.store.fetch(keys, tiers)).filter(({ tier }) => tier === 'warm');
+      },
+    };
+    const context = { store: { ...test.store, ...faults }, embedder, timeoutMs: 10_000 };
+    for (const sort of ['relevance', 'time'] as const) {
+      const answer = await search(context, { text: 'zebra', sort });
+      expect(tiersOf(answer)).toEqual(['warm']);
+      expect(answer.partial).toEqual([
+        { tier: 'hot', reason: expect.stringMatching(/^rows: .*akosha repair --tier hot/) },
+        { tier: 'cold', reason: expect.stringMatching(/^rows: .*akosha scrub/) },
+      ]);
+    }
+  });
+
   it('answers with nothing and three reasons where all fails', async () => {
     const fail = (): Promise<never> => Promise.reject(new Error('down'));
     const answer = await searchWith({ searchWords: fail, searchVectors: fail, fetch: fail });

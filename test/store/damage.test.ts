@@ -12,6 +12,8 @@ const ROWS = [
   { id: 'b', text: 'beta', age: 30 },
 ];
 
+const KEY = { systemId: 'host-1', kind: 'conversation' } as const;
+
 let world: World;
 let hot: string;
 beforeEach(async () => {
@@ -101,6 +103,18 @@ describe('a tier that lacks rows', () => {
     expect(world.store.damaged()).toEqual([{ tier: 'hot', since: world.now }]);
     expect(await texts()).toEqual([undefined, 'beta']);
   });
+
+  it('is out from the start also where it has as many as are placed: a log that held deletions is lost', async () => {
+    await world.store.checkpoint();
+    await copyFile(hot, kept());
+    await world.ingest('u2', 2, [{ id: 'a', text: 'alpha again', age: 1 }], 1);
+    await world.store.close();
+    await rm(`${hot}.wal`, { force: true });
+    await rename(kept(), hot);
+    await world.open();
+    expect(world.store.damaged()).toEqual([{ tier: 'hot', since: world.now }]);
+    expect(await texts()).toEqual([undefined, 'beta']);
+  });
 });
 
 it('a catalog that is overwritten while the store runs says so, and answers nothing that is not so', async () => {
@@ -137,6 +151,10 @@ it.each([0, 1e9])(
     world.sql(`UPDATE placements SET row_id = -row_id WHERE memory_id = 'a'`);
     world.sql(`UPDATE placements SET row_id = ${a?.row_id} WHERE memory_id = 'c'`);
     expect([await world.find('c'), await texts()]).toEqual([undefined, [undefined, 'beta']]);
+    const missing: string[] = [];
+    const keys = ['a', 'b', 'c'].map((memoryId) => ({ ...KEY, memoryId }));
+    await world.store.fetch(keys, ['hot', 'warm', 'cold'], (tier) => missing.push(tier));
+    expect(missing).toEqual(['hot', 'hot']);
     await expect(world.store.listMemories('host-1', { limit: 10 })).rejects.toMatchObject({
       type: 'VerifyFailed',
     });

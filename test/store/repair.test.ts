@@ -139,7 +139,7 @@ describe('a tier whose file cannot be opened', () => {
 describe('a tier whose file opens, and cannot be read', () => {
   it('is set aside by the repair, beside a server that goes on', async () => {
     await whileClosed(() => cutLastBlocks(file('hot')));
-    expect(world.store.damaged()).toEqual([]);
+    expect(world.store.damaged()).toEqual([{ tier: 'hot', since: world.now }]);
     expect(await repair('hot')).toMatchObject({
       setAside: { reason: expect.stringContaining('IO Error') as unknown },
       lost: 2,

@@ -164,7 +164,7 @@ function storeOf(
     listMatches: (...query) => listMatches(context, ...query),
     lastChange: () => catalog.read.lastChange(),
     hasMovedSince: (since) => catalog.read.hasMovedSince(since),
-    fetch: (keys, tiers) => fetchMemories(context, keys, tiers),
+    fetch: (...request) => fetchMemories(context, ...request),
     listMemories: (systemId, page) => listMemories(context, systemId, page),
     explainMemory: (key, asOf) => explainMemory(context, key, asOf),
     ...vectorStore(context, indexes),

@@ -130,14 +130,15 @@ export async function listMatches(
   });
 }
 
-/** Keys become their current placements, placements become rows. */
+/** Keys become their current placements, placements become rows; see `MemoryStore.fetch`. */
 export async function fetchMemories(
   context: EngineContext,
   keys: readonly FoundKey[],
   tiers: readonly Tier[],
+  onMissing?: (tier: Tier) => void,
 ): Promise<StoredMemory[]> {
-  const place = async (missing: readonly Placed[] | undefined): Promise<Placed[]> => {
-    const placed = await context.catalog.read.placements(missing ?? keys);
+  const place = async (again: readonly Placed[] | undefined): Promise<Placed[]> => {
+    const placed = await context.catalog.read.placements(again ?? keys);
     return placed.filter(({ tier }) => tiers.includes(tier));
   };
   const keep = context.texts.opening();
@@ -149,14 +150,15 @@ export async function fetchMemories(
     known.push(toMemory(row, placed));
     return false;
   });
-  const { found } = await readCurrent(
+  const { found, missing } = await readCurrent(
     context,
-    (missing) => (missing === undefined ? Promise.resolve(unknown) : place(missing)),
+    (again) => (again === undefined ? Promise.resolve(unknown) : place(again)),
     {
       tables: (parts) => fetchFromTables(context.tiers, parts),
       objects: (files, rowIds) => fetchFromObjects(context.tiers, files, rowIds),
     },
   );
+  for (const { tier } of missing) onMissing?.(tier);
   keep(found.map(({ row }) => row));
   return [...known, ...found.map(({ place, row }) => toMemory(row, place))];
 }

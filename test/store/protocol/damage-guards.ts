@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { truncate } from 'node:fs/promises';
+import { copyFile, rename, rm, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { FILES, type Guard } from './guard.js';
 
@@ -25,12 +25,34 @@ export const DAMAGE_GUARDS: readonly Guard[] = [
   {
     name: 'fewer-rows-than-placements-are-damage',
     prevents: 'a tier whose file is empty counts as whole, and lacks memories without a word',
+    conditions: [{ file: FILES.damage, from: 'await lacksNewest(', to: 'false && await lacksNewest(' }],
     without: [{ file: FILES.damage, from: '< counts[tier].rows', to: '< 0' }],
     scenario: async (world, broken) => {
       await world.ingest('u1', 1, [{ id: 'a', text: 'one' }]);
       await world.store.checkpoint();
       await world.store.close();
       await truncate(path.join(world.folder, 'store/hot.duckdb'), 0);
+      await world.open();
+      assert.deepEqual(
+        world.store.damaged().map(({ tier }) => tier),
+        ['hot'],
+        broken,
+      );
+    },
+  },
+  {
+    name: 'newest-rows-are-looked-for',
+    prevents: 'a tier whose log is lost counts as whole where that held as many deletions as memories',
+    without: [{ file: FILES.damage, from: 'await lacksNewest(', to: 'false && await lacksNewest(' }],
+    scenario: async (world, broken) => {
+      const hot = path.join(world.folder, 'store/hot.duckdb');
+      await world.ingest('u1', 1, [{ id: 'a', text: 'one' }]);
+      await world.store.checkpoint();
+      await copyFile(hot, `${hot}.kept`);
+      await world.ingest('u2', 2, [{ id: 'a', text: 'two' }], 1);
+      await world.store.close();
+      await rm(`${hot}.wal`, { force: true });
+      await rename(`${hot}.kept`, hot);
       await world.open();
       assert.deepEqual(
         world.store.damaged().map(({ tier }) => tier),

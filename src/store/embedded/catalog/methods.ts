@@ -195,6 +195,7 @@ export const READ_METHODS = {
   stillPlaced: scrub.stillPlaced,
   unplacedRows: scrub.unplacedRows,
   rowsToCheck: repair.rowsToCheck,
+  newestPlaced: repair.newestPlaced,
   repairSources: repair.repairSources,
   placements: lookup.placements,
   systemPlacements: lookup.systemPlacements,

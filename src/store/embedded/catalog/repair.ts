@@ -36,6 +36,21 @@ export function rowsToCheck(
   );
 }
 
+/** So many row ids back from the last that was placed. Without it a tier into which little came lately has all rows of the other looked at. */
+const NEWEST_SPAN = 100_000;
+
+/** Those of a tier whose rows were written last. */
+export function newestPlaced(
+  db: CatalogDatabase,
+  { tier, limit }: { tier: RepairableTier; limit: number },
+): CheckedRow[] {
+  return db.all<CheckedRow>(
+    `SELECT p.pid, p.row_id AS rowId, p.own_time AS ownTime, p.keeper_id AS keeper FROM placements p INDEXED BY placements_by_row
+     WHERE p.row_id > (SELECT max(row_id) FROM placements) - $span AND p.tier = $tier ORDER BY p.row_id DESC LIMIT $limit`,
+    { tier, span: NEWEST_SPAN, limit },
+  );
+}
+
 /** Step 1, of the placements that still name the rows that were found to be lost. */
 export function openRepair(
   db: CatalogDatabase,

@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
-import { AkoshaError, isAkoshaError, messageOf } from '../../../contract/index.js';
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { isAkoshaError, messageOf } from '../../../contract/index.js';
 import { isDamage } from './damage.js';
+import { createInstance } from './instance.js';
 import { PeriodList } from './period-list.js';
 import { queryRows } from './queries.js';
 import { ofShortage } from './shortage.js';
@@ -15,7 +15,7 @@ import {
   type PeriodTable,
   type TableTier,
 } from './tables.js';
-import { hasContent, moveAside, removeSetAside } from './tier-file.js';
+import { discard, hasContent, moveAside, notOpen, notOpened, removeSetAside } from './tier-file.js';
 import { requireVersion } from './tier-version.js';
 
 export interface TierDatabaseOptions {
@@ -24,6 +24,8 @@ export interface TierDatabaseOptions {
   memoryMb: number;
   /** Where DuckDB spills what does not fit. */
   scratch: string;
+  /** How long the statements that still read a file that is opened anew may take; by default as long as a search. */
+  releaseMs?: number;
 }
 
 /**
@@ -32,13 +34,7 @@ export interface TierDatabaseOptions {
  */
 const ROW_GROUP_SIZE = 10_240;
 
-/**
- * The log that a tier may gather before it is folded into its file. A checkpoint costs a second whatever came since the last: at DuckDB's own
- * 16 MB that was most of what an ingest took. To replay this much at the start after a crash takes some seconds.
- */
-const LOG_MB = 64;
-
-/** How long the statements that still read a file that is opened anew may take, as long as a search may, and between two looks. */
+/** Of `releaseMs`, and between two looks. */
 const RELEASE_MS = 30_000;
 const RELEASE_LOOK_MS = 50;
 
@@ -59,6 +55,8 @@ export class TierDatabase {
   readonly #locks: Record<TableTier, Promise<unknown>> = { hot: Promise.resolve(), warm: Promise.resolve() };
   readonly #idle: DuckDBConnection[] = [];
   readonly #reopening = new Set<TableTier>();
+  /** Those whose file was set aside, and whose new one was not open yet: nothing is in it. */
+  readonly #begun = new Set<TableTier>();
   #closed = false;
   readonly #periods = { hot: new PeriodList(), warm: new PeriodList() };
 
@@ -68,23 +66,7 @@ export class TierDatabase {
   }
 
   static async open(options: TierDatabaseOptions): Promise<TierDatabase> {
-    await mkdir(options.scratch, { recursive: true });
-    const instance = await DuckDBInstance.create(':memory:', {
-      memory_limit: `${options.memoryMb}MB`,
-      temp_directory: options.scratch,
-      // Each statement runs in the thread that asks for it, and several at once. With a second one to share their parts the small statements
-      // of ingests took twice the CPU, for a scan of 100,000 vectors that is some tens of milliseconds shorter.
-      threads: '1',
-      checkpoint_threshold: `${LOG_MB}MB`,
-      autoinstall_known_extensions: 'false',
-      autoload_known_extensions: 'false',
-    });
-    const database = new TierDatabase(instance, options);
-    // Own times are UTC; the host's zone must not leak into casts.
-    await database.read((connection) => connection.run(`SET GLOBAL TimeZone = 'UTC'`));
-    // Cold objects never change, so what their footers say is read once. It takes 24 kB an object of the memory above, which
-    // DuckDB gives up where a query needs it.
-    await database.read((connection) => connection.run('SET GLOBAL parquet_metadata_cache = true'));
+    const database = new TierDatabase(await createInstance(options), options);
     for (const tier of ['hot', 'warm'] as const) await database.#openFile(tier);
     return database;
   }
@@ -120,9 +102,18 @@ export class TierDatabase {
     }
   }
 
-  /** Takes a tier's file out of use and begins a new one; returns where the old one is. */
-  setAside(tier: TableTier): Promise<string> {
-    return this.#reopen(tier, () => moveAside(this.file(tier)));
+  /** Takes a tier's file out of use and begins a new one; returns where the old one is. Where that fails, as on a full disk, it is begun once it can be. */
+  async setAside(tier: TableTier): Promise<string> {
+    try {
+      return await this.#reopen(tier, async () => {
+        const aside = await moveAside(this.file(tier));
+        this.#begun.add(tier);
+        return aside;
+      });
+    } catch (error) {
+      void this.#reopenUntilDone(tier);
+      throw error;
+    }
   }
 
   /** Opens a tier's file anew, in turn with its writers. Statements that are reading it end first, for DuckDB keeps a file until nobody has it. */
@@ -157,29 +148,38 @@ export class TierDatabase {
     for (let waited = 0; ; waited += RELEASE_LOOK_MS) {
       try {
         await this.#attach(tier);
+        this.#begun.delete(tier);
         return;
       } catch (error) {
-        if (waited >= RELEASE_MS) throw notOpened(this.file(tier), error);
+        // DuckDB writes a new file's head in several steps, and a disk that is full leaves some of them out: it would never open.
+        if (this.#begun.has(tier) && isDamage(error)) await discard(this.file(tier));
+        if (waited >= (this.#options.releaseMs ?? RELEASE_MS)) throw notOpened(this.file(tier), error);
         await sleep(RELEASE_LOOK_MS);
       }
     }
   }
 
   /**
-   * DuckDB gives up a file that it could not fold its log into, as on a full disk, until it is opened anew: all that was committed stands in the log. Until
-   * that works, what needs the tier fails.
+   * DuckDB gives up a file that it could not fold its log into, as on a full disk, until it is opened anew: all that was committed stands in the log. And one
+   * that was set aside has no successor yet. Until that works, what needs the tier fails.
    */
   async #reopenUntilDone(tier: TableTier): Promise<void> {
     if (this.#reopening.has(tier)) return;
     this.#reopening.add(tier);
     for (let done = false; !done && !this.#closed;) {
-      done = await this.#reopen(tier, () => Promise.resolve()).then(
+      done = await this.#reopen(tier, () => this.#moveLogsAside(tier)).then(
         () => true,
         () => false,
       );
       if (!done) await sleep(REOPEN_MS, undefined, { ref: false });
     }
     this.#reopening.delete(tier);
+  }
+
+  /** The logs of a file that was set aside without them: a new one must not take them for its own. */
+  async #moveLogsAside(tier: TableTier): Promise<void> {
+    const file = this.file(tier);
+    if (!this.#begun.has(tier) && !(await hasContent(file))) await moveAside(file);
   }
 
   file(tier: TableTier): string {
@@ -270,16 +270,22 @@ export class TierDatabase {
     }
   }
 
-  /** Those that stand; what a transaction under way makes or drops counts once it is through. */
+  /**
+   * Those that stand; what a transaction under way makes or drops counts once it is through. Raises `StoreBusy` while the tier's file is not open: it would
+   * look as empty as a new one.
+   */
   tables(tier: TableTier): Promise<readonly PeriodTable[]> {
     return this.#periods[tier].get(async () => {
       const rows = await this.read((connection) =>
-        queryRows<{ table_name: string }>(
+        queryRows<{ table_name: string | null }>(
           connection,
-          `SELECT table_name FROM duckdb_tables() WHERE database_name = ${literal(tier)} ORDER BY table_name`,
+          // One statement, because the file may be opened between two.
+          `SELECT t.table_name FROM duckdb_databases() d LEFT JOIN duckdb_tables() t ON t.database_oid = d.database_oid
+           WHERE d.database_name = ${literal(tier)} ORDER BY t.table_name`,
         ),
       );
-      return rows.map((row) => parseTable(tier, row.table_name)).filter((table) => table !== undefined);
+      if (rows.length === 0) throw notOpen(tier);
+      return rows.map((row) => parseTable(tier, row.table_name ?? '')).filter((table) => table !== undefined);
     });
   }
 
@@ -293,12 +299,4 @@ export class TierDatabase {
     for (const connection of this.#idle.splice(0)) connection.closeSync();
     this.#instance.closeSync();
   }
-}
-
-function notOpened(file: string, error: unknown): AkoshaError {
-  return new AkoshaError(
-    'StoreDamaged',
-    `${file} cannot be opened, and is left as it is: ${messageOf(error)}. Correct what that names (permissions, another process, a full disk, a newer version), or move the file away: \`akosha repair\` brings back what it held`,
-    { cause: error },
-  );
 }

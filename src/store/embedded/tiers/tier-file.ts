@@ -1,6 +1,6 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { AkoshaError } from '../../../contract/index.js';
+import { AkoshaError, messageOf } from '../../../contract/index.js';
 import { isMissing, syncFolder } from '../../../runtime/index.js';
 
 /** A file's own name, and those of its logs: what is committed and not yet in it, and the two that DuckDB makes of that while it folds it in. */
@@ -35,6 +35,11 @@ export async function moveAside(file: string): Promise<string> {
   return aside;
 }
 
+/** Deletes a file that nothing was written to yet, with its logs. */
+export async function discard(file: string): Promise<void> {
+  for (const suffix of SUFFIXES) await rm(file + suffix, { force: true });
+}
+
 /** Deletes all that was taken out of use of a file: it may hold what is forgotten, and cannot be read to find out. */
 export async function removeSetAside(file: string): Promise<void> {
   const folder = path.dirname(file);
@@ -43,4 +48,19 @@ export async function removeSetAside(file: string): Promise<void> {
   if (aside.length === 0) return;
   for (const name of aside) await rm(path.join(folder, name), { force: true });
   await syncFolder(folder);
+}
+
+export function notOpened(file: string, error: unknown): AkoshaError {
+  return new AkoshaError(
+    'StoreDamaged',
+    `${file} cannot be opened, and is left as it is: ${messageOf(error)}. Correct what that names (permissions, another process, a full disk, a newer version), or move the file away: \`akosha repair\` brings back what it held`,
+    { cause: error },
+  );
+}
+
+export function notOpen(tier: string): AkoshaError {
+  return new AkoshaError(
+    'StoreBusy',
+    `the file of ${tier} is not open: it is being opened anew, and tried again until that works (room on the disk of data_dir, AKOSHA_DATA_DIR; permissions)`,
+  );
 }
