@@ -1,49 +1,63 @@
 /**
- * How long search takes, over hot and warm and over all tiers: p50 and p99 of one caller, queries a second of eight, CPU time a query,
- * and recall@10 of the vectors. The made-up memories came by upload, ingest and tier transition. Beside it, in the same run, what the original
- * Akosha does: cosine over one FLOAT[384] table, and LIKE.
+ * How long search takes, over hot and warm and over all tiers: p50 and p99 of one caller, CPU time a query, and queries a second of eight callers, for queries
+ * whose texts nobody asked for before and for the same once more; recall@10 of the vectors. The made-up memories came by upload, ingest and tier transition. Beside
+ * it, in the same run, on the rows of hot and warm: what the original Akosha does (cosine over one FLOAT[384] table, and LIKE), and LanceDB.
  *
- *   node bench/search.mjs --rows 10000 [--queries 100] [--days 400]
+ *   npm install --prefix bench/lancedb
+ *   node bench/search.mjs --rows 10000 [--queries 100] [--days 400] [--hosts 1] [--without-lancedb]
  *
  * With 97 days nearly all of them are hot and warm.
  */
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { arrayValue } from '@duckdb/node-api';
 import { search } from '../dist/search/index.js';
-import { openBench, NOW, printTable } from './support.mjs';
+import { openBench, NOW, POLICY, printTable } from './support.mjs';
 import { DAYS, drawQueries, withDuckDB, writeDatabase, writeOriginal } from './synthetic.mjs';
 
 /** A host that has been used for years. */
 const ROWS_PER_HOST = 10_000;
-const WARM_UP = 5;
 const LIMIT = 10;
+/** Asked first of each kind: code that is not compiled yet is no part of what is measured. */
+const WARM_UP = 20;
 const MODEL = 'all-MiniLM-L6-v2';
+
+/** Ours by three selections, the original's and LanceDB's, each by vector, by words and by both. */
+const KINDS = 15;
+const DAY = 86_400_000;
+/** Of the original's table the rows that the tiers beside it hold; to the minute, because a day's rows move together. */
+const HOT_AND_WARM = `timestamp >= make_timestamp(${(NOW - POLICY.warmDays * DAY) * 1000})`;
 
 /** As many as ask at once in the second measure. */
 const CALLERS = 8;
 
 const option = { type: 'string' };
-const { values } = parseArgs({ options: { rows: option, queries: option, days: option } });
+
+const { values } = parseArgs({
+  options: {
+    rows: option,
+    queries: option,
+    days: option,
+    hosts: option,
+    'without-lancedb': { type: 'boolean', default: false },
+  },
+});
 const rows = Number(values.rows ?? 10_000);
 const queries = Number(values.queries ?? 100);
 const days = Number(values.days ?? DAYS);
 
 const bench = await openBench();
 try {
-  const hosts = Array.from({ length: Math.ceil(rows / ROWS_PER_HOST) }, (_, i) =>
+  const perHost = Math.ceil(rows / (values.hosts ?? Math.ceil(rows / ROWS_PER_HOST)));
+  const hosts = Array.from({ length: Math.ceil(rows / perHost) }, (_, i) =>
     join(bench.folder, `host-${i}.duckdb`),
   );
   const original = join(bench.folder, 'original.duckdb');
   await timed(`made ${rows} memories of ${hosts.length} hosts`, async () => {
     for (const [i, host] of hosts.entries()) {
-      await writeDatabase(
-        host,
-        Math.min(ROWS_PER_HOST, rows - i * ROWS_PER_HOST),
-        (i + 1) / (hosts.length + 1),
-        days,
-      );
+      await writeDatabase(host, Math.min(perHost, rows - i * perHost), (i + 1) / (hosts.length + 1), days);
     }
     await writeOriginal(original, hosts);
   });
@@ -52,19 +66,43 @@ try {
   });
   await timed('moved them to their tiers', () => bench.age());
   await timed('made the vector index', indexReady);
-  const tiers = await bench.store.countTiers();
-  console.log(
-    Object.entries(tiers)
-      .map(([tier, counts]) => `${tier} ${counts.rows}`)
-      .join(', '),
-  );
-  const asked = await drawQueries(original, queries);
+  await printStore();
+  // Each kind of search has its own, so that none finds what another one read.
+  const asked = await drawQueries(original, queries * KINDS + WARM_UP);
   await withDuckDB(original, async (connection) => {
-    await compareTimes(connection, asked);
-    await compareRecall(connection, asked);
+    await connection.run(`DELETE FROM conversations WHERE NOT (${HOT_AND_WARM})`);
+    await compareTimes(connection, asked, values['without-lancedb'] ? undefined : await timedLance(original));
+    await compareRecall(connection, asked.slice(0, queries));
   });
 } finally {
   await bench.close();
+}
+
+/** What it takes: bytes of each tier, memory, and the time until a server that is started again has its index. */
+async function printStore() {
+  const objects = await countColdObjects();
+  const table = [['', 'memories', 'MB', 'bytes a memory', 'objects', 'memories an object']];
+  for (const [tier, { rows: memories, bytes }] of Object.entries(await bench.store.countTiers())) {
+    const perObject = tier === 'cold' ? [objects, (memories / Math.max(1, objects)).toFixed(0)] : ['', ''];
+    table.push([
+      tier,
+      memories,
+      (bytes / 1e6).toFixed(1),
+      (bytes / Math.max(1, memories)).toFixed(0),
+      ...perObject,
+    ]);
+  }
+  printTable(table);
+  await timed('started again, with its index', async () => {
+    await bench.reopen();
+    await indexReady();
+  });
+  console.log(`resident ${(process.memoryUsage().rss / 1e6).toFixed(0)} MB, with what made the data`);
+}
+
+async function countColdObjects() {
+  const names = await readdir(join(bench.folder, 'objects', 'cold'), { recursive: true });
+  return names.filter((name) => name.endsWith('.parquet')).length;
 }
 
 /** Until all vectors are in its graph: before that a search compares with each that is not. */
@@ -77,33 +115,67 @@ async function indexReady() {
   }
 }
 
-async function compareTimes(connection, asked) {
-  const table = [['', 'p50 ms', 'p99 ms', 'CPU ms', `${CALLERS} callers, a second`]];
+/** LanceDB with the same rows and its indexes, apart from the connection that the original has. */
+async function timedLance(original) {
+  // It warns of each query.
+  process.env['LANCE_LOG'] ??= 'error';
+  const { openLance } = await import('./lancedb/open.mjs');
+  let lance;
+  await timed('filled LanceDB and made its indexes', async () => {
+    lance = await openLance(bench.folder, original, { where: HOT_AND_WARM, limit: LIMIT });
+  });
+  return lance;
+}
+
+async function compareTimes(connection, asked, lance) {
+  const header = ['p50 ms', 'p99 ms', 'CPU ms', `${CALLERS} callers, a second`];
+  const table = [['', ...header, ...header.map((name) => `again: ${name}`)]];
+  const left = [...asked];
+  const warmUp = left.splice(0, WARM_UP);
+  const [one] = warmUp;
+  const cold = () => complete(one.text, one.vector, { tiers: ['cold'] });
+  await timed('searched all of cold, none of it on this disk', cold);
+  await timed('searched it again', cold);
   const add = async (name, run) => {
-    const alone = await measure(asked, run, 1);
-    const together = await measure(asked, run, CALLERS);
-    table.push([name, ...[alone.p50, alone.p99, alone.cpu, together.rate].map((value) => value.toFixed(1))]);
+    for (const query of warmUp) await run(query);
+    const part = left.splice(0, queries);
+    const first = await pass(part, run);
+    table.push([name, ...first, ...(await pass(part, run))]);
   };
-  for (const [where, tiers] of [
-    ['hot and warm', ['hot', 'warm']],
-    ['all tiers', ['hot', 'warm', 'cold']],
+  for (const [where, tiers, more] of [
+    ['hot and warm', ['hot', 'warm'], {}],
+    ['hot and warm, of one system', ['hot', 'warm'], { systemId: 'host-0' }],
+    ['all tiers', ['hot', 'warm', 'cold'], {}],
   ]) {
-    await add(`${where}, vector`, ({ vector }) => complete('?', vector, tiers));
-    await add(`${where}, words`, ({ text }) => complete(text, undefined, tiers));
-    await add(`${where}, vector+words`, ({ text, vector }) => complete(text, vector, tiers));
+    const filters = { tiers, ...more };
+    await add(`${where}, vector`, ({ vector }) => complete('?', vector, filters));
+    await add(`${where}, words`, ({ text }) => complete(text, undefined, filters));
+    await add(`${where}, vector+words`, ({ text, vector }) => complete(text, vector, filters));
   }
   await add('original, vector', (query) => originalVector(connection, query));
   await add('original, words', (query) => originalWords(connection, query));
   await add('original, vector+words', (query) => originalBoth(connection, query));
+  if (lance !== undefined) {
+    await add('LanceDB, vector', lance.vector);
+    await add('LanceDB, words', lance.words);
+    await add('LanceDB, vector+words', lance.both);
+  }
   table.push(['original, as it was recorded', '166', '220', '', '5.8']);
   printTable(table);
 }
 
+/** Half of the queries by one caller, the other half by eight. */
+async function pass(asked, run) {
+  const half = Math.ceil(asked.length / 2);
+  const alone = await measure(asked.slice(0, half), run, 1);
+  const together = await measure(asked.slice(half), run, CALLERS);
+  return [alone.p50, alone.p99, alone.cpu, together.rate].map((value) => value.toFixed(1));
+}
+
 /** Of the ten that an exact comparison finds best, the share that the vectors of hot and warm find. */
 async function compareRecall(connection, asked) {
-  const day = 86_400_000;
-  const oldest = NOW - 90 * day;
-  const spans = { 1: 90 * day, 0.5: 45 * day, 0.01: 0.9 * day, 0.0001: 0.009 * day };
+  const oldest = NOW - 90 * DAY;
+  const spans = { 1: 90 * DAY, 0.5: 45 * DAY, 0.01: 0.9 * DAY, 0.0001: 0.009 * DAY };
   const table = [['filter on own time that keeps', 'recall@10']];
   for (const [share, span] of Object.entries(spans).sort(([a], [b]) => b - a)) {
     const filters = { tiers: ['hot', 'warm'], since: Math.round(oldest), until: Math.round(oldest + span) };
@@ -137,14 +209,14 @@ async function exactBest(connection, vector, { since, until }) {
 /**
  * A query without letters or digits has no words. The vector is given: the model's own time, some 10 ms, depends on neither rows nor tiers.
  */
-async function complete(text, vector, tiers) {
+async function complete(text, vector, filters) {
   const embedder =
     vector === undefined
       ? undefined
       : { embedQuery: () => Promise.resolve({ model: MODEL, values: vector }) };
   const context = { store: bench.store, embedder, timeoutMs: 60_000 };
-  const { partial, results } = await search(context, { text, limit: LIMIT, tiers });
-  if (partial.length > 0 || results.length === 0) throw new Error(`incomplete: ${JSON.stringify(partial)}`);
+  const { partial } = await search(context, { text, limit: LIMIT, ...filters });
+  if (partial.length > 0) throw new Error(`incomplete: ${JSON.stringify(partial)}`);
 }
 
 async function originalVector(connection, { vector }) {
@@ -172,7 +244,6 @@ async function originalBoth(connection, query) {
 
 /** `callers` at once, each with the next query when it has its answer. */
 async function measure(asked, run, callers) {
-  for (const query of asked.slice(0, WARM_UP)) await run(query);
   const waiting = [...asked];
   const times = [];
   const began = process.cpuUsage();

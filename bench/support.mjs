@@ -42,7 +42,7 @@ export async function openBench() {
   await mkdir(scratch);
   const objects = await openObjectStore(pathToFileURL(join(folder, 'objects')).href);
   const reader = new ReaderPool({ size: 2, memoryLimitMb: 512, jobTimeoutMs: 600_000 });
-  const store = await openStore(folder, objects, reader);
+  let store = await openStore(folder, objects, reader);
   const clock = () => NOW;
   const maintenance = (batchRows) => ({
     store,
@@ -56,7 +56,14 @@ export async function openBench() {
   let uploads = 0;
   return {
     folder,
-    store,
+    get store() {
+      return store;
+    },
+    /** As a server that is started again does. */
+    async reopen() {
+      await store.close();
+      store = await openStore(folder, objects, reader);
+    },
     /** Uploads and ingests a host's databases; says when the ingest begins. Returns the seconds that it took. */
     async ingest(systemId, databases, onBegin = () => undefined) {
       const host = openHost({
