@@ -1,3 +1,4 @@
+export { hostIn, isLoopback } from './addresses.js';
 export { clockFrom } from './clock.js';
 export { detailsOf, SETTING_KEYS, type SettingKey } from './definitions.js';
 export { GROUPS, type SettingDetails, type SettingGroup } from './details.js';

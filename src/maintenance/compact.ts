@@ -24,11 +24,11 @@ export async function planCompaction(
   const { store } = context;
   if ((await store.tierPause()) !== undefined) return [];
   if (!all && !(await store.isCompactionTurn())) return [];
-  await expireMemories(context, asOf, options);
+  const lookedAt = await expireMemories(context, asOf, options);
   if (all) return store.compactionsDue(true);
   const due = await store.compactionsDue(false);
   // A plan that failed has not cost the day its turn.
-  return (await store.takeCompactionTurn()) ? due : [];
+  return (await store.takeCompactionTurn(lookedAt)) ? due : [];
 }
 
 /**

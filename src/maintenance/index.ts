@@ -1,5 +1,6 @@
 export { compactCold, planCompaction } from './compact.js';
 export type { MaintenanceContext } from './context.js';
+export { adoptDecided } from './expire.js';
 export { moveChosen } from './move-chosen.js';
 export { describeSelection, pin, unpin, type Selected } from './pins.js';
 export { Pace } from './pace.js';

@@ -12,6 +12,7 @@ const ExpirySchema = z.looseObject({
   cutoff: Time,
   before_id: z.number().int(),
   ended_at: Time.nullable(),
+  called_off: z.literal(true).optional(),
   /** By system. */
   memories: z.record(z.string(), z.number()),
 });
@@ -36,6 +37,8 @@ export interface Expiry {
 export interface ExpiryReceipt extends Expiry {
   /** Null while memories of it may still be there. */
   endedAt: number | null;
+  /** It ended before all were gone, because memories are kept for longer since. */
+  calledOff?: true;
   /** How many are gone, by system. */
   memories: Readonly<Record<string, number>>;
 }
@@ -51,6 +54,7 @@ export function expiryText(receipt: ExpiryReceipt): string {
     cutoff: time(receipt.cutoff),
     before_id: receipt.beforeId,
     ended_at: receipt.endedAt === null ? null : time(receipt.endedAt),
+    ...(receipt.calledOff === true ? { called_off: true } : {}),
     memories: receipt.memories,
   };
   return `${JSON.stringify(json, null, 2)}\n`;
@@ -67,6 +71,7 @@ export function parseExpiry(bytes: Buffer): ExpiryReceipt {
     cutoff: Date.parse(json.cutoff),
     beforeId: json.before_id,
     endedAt: json.ended_at === null ? null : Date.parse(json.ended_at),
+    ...(json.called_off === true ? { calledOff: true } : {}),
     memories: json.memories,
   };
 }

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { clockFrom, zonesBySystem, type Settings } from '../config/index.js';
+import { clockFrom, hostIn, isLoopback, zonesBySystem, type Settings } from '../config/index.js';
 import { forgetIntake, inTurn, KnownManifests, UploadTraces, type IngestContext } from '../ingest/index.js';
 import {
   Pace,
@@ -10,7 +10,12 @@ import {
   type RetentionContext,
   type ScrubContext,
 } from '../maintenance/index.js';
-import { openObjectStore, type ListPurpose, type ObjectStore } from '../objects/index.js';
+import {
+  openObjectStore,
+  parseObjectStoreUrl,
+  type ListPurpose,
+  type ObjectStore,
+} from '../objects/index.js';
 import { hashStored, ReaderPool } from '../reader/index.js';
 import { runAll, type CircuitBreakers } from '../runtime/index.js';
 import { Models, openSearch, type Search, type SearchOptions } from '../search/index.js';
@@ -126,8 +131,7 @@ export async function openServerParts(
       pace: new Pace(settings.moveRowsPerSecond),
       longestMs: (settings.longestRequestSeconds + settings.longestSearchSeconds) * 1000,
       now: Date.now,
-      // A folder's files have the times of this machine.
-      archiveHasClock: !archive.url.startsWith('file:'),
+      archiveHasClock: hasOwnClock(settings.archiveStore),
       onExpired: (memories) => metrics.expiredMemories.inc(memories),
       log,
     };
@@ -183,6 +187,13 @@ function openStore(settings: Settings, archive: ObjectStore, reader: ReaderPool)
     vectorIndexBytes: settings.vectorIndexMemoryMb * MIB,
     embeddingModel: settings.embeddingModel,
   });
+}
+
+/** A folder's files have the times of this machine, and so have the objects of a server that runs on it. */
+export function hasOwnClock(url: string): boolean {
+  const location = parseObjectStoreUrl(url);
+  if (location.kind === 'file') return false;
+  return location.endpoint === undefined || !isLoopback(hostIn(location.endpoint));
 }
 
 export function transitOf(dataDir: string): string {

@@ -13,6 +13,7 @@ import type { ProcessOptions } from './agent.js';
 import { backupOptions, runBackups } from './backup-loop.js';
 import { createBatchAcceptor } from './batch-acceptor.js';
 import { observeDrills } from './drills.js';
+import { learnWhatExpired } from './expired.js';
 import { Forgets } from './forgets.js';
 import { openEmbedding, type Embedding } from './embedding.js';
 import { runInboxPoll } from './inbox-poll.js';
@@ -84,7 +85,8 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
     ),
   };
   logEarlyEnds(loops, log, stopping.signal);
-  const running = Object.values(loops);
+  // That one ends when it knows.
+  const running = [...Object.values(loops), learnWhatExpired(parts.maintenance, log, stopping.signal)];
   let api: RunningApi;
   try {
     api = await startApi({

@@ -23,8 +23,8 @@ export interface CompactionOperation extends Operation {
 export interface CompactionStore {
   /** Whether one that is not asked for is due. */
   isCompactionTurn(): Promise<boolean>;
-  /** True once a day. */
-  takeCompactionTurn(): Promise<boolean>;
+  /** True once a day; then the look for memories to expire is noted with it, as of that time (milliseconds since 1970). */
+  takeCompactionTurn(lookedAt?: number): Promise<boolean>;
   /** Systems and months with cold objects worth merging, or with rows that no placement names. `all`: however little it is worth. */
   compactionsDue(all: boolean): Promise<ColdPartition[]>;
   compactionGroups(partition: ColdPartition, all: boolean): Promise<CompactionGroup[]>;

@@ -2,10 +2,19 @@ import type { Expiry, ExpiryReceipt } from '../memory/index.js';
 
 /** What the ledger knows of the time, beside the system's clock. Milliseconds since 1970. */
 export interface KnownTimes {
-  /** The latest that a manifest of an upload tells, by its host's clock; null where there is no upload. */
+  /** Of the newest upload: the earlier of when its host made it and when the server heard of it; null where there is no upload. */
   newestUpload: number | null;
-  /** By the machine's clock, as far as it was followed: the last look for memories to expire; null where there was none. */
+  /** What the last daily look for memories to expire took for now; of a store that is new, when it was made. */
   lastLook: number | null;
+}
+
+export interface ExpiredBatch {
+  rows: number;
+  /**
+   * `open`: more may follow; in the others no row went. `done`: nothing of it is there. `called_off`: what is left of it is kept by what the setting says
+   * now. `held`: moving is paused, or a pin is in no backup.
+   */
+  state: 'open' | 'done' | 'called_off' | 'held';
 }
 
 /** Memories that would expire. */
@@ -22,17 +31,15 @@ export interface ExpiryLedger {
   knownTimes(): Promise<KnownTimes>;
   /** Whether a rebuild would know of every pin: each stands in a backup. */
   arePinsSaved(): Promise<boolean>;
-  /** Notes a look; never takes its time back. */
-  noteLook(time: number): Promise<void>;
   /** What an expiry as of this time is, in which no id is used yet; undefined where memories are kept for ever. It does nothing so far. */
   decideExpiry(time: number, by: string): Promise<Expiry | undefined>;
   /** From here on nothing of it is taken in any more; one that has ended is noted. Said again it changes nothing. */
   beginExpiry(receipt: ExpiryReceipt): Promise<void>;
-  /** One transaction: the next memories of it are gone. Returns how many rows that are, 0 where there are none. Counts them in a transition's report. */
-  expireBatch(expiryId: string, limit: number, transitionId?: string): Promise<number>;
+  /** One transaction: the next memories of it are gone. Counts them in a transition's report. */
+  expireBatch(expiryId: string, limit: number, transitionId?: string): Promise<ExpiredBatch>;
   /** How many memories of it are gone, by system. */
   expiredMemories(expiryId: string): Promise<ExpiryReceipt['memories']>;
-  /** Nothing of it is there any more, and its receipt stands. */
+  /** Nothing more of it goes, and its receipt stands. */
   endExpiry(expiryId: string, endedAt: number): Promise<void>;
   /** Of all that were begun. */
   expiryIds(): Promise<string[]>;

@@ -12,7 +12,7 @@ const POINTS = FAIL_POINTS.filter((point) => point.startsWith('expire.'));
 
 it('what expires, killed at each of its points and run again, is gone once, counted once, and gone from a store that is rebuilt', async () => {
   const world = await openWorld();
-  world.now = NOW;
+  world.madeAt(NOW);
   await world.ingest('u1', 1, [
     { id: 'a', text: 'from long ago', age: 2_600 },
     { id: 'b', text: 'of yesterday' },

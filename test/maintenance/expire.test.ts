@@ -1,5 +1,10 @@
 import { beforeEach, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
-import { compactCold, forecastTransition, planCompaction } from '../../src/maintenance/index.js';
+import {
+  adoptDecided,
+  compactCold,
+  forecastTransition,
+  planCompaction,
+} from '../../src/maintenance/index.js';
 import { openObjectStore } from '../../src/objects/index.js';
 import { DAY, NOW, SYSTEM, type World } from '../store/protocol/world.js';
 import { openWorld } from '../store/support.js';
@@ -14,7 +19,7 @@ let world: World;
 
 beforeEach(async () => {
   world = await openWorld();
-  world.now = NOW;
+  world.madeAt(NOW);
 });
 
 async function ingest(uploadId: string, order: number, rows: Parameters<World['ingest']>[2]) {
@@ -27,6 +32,32 @@ const ids = async (): Promise<string[]> => {
   const { memories } = await world.store.listMemories(SYSTEM, { limit: 10 });
   return memories.map(({ memoryId }) => memoryId);
 };
+
+const lookedAt = (): unknown => world.read(`SELECT value FROM meta WHERE key = 'expiry_looked_at'`);
+
+/** Begun, and not carried out: its server died. */
+async function leaveOpen(): Promise<void> {
+  const fault = { expireBatch: () => Promise.reject(new Error('the power is gone')) };
+  await expect(world.expire(NOW, fault)).rejects.toThrow('the power is gone');
+}
+
+async function pin(memoryId: string): Promise<void> {
+  await world.store.pinMemories([{ systemId: SYSTEM, kind: 'conversation', memoryId }], {
+    tier: null,
+    reason: 'kept',
+  });
+}
+
+async function rebuild(): Promise<void> {
+  await world.lose();
+  await world.rebuild();
+}
+
+/** Of an expiry that was decided now. */
+async function lateReceipt(): Promise<string> {
+  const [told] = await world.expiries();
+  return JSON.stringify({ ...told, expiry_id: 'later-1', decided_at: new Date(world.now).toISOString() });
+}
 
 /** As the hosts say. */
 async function passDays(days: number): Promise<void> {
@@ -86,7 +117,7 @@ describe('memories that are older than they are kept', () => {
     world.mirrors = ['conversation'];
     await ingest('u5', 5, [FRESH]);
     await passDays(2_600);
-    world.sql(`DELETE FROM meta WHERE key = 'expiry_looked_at'`);
+    world.madeAt(world.now);
     await world.expire(world.now);
     expect(world.read(`SELECT memory_id FROM placements`)).toEqual([]);
     expect(world.read(`SELECT sum(memories) AS n FROM expired_memories`)).toEqual([{ n: 2 }]);
@@ -114,7 +145,7 @@ describe('memories that are older than they are kept', () => {
     expect(await ids()).toHaveLength(2);
     await world.expire(LATER);
     expect(await ids()).toEqual(['younger']);
-    world.now = LATER;
+    world.madeAt(LATER);
     await world.expire(LATER);
     expect(await ids()).toEqual(['younger']);
     await passDays(0);
@@ -124,6 +155,7 @@ describe('memories that are older than they are kept', () => {
 
   it('go by the object store’s clock too, where that is another machine’s', async () => {
     world.now = Date.now();
+    world.madeAt(world.now);
     const age = ANCIENT.age + (NOW - world.now) / DAY;
     await ingest('u1', 1, [{ ...ANCIENT, age }]);
     world.sql(`UPDATE uploads SET created_at = 1`);
@@ -146,22 +178,118 @@ describe('memories that are older than they are kept', () => {
     expect([await ids(), told]).toEqual([[], [1]]);
   });
 
-  it('go a month at the most with each look, whatever all clocks say', async () => {
-    await ingest('u1', 1, [ANCIENT, { ...FRESH, id: 'a' }]);
-    await world.expire();
+  it('go a month at the most with each day, whatever all clocks say, and however often one asks', async () => {
+    await ingest('u1', 1, [ANCIENT, { ...FRESH, id: 'a' }, { ...ANCIENT, id: 'b', age: 2_500 }]);
     await passDays(10 * 366);
-    await world.expire(world.now);
-    expect(await ids()).toEqual(['a']);
-    const looked = world.read(`SELECT value FROM meta WHERE key = 'expiry_looked_at'`);
-    expect(looked).toEqual([{ value: NOW + 31 * DAY }]);
-    // One that was not set yet at the first look, nor the hosts', holds up nothing.
+    for (const _time of ['first', 'second', 'third']) await world.expire(world.now);
+    expect([await ids(), lookedAt()]).toEqual([['a', 'b'], [{ value: NOW }]]);
+    const compactionsDue = (): Promise<never> => Promise.reject(new Error('no plan'));
+    const store = { ...world.store, compactionsDue };
+    for (const _time of ['first', 'second'])
+      await expect(world.expireDaily(world.now, { store })).rejects.toThrow('no plan');
+    expect(lookedAt()).toEqual([{ value: NOW }]);
+    await world.expireDaily();
+    expect([await ids(), lookedAt()]).toEqual([['a', 'b'], [{ value: NOW + 31 * DAY }]]);
+    await world.expireDaily();
+    expect([await ids(), lookedAt()]).toEqual([['a'], [{ value: NOW + 62 * DAY }]]);
+  });
+
+  it('go by no host whose clock is ahead, which holds up nothing either', async () => {
+    await ingest('u1', 1, [ANCIENT, YOUNGER]);
+    const ahead = { systemId: SYSTEM, uploadId: 'ahead', manifestSha256: 'x', createdAt: NOW + 1e12 };
+    await world.store.registerUploads([{ ...ahead, order: 2, previousOrder: null }]);
+    world.now = NOW + 20 * DAY;
+    await world.expireDaily();
+    expect([await ids(), lookedAt()]).toEqual([['younger'], [{ value: NOW }]]);
+    await passDays(0);
+    await world.expireDaily();
+    expect([await ids(), lookedAt()]).toEqual([[], [{ value: NOW + 20 * DAY }]]);
+  });
+
+  it('are looked for a month after the store was made at the most, or after the uploads that it had by then', async () => {
     world.sql(`DELETE FROM meta WHERE key = 'expiry_looked_at'`);
-    const later = world.now;
-    world.now = 1_000_000;
-    await world.expire(later);
-    world.now = later;
-    await world.expire(later);
-    expect(await ids()).toEqual([]);
+    world.now = NOW + DAY;
+    await world.keepFor(2_557);
+    expect(lookedAt()).toEqual([{ value: NOW + DAY }]);
+    await world.register('u1', 1);
+    world.sql(`DELETE FROM meta WHERE key = 'expiry_looked_at'`);
+    await world.keepFor(2_557);
+    expect(lookedAt()).toEqual([{ value: NOW }]);
+  });
+
+  it('stay where the days are raised before they went, and the receipt says so', async () => {
+    await ingest('u1', 1, [ANCIENT, { ...ANCIENT, id: 'older', age: 3_000 }]);
+    await leaveOpen();
+    await world.keepFor(2_900);
+    await world.expire();
+    expect(await ids()).toEqual(['ancient']);
+    expect(await world.expiries()).toMatchObject([{ called_off: true, memories: { [SYSTEM]: 1 } }]);
+    expect(await world.store.openExpiries()).toEqual([]);
+  });
+
+  it('stay between two batches once moving is paused, or a pin is in no backup', async () => {
+    await ingest('u1', 1, [ANCIENT, YOUNGER]);
+    await leaveOpen();
+    await world.store.pauseTiers('a look at it');
+    const [open] = await world.store.openExpiries();
+    expect(await world.store.expireBatch(open?.id ?? '', 10)).toEqual({ rows: 0, state: 'held' });
+    await world.store.resumeTiers();
+    await pin('younger');
+    await world.expire();
+    expect([await ids(), await world.store.openExpiries()]).toEqual([['ancient', 'younger'], [open]]);
+    await world.backup();
+    await world.expire();
+    expect(await ids()).toEqual(['younger']);
+  });
+
+  it('stand again after a rebuild without a backup that knows what was pinned, and moving waits for a person', async () => {
+    await ingest('u1', 1, [ANCIENT, { ...ANCIENT, id: 'pinned' }, YOUNGER]);
+    await pin('pinned');
+    await world.backup();
+    await world.expire();
+    expect(await ids()).toEqual(['pinned', 'younger']);
+    for (const key of await world.objectNames('backup/')) await world.archive.delete([key]);
+    await rebuild();
+    expect(await ids()).toEqual(['ancient', 'pinned', 'younger']);
+    expect(await world.store.tierPause()).toMatchObject({
+      reason: expect.stringMatching(/pins may be missing.*akosha tiers resume/) as string,
+    });
+    await world.expireDaily();
+    expect(await ids()).toHaveLength(3);
+    await pin('pinned');
+    await world.backup();
+    await world.store.resumeTiers();
+    await world.expireDaily();
+    expect(await ids()).toEqual(['pinned', 'younger']);
+    // One that is older than what was decided last knows no better.
+    world.now += DAY;
+    await world.archive.put('retention/expired/later-1.json', await lateReceipt());
+    await rebuild();
+    expect(await ids()).toEqual(['ancient', 'pinned', 'younger']);
+    expect(await world.store.tierPause()).toBeDefined();
+  });
+
+  it('stand after a rebuild where a pin had spared them and they are kept for longer since', async () => {
+    await ingest('u1', 1, [ANCIENT, { ...ANCIENT, id: 'spared' }]);
+    await pin('spared');
+    await world.backup();
+    await world.expire();
+    await world.keepFor(2_900);
+    const spared = { systemId: SYSTEM, kind: 'conversation', memoryId: 'spared' } as const;
+    await world.store.unpinMemories([spared]);
+    await world.backup();
+    await world.expire();
+    await rebuild();
+    expect(await ids()).toContain('spared');
+    expect(await world.store.tierPause()).toBeUndefined();
+  });
+
+  it('are known of when a server starts, before a scrub looks', async () => {
+    await ingest('u1', 1, [ANCIENT, YOUNGER]);
+    await world.expire();
+    for (const table of ['expired_memories', 'expiries']) world.sql(`DELETE FROM ${table}`);
+    await adoptDecided(world.maintenance());
+    expect(await world.scrub()).toMatchObject({ findings: 0 });
   });
 
   it('are known of again where an older program had the store meanwhile', async () => {

@@ -8,8 +8,9 @@ import { Forgets } from '../../src/processes/forgets.js';
 import { createBatchAcceptor } from '../../src/processes/batch-acceptor.js';
 import { openEmbedding } from '../../src/processes/embedding.js';
 import { openObjectEvents } from '../../src/processes/object-events.js';
+import { learnWhatExpired } from '../../src/processes/expired.js';
 import { openRepairs } from '../../src/processes/repairs.js';
-import { openServerParts, type ServerParts } from '../../src/processes/server-parts.js';
+import { hasOwnClock, openServerParts, type ServerParts } from '../../src/processes/server-parts.js';
 import { serverServices } from '../../src/processes/server-services.js';
 import { createLog, createMetrics } from '../../src/telemetry/index.js';
 import { temporaryFolder } from '../reader/support.js';
@@ -49,6 +50,48 @@ describe('the parts of a server', () => {
     await expect(parts.close()).rejects.toThrow('no space left');
     // The lock is free again.
     await (await open(home)).close();
+  });
+});
+
+describe('what expires', () => {
+  it.each([
+    ['file:///var/akosha', false],
+    ['s3://bucket?endpoint=http://127.0.0.1:9000', false],
+    ['s3://bucket?endpoint=http://[::1]:9000', false],
+    ['s3://bucket?endpoint=http://localhost:9000', false],
+    ['s3://bucket?endpoint=https://storage.example', true],
+    ['s3://bucket', true],
+  ])('goes by the clock of %s: %s', (url, isIts) => {
+    expect(hasOwnClock(url)).toBe(isIts);
+  });
+
+  it('is learnt of at the start, once the archive answers, and not after a stop', async () => {
+    const home = await temporaryFolder();
+    const parts = await open(home);
+    onTestFinished(() => parts.close());
+    const expiry = {
+      ...{
+        format_version: 1,
+        expiry_id: 'x-1',
+        decided_by: 't',
+        kept_days: 2_557,
+        before_id: 1,
+        ended_at: null,
+      },
+      ...{ decided_at: '2026-11-22T12:00:00Z', cutoff: '2019-11-22T12:00:00Z', memories: {} },
+    };
+    await parts.archive.put('retention/expired/x-1.json', JSON.stringify(expiry));
+    await learnWhatExpired(parts.maintenance, silentLog(), new AbortController().signal);
+    expect(await parts.store.expiryIds()).toEqual(['x-1']);
+    const stopping = new AbortController();
+    // A fault, injected: the archive is away.
+    const expiryIds = (): Promise<never> => {
+      stopping.abort();
+      return Promise.reject(new Error('away'));
+    };
+    const away = { ...parts.maintenance, store: { ...parts.store, expiryIds } };
+    await learnWhatExpired(away, silentLog(), stopping.signal);
+    expect(stopping.signal.aborted).toBe(true);
   });
 });
 

@@ -215,6 +215,15 @@ describe('a rollback of the catalog', () => {
     expect(database.prepare('PRAGMA user_version').get()).toMatchObject({ user_version: version });
   });
 
+  it('leaves no step of a transition that the older version does not know', async () => {
+    const database = await openVersion(14);
+    database.exec(`INSERT INTO transitions (transition_id, as_of, begun_at) VALUES ('t', 1, 1);
+      INSERT INTO transition_parts (transition_id, step, system_id, month, rows, held, objects, bytes)
+      VALUES ('t', 'expired', 's', '2019-01', 1, 0, 0, 0), ('t', 'cold', 's', '2019-01', 1, 0, 1, 1)`);
+    rollBack(database, 14, 13);
+    expect(database.prepare('SELECT step FROM transition_parts').all()).toEqual([{ step: 'cold' }]);
+  });
+
   it('keeps what was ingested since, and the newer version goes on with it', async () => {
     const world = await openWorld();
     await world.ingest('u1', 1, [{ id: 'a', text: 'ingested by the newer version' }]);

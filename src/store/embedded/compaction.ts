@@ -15,7 +15,7 @@ export function compactionStore(context: EngineContext): CompactionStore {
   const { read, write } = context.catalog;
   return {
     isCompactionTurn: () => read.isCompactionTurn(context.now()),
-    takeCompactionTurn: () => write.takeCompactionTurn(context.now()),
+    takeCompactionTurn: (lookedAt) => write.takeCompactionTurn({ now: context.now(), lookedAt }),
     compactionsDue: (all) => read.compactionsDue(all),
     compactionGroups: ({ systemId, year, month }, all) =>
       read.compactionGroups({ systemId, month: `${year}-${String(month).padStart(2, '0')}`, all }),

@@ -46,6 +46,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     await requireWhole(engine.context, options);
     await engine.context.catalog.write.abortAllOperations(options.now());
     await engine.context.catalog.write.ensureModel(options.embeddingModel ?? EMBEDDING_MODEL, options.now());
+    await engine.context.catalog.write.seedLook(options.now());
     const damage = await Damage.find(engine.context);
     const indexing = new IndexingAgain(engine.context);
     engine.opened.unshift(() => indexing.close());

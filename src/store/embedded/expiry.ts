@@ -11,7 +11,6 @@ export function expiryLedger(context: EngineContext): ExpiryLedger {
     },
     knownTimes: () => scan.knownTimes(),
     arePinsSaved: () => read.arePinsSaved(),
-    noteLook: (time) => write.noteLook(time),
     decideExpiry: async (time, by) => {
       const [cutoff, keptDays] = [context.keptSince(time), context.policy.retentionDays];
       if (cutoff === null || keptDays === undefined) return undefined;
@@ -20,8 +19,10 @@ export function expiryLedger(context: EngineContext): ExpiryLedger {
       return { id, decidedAt, by, keptDays, cutoff, beforeId };
     },
     beginExpiry: (receipt) => write.beginExpiry(receipt),
-    expireBatch: (expiryId, limit, transitionId) =>
-      write.expireBatch({ expiryId, limit, transitionId, now: context.now() }),
+    expireBatch: (expiryId, limit, transitionId) => {
+      const now = context.now();
+      return write.expireBatch({ expiryId, limit, transitionId, now, keptSince: context.keptSince(now) });
+    },
     expiredMemories: (expiryId) => read.expiredMemories(expiryId),
     endExpiry: (expiryId, endedAt) => write.endExpiry(expiryId, endedAt),
     expiryIds: () => read.expiryIds(),

@@ -81,7 +81,8 @@ function rebuildOf(
     progress: () => read.rebuildProgress(),
     finish: async () => {
       await context.tiers.checkpoint();
-      const counts = await write.finishRebuild(context.now());
+      const now = context.now();
+      const counts = await write.finishRebuild({ now, keptSince: context.keptSince(now) });
       await write.checkpoint();
       return counts;
     },

@@ -78,7 +78,10 @@ export class World {
     return world;
   }
 
-  async open(leaseMs = 900_000, options: { beginsEmpty?: boolean; memoryMb?: number; textCacheBytes?: number } = {}): Promise<void> {
+  async open(
+    leaseMs = 900_000,
+    options: { beginsEmpty?: boolean; memoryMb?: number; textCacheBytes?: number } = {},
+  ): Promise<void> {
     this.archive = await this.library.objects.openObjectStore(`file://${this.folder}/objects`);
     this.store = await this.library.store.openEmbeddedStore({ ...this.#options(leaseMs), ...options });
   }
@@ -419,6 +422,31 @@ export class World {
       if (batch.next === null) return deleted;
       after = batch.next;
     }
+  }
+
+  /** As if the store were made at this time: it is as of then that the first look is bounded. */
+  madeAt(time: number): void {
+    this.now = time;
+    this.sql(`UPDATE meta SET value = ${time} WHERE key = 'expiry_looked_at'`);
+  }
+
+  /** The same with the daily turn: whatever was merged is due again. */
+  expireDaily(
+    asOf = this.now,
+    context: Partial<ReturnType<World['maintenance']>> = {},
+  ): Promise<ColdPartition[]> {
+    this.sql(`DELETE FROM meta WHERE key = 'compacted_at'`);
+    return this.library.maintenance.planCompaction(
+      { ...this.maintenance(), ...context },
+      { all: false, asOf },
+    );
+  }
+
+  /** Opens it anew with another number of days. */
+  async keepFor(days: number): Promise<void> {
+    this.retentionDays = days;
+    await this.store.close();
+    await this.open();
   }
 
   /** What is older than memories are kept goes; `faults` are put in the store's place. Returns the systems and months that are to be merged then. */

@@ -1,6 +1,7 @@
 import type { ColdPartition, Kind } from '../../../contract/index.js';
 import type { CompactionGroup } from '../../store.js';
 import type { CatalogDatabase } from './database.js';
+import { noteLook } from './expiry.js';
 
 interface ColdObject {
   name: string;
@@ -40,16 +41,21 @@ export function isCompactionTurn(db: CatalogDatabase, now: number): boolean {
 
 /**
  * Whether a compaction is due; only once. Cold rows change seldom, but each change would have its whole object written anew by every hourly transition:
- * once a day they are taken together.
+ * once a day they are taken together. The look for memories to expire, as of `lookedAt`, counts with the turn, so that its steps are one a day.
  */
-export function takeCompactionTurn(db: CatalogDatabase, now: number): boolean {
-  return (
-    db.run(
+export function takeCompactionTurn(
+  db: CatalogDatabase,
+  { now, lookedAt }: { now: number; lookedAt: number | undefined },
+): boolean {
+  return db.transaction(() => {
+    const taken = db.run(
       `INSERT INTO meta VALUES ('compacted_at', $now) ON CONFLICT DO UPDATE SET value = excluded.value
        WHERE meta.value <= $before`,
       { now, before: now - TURN_MS },
-    ) > 0
-  );
+    );
+    if (taken > 0 && lookedAt !== undefined) noteLook(db, lookedAt);
+    return taken > 0;
+  });
 }
 
 /** Reads the catalog's row of every cold object, and counts what each keeps by an index: a second for each some million memories. */

@@ -1,9 +1,10 @@
 import type { Expiry, ExpiryReceipt } from '../../../memory/index.js';
-import type { KnownTimes } from '../../expiry.js';
+import type { ExpiredBatch, KnownTimes } from '../../expiry.js';
 import type { CatalogDatabase } from './database.js';
+import { NOT_STOPPED } from './findings.js';
 import { NOT_KEPT } from './pins.js';
 import { removePlacements } from './removal.js';
-import { notePlacements } from './transitions.js';
+import { notePlacements, pauseTiers } from './transitions.js';
 
 /**
  * Placements `p` whose days are over; with `$cutoff`. None of an upload that lacks its receipt: a rebuild ingests that anew, and would count other
@@ -25,19 +26,36 @@ export function countExpiring(db: CatalogDatabase, cutoff: number): number {
   );
 }
 
-/** Reads the whole ledger: a second for a million uploads, once a day. */
+/**
+ * By two clocks: a host's that is ahead is no later than the server's when it heard of the upload, and a server's that was ahead no later than the
+ * host's. Reads the whole ledger: a second for a million uploads, once a day.
+ */
+const NEWEST_UPLOAD = `(SELECT max(min(created_at, registered_at)) FROM uploads)`;
+
 export function knownTimes(db: CatalogDatabase): KnownTimes {
   const times = db.get<KnownTimes>(
-    `SELECT (SELECT max(created_at) FROM uploads) AS newestUpload,
+    `SELECT ${NEWEST_UPLOAD} AS newestUpload,
        (SELECT value FROM meta WHERE key = 'expiry_looked_at') AS lastLook`,
   );
   return times ?? { newestUpload: null, lastLook: null };
 }
 
+const PINS_ARE_SAVED = `NOT EXISTS (SELECT 1 FROM unsaved WHERE what = 'pins')`;
+
 export function arePinsSaved(db: CatalogDatabase): boolean {
-  return db.number(`SELECT count(*) FROM unsaved WHERE what = 'pins'`) === 0;
+  return db.number(`SELECT ${PINS_ARE_SAVED}`) === 1;
 }
 
+/** A store that was made, rebuilt or brought to this version just now: its first look is as far from something as any other. */
+export function seedLook(db: CatalogDatabase, now: number): void {
+  db.run(
+    `INSERT INTO meta SELECT 'expiry_looked_at', coalesce(${NEWEST_UPLOAD}, $now)
+     WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'expiry_looked_at')`,
+    { now },
+  );
+}
+
+/** Never takes its time back. */
 export function noteLook(db: CatalogDatabase, time: number): void {
   db.run(
     `INSERT INTO meta VALUES ('expiry_looked_at', $time) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)`,
@@ -54,7 +72,7 @@ export function beginExpiry(db: CatalogDatabase, receipt: ExpiryReceipt): void {
   db.transaction(() => noteExpiry(db, receipt));
 }
 
-function noteExpiry(db: CatalogDatabase, { memories, ...expiry }: ExpiryReceipt): void {
+function noteExpiry(db: CatalogDatabase, { memories, calledOff: _told, ...expiry }: ExpiryReceipt): void {
   db.run(
     `INSERT INTO expiries (expiry_id, decided_at, decided_by, kept_days, cutoff, before_id, ended_at)
      VALUES ($id, $decidedAt, $by, $keptDays, $cutoff, $beforeId, $endedAt) ON CONFLICT DO NOTHING`,
@@ -66,36 +84,50 @@ function noteExpiry(db: CatalogDatabase, { memories, ...expiry }: ExpiryReceipt)
   );
 }
 
+interface BatchInput {
+  expiryId: string;
+  limit: number;
+  transitionId?: string | undefined;
+  now: number;
+  /** What is younger is kept by what the setting says now, whatever it said when the expiry was decided; null: everything. */
+  keptSince: number | null;
+}
+
+/** As those who carry an expiry out learn of them between its batches: moving is stopped or paused, or a pin came that no rebuild would know. */
+const MAY_GO_ON = `${NOT_STOPPED} AND NOT EXISTS (SELECT 1 FROM tier_pause) AND ${PINS_ARE_SAVED}`;
+
 /**
  * In one transaction: the next placements of an expiry go, with their words and vectors, and are counted by system. Their rows, and the
- * objects that keep nothing else, are garbage from here on. Returns how many went.
+ * objects that keep nothing else, are garbage from here on.
  */
-export function expireBatch(
-  db: CatalogDatabase,
-  input: { expiryId: string; limit: number; transitionId: string | undefined; now: number },
-): number {
-  return db.transaction(() => expireNext(db, input));
+export function expireBatch(db: CatalogDatabase, input: BatchInput): ExpiredBatch {
+  return db.transaction(() => {
+    if (db.number(`SELECT ${MAY_GO_ON}`) === 0) return { rows: 0, state: 'held' };
+    const rows = expireNext(db, input);
+    // All pins were saved, and only thaws went with the memories, of which no backup tells.
+    db.run(`DELETE FROM unsaved WHERE what = 'pins'`);
+    if (rows > 0) return { rows, state: 'open' };
+    const { expiryId, keptSince } = input;
+    const cutoff = db.number(`SELECT cutoff FROM expiries WHERE expiry_id = $expiryId`, { expiryId });
+    return { rows, state: keptSince === null || keptSince < cutoff ? 'called_off' : 'done' };
+  });
 }
 
 function expireNext(
   db: CatalogDatabase,
-  {
-    expiryId,
-    limit,
-    transitionId,
-    now,
-  }: { expiryId: string; limit: number; transitionId?: string | undefined; now: number },
+  { expiryId, limit, transitionId, now, keptSince }: BatchInput,
 ): number {
   const expiry = db.get<{ cutoff: number; before_id: number }>(
     `SELECT cutoff, before_id FROM expiries WHERE expiry_id = $expiryId`,
     { expiryId },
   );
-  if (expiry === undefined) return 0;
+  if (expiry === undefined || keptSince === null) return 0;
+  const cutoff = Math.min(expiry.cutoff, keptSince);
   db.run(`DELETE FROM forgetting`);
   const chosen = db.run(
     `INSERT INTO forgetting SELECT p.pid FROM placements p INDEXED BY placements_by_age
      WHERE ${OF_ALL_TIERS} AND ${OVER} AND p.row_id < $beforeId LIMIT $limit`,
-    { cutoff: expiry.cutoff, beforeId: expiry.before_id, limit },
+    { cutoff, beforeId: expiry.before_id, limit },
   );
   if (chosen === 0) return 0;
   const gone = `forgetting f CROSS JOIN placements p ON p.pid = f.pid AND p.deleted = 0`;
@@ -164,13 +196,28 @@ export function loadExpiries(db: CatalogDatabase, receipts: readonly ExpiryRecei
   });
 }
 
+const PINS_MAY_BE_MISSING =
+  'the rebuild found no backup from after the last expiry: pins may be missing, and what they kept would expire; pin again what is to stay (`akosha pin`), then `akosha tiers resume`';
+
 /**
  * For the end of a rebuild, inside its transaction: what had expired was placed with all that stands, so that no older version of it comes in
- * its place, and goes now.
+ * its place, and goes now. No further than memories are kept by now: what a pin spared, and longer days since, stands as it stood. Without a backup
+ * from after the last expiry nobody knows what a pin had spared: all of it stands again, for the next look to decide, once a person said so.
  */
-export function expireRebuilt(db: CatalogDatabase, now: number): void {
-  const all = db.all<{ expiry_id: string }>(`SELECT expiry_id FROM expiries ORDER BY decided_at, expiry_id`);
-  for (const { expiry_id: expiryId } of all) expireNext(db, { expiryId, limit: -1, now });
+export function expireRebuilt(
+  db: CatalogDatabase,
+  { now, keptSince }: { now: number; keptSince: number | null },
+): void {
+  if (keptSince === null) return;
+  const all = db.all<ExpiryRow>(`SELECT * FROM expiries ORDER BY decided_at, expiry_id`);
+  const [backup] = db.all<{ value: number }>(`SELECT value FROM meta WHERE key = 'rebuild_backup_at'`);
+  if (backup !== undefined && all.every((expiry) => expiry.decided_at <= backup.value)) {
+    for (const { expiry_id: expiryId } of all) expireNext(db, { expiryId, limit: -1, now, keptSince });
+    return;
+  }
+  // By the clock of now, or where that is behind, by what was decided.
+  const cutoff = Math.max(keptSince, ...all.map((expiry) => expiry.cutoff));
+  if (countExpiring(db, cutoff) > 0) pauseTiers(db, PINS_MAY_BE_MISSING, now);
 }
 
 /**

@@ -85,7 +85,7 @@ export const WRITE_METHODS = {
   endCheck: findings.endCheck,
   noteFindings: findings.noteFindings,
   releaseFindings: findings.releaseFindings,
-  noteLook: expiry.noteLook,
+  seedLook: expiry.seedLook,
   takeExpiryId: expiry.takeExpiryId,
   beginExpiry: expiry.beginExpiry,
   expireBatch: expiry.expireBatch,

@@ -99,11 +99,11 @@ interface Ended {
 }
 
 /** One transaction: before it nobody but a rebuild opens the store, after it everybody does. */
-export function finishRebuild(db: CatalogDatabase, now: number): Ended {
+export function finishRebuild(db: CatalogDatabase, time: { now: number; keptSince: number | null }): Ended {
   return db.transaction(() => {
     if (db.number(`SELECT count(*) FROM rebuild_objects WHERE state = 'due'`) > 0)
       throw new Error('a rebuild ends when every object is taken');
-    expireRebuilt(db, now);
+    expireRebuilt(db, time);
     const objects = (where: string): number =>
       db.number(`SELECT count(*) FROM rebuild_objects WHERE ${where}`);
     const ended = {

@@ -13,8 +13,9 @@ export const ROLLBACKS: Readonly<Record<number, string>> = {
   12: `ALTER TABLE forgets DROP COLUMN begun_at;`,
   // An older program is stopped by no finding: whoever goes back while one stands pauses moving there.
   13: `DROP TABLE findings; DROP TABLE checks;`,
-  // An older program takes in again what expired. Its receipts stand in object storage, from where a newer one learns of them.
-  14: `DROP TABLE expired_memories; DROP TABLE expiries; ALTER TABLE uploads DROP COLUMN rows_expired;`,
+  // An older program takes in again what expired. Its receipts stand in object storage, from where a newer one learns of them. It tells
+  // of no step of a transition that it does not know.
+  14: `DELETE FROM transition_parts WHERE step = 'expired'; DROP TABLE expired_memories; DROP TABLE expiries; ALTER TABLE uploads DROP COLUMN rows_expired;`,
   // An older program knows of these memories until a forget is through, and takes in again what a late upload has of them.
   15: `DELETE FROM forgotten_keys WHERE scope_id NOT IN (SELECT scope_id FROM tombstones WHERE state = 'standing');
     ALTER TABLE forgotten_keys DROP COLUMN ord; ALTER TABLE forgotten_keys DROP COLUMN upload_id;`,
