@@ -14,7 +14,7 @@ import { IndexRows } from './index-rows.js';
  */
 const MARK = Buffer.from('AKVINDEX');
 /** With any change of the layout, or of usearch's own, another one: what an older build wrote is made anew. */
-const LAYOUT = 2;
+const LAYOUT = 3;
 const TRAILER_BYTES = 64;
 const HASH_BYTES = 32;
 const READ_BYTES = 2 ** 20;
