@@ -37,7 +37,7 @@ const TARGET = `
   exports.currentTarget = () => platform + '-' + arch + (suffix[platform]?.() ?? '');
 `;
 
-const quickTarget = {
+export const quickTarget = {
   name: 'quick-target',
   setup({ onResolve, onLoad }) {
     // The wrapper's own copy of that helper: there may be another version above it.

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundleCommand, COMMAND } from '../bundle-command.mjs';
+import { bundleThreads, CATALOG_THREAD } from '../bundle-threads.mjs';
 import { bundleWorkflows } from '../bundle-workflows.mjs';
 import { ROOT, run } from './shell.mjs';
 
@@ -12,10 +13,13 @@ const STAMP = join(DIST, '.build');
 const BUNDLES = ['workflow-bundle.js', 'workflow-bundle-traced.js'];
 const BUNDLE_FILES = BUNDLES.map((bundle) => join(DIST, bundle));
 
-/** Compiles `src/`, bundles the command and the workflows, unless nothing that goes into them has changed. */
+/** Compiles `src/`, bundles the command, the catalog's threads and the workflows, unless nothing that goes into them has changed. */
 export async function build() {
   const inputs = await digestInputs();
-  if ((await readStamp()) === inputs && [COMMAND, ...BUNDLE_FILES].every((file) => existsSync(file))) {
+  if (
+    (await readStamp()) === inputs &&
+    [COMMAND, CATALOG_THREAD, ...BUNDLE_FILES].every((file) => existsSync(file))
+  ) {
     return undefined;
   }
   await mkdir(DIST, { recursive: true });
@@ -23,15 +27,16 @@ export async function build() {
   await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
   await removeOrphans();
   await bundleCommand();
+  await bundleThreads();
   await bundleWorkflows();
   await writeFile(STAMP, inputs);
-  return 'program, command and workflow bundle built';
+  return 'program, command, thread and workflow bundle built';
 }
 
 /** One digest of path, size and time of change of every input: cheaper than the 2 s in which the compiler finds out. */
 async function digestInputs() {
   const files = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
-  files.push('scripts/bundle-command.mjs', 'scripts/bundle-workflows.mjs');
+  files.push('scripts/bundle-command.mjs', 'scripts/bundle-threads.mjs', 'scripts/bundle-workflows.mjs');
   for (const file of await listFiles(SOURCE)) files.push(join('src', file));
   const digest = createHash('sha256');
   for (const file of files.sort()) {

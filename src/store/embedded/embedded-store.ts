@@ -48,12 +48,14 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     await engine.context.catalog.write.ensureModel(options.embeddingModel ?? EMBEDDING_MODEL, options.now());
     await engine.context.catalog.write.seedLook(options.now());
     const damage = await Damage.find(engine.context);
+    // Asked before the indexing reads beside it: a second reader would start for this one number.
+    const epoch = await engine.context.catalog.read.currentEpoch();
     const indexing = new IndexingAgain(engine.context);
     engine.opened.unshift(() => indexing.close());
     const indexes = await VectorIndexes.open(engine.context, {
       folder: path.join(options.dataFolder, 'index'),
       catalog: path.join(options.dataFolder, 'store', 'catalog.db'),
-      epoch: await engine.context.catalog.read.currentEpoch(),
+      epoch,
       maxBytes: options.vectorIndexBytes ?? 0,
     });
     engine.opened.unshift(() => indexes.close());

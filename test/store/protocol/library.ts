@@ -1,6 +1,7 @@
-import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
 
 const ROOT = path.resolve(import.meta.dirname, '../../..');
 const DIST = path.join(ROOT, 'dist');
@@ -26,7 +27,10 @@ export function loadProgram(): Promise<Library> {
   return load(DIST);
 }
 
-/** A copy of the program with patches. Inside the checkout, because it has to find `node_modules`. */
+/**
+ * The program with patches: a copy of the patched modules and of all that import them, over the rest as it is compiled, of which every module
+ * is loaded once for all programs. Inside the checkout, because it has to find `node_modules`.
+ */
 export async function loadPatched(
   name: string,
   patches: readonly Patch[],
@@ -34,31 +38,40 @@ export async function loadPatched(
   const folder = path.join(ROOT, '.mutants', `${name}-${process.pid}`);
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
-    await copyPatched(folder, patches);
-    return { library: await load(folder), remove };
+    await remove();
+    return { library: await load(folder, await copyPatched(folder, patches)), remove };
   } catch (error) {
     await remove();
     throw error;
   }
 }
 
-/** The unchanged files are links, which cost a fifth of copies; to the loader each is a module of its own all the same. */
-async function copyPatched(folder: string, patches: readonly Patch[]): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
-  modules ??= listModules();
-  const { files, folders } = await modules;
-  for (const inside of folders) await mkdir(path.join(folder, inside), { recursive: true });
-  const patched = new Set(patches.map(({ file }) => path.normalize(file)));
-  for (const file of files) {
-    if (!patched.has(file)) await link(path.join(DIST, file), path.join(folder, file));
-  }
-  for (const file of patched) {
+/** Returns what was copied. */
+async function copyPatched(folder: string, patches: readonly Patch[]): Promise<ReadonlySet<string>> {
+  importers ??= listImporters();
+  const copied = new Set(patches.map(({ file }) => path.normalize(file)));
+  // Grows while it is gone through.
+  for (const file of copied) for (const importer of (await importers).get(file) ?? []) copied.add(importer);
+  for (const file of copied) {
     const text = await readFile(path.join(DIST, file), 'utf8');
-    await writeFile(
-      path.join(folder, file),
-      patches.filter((patch) => path.normalize(patch.file) === file).reduce(apply, text),
-    );
+    const patched = patches.filter((patch) => path.normalize(patch.file) === file).reduce(apply, text);
+    await mkdir(path.dirname(path.join(folder, file)), { recursive: true });
+    await writeFile(path.join(folder, file), withoutCopies(file, patched, copied));
   }
+  if (copied.has(THREAD)) {
+    const [entry, outfile] = [path.join(folder, THREAD), path.join(folder, bundleOf(THREAD))];
+    await build({ entryPoints: [entry], outfile, bundle: true, packages: 'external', platform: 'node' });
+  }
+  return copied;
+}
+
+/** A module's text that has the compiled module itself of whatever is not copied. */
+function withoutCopies(file: string, text: string, copied: ReadonlySet<string>): string {
+  return text.replaceAll(SPECIFIER, (whole, specifier: string) =>
+    copied.has(target(file, specifier))
+      ? whole
+      : whole.replace(specifier, () => path.join(DIST, path.dirname(file), specifier)),
+  );
 }
 
 function apply(text: string, { file, from, to }: Patch): string {
@@ -68,18 +81,41 @@ function apply(text: string, { file, from, to }: Patch): string {
   return text.replace(from, () => to);
 }
 
-let modules: ReturnType<typeof listModules> | undefined;
+let importers: ReturnType<typeof listImporters> | undefined;
 
-/** The compiled program's modules and their folders, without the bundles of workflows. */
-async function listModules(): Promise<{ files: string[]; folders: Set<string> }> {
-  const names = await readdir(DIST, { recursive: true });
-  const files = names.filter((name) => name.endsWith('.js') && !/^workflow-bundle[^/]*$/.test(name));
-  return { files, folders: new Set(files.map((file) => path.dirname(file))) };
+/** Of each module of the compiled program those that import it, or start it as a thread or process of their own. */
+async function listImporters(): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>();
+  for (const file of await readdir(DIST, { recursive: true })) {
+    if (!file.endsWith('.js') || /^workflow-bundle[^/]*$/.test(file)) continue;
+    for (const [, specifier = ''] of (await readFile(path.join(DIST, file), 'utf8')).matchAll(SPECIFIER)) {
+      const imported = target(file, specifier);
+      found.set(imported, [...(found.get(imported) ?? []), file]);
+    }
+  }
+  return found;
 }
 
-async function load(folder: string): Promise<Library> {
-  const open = (file: string): Promise<unknown> =>
-    import(/* @vite-ignore */ pathToFileURL(path.join(folder, file)).href);
+/** Where a module says which other it means. */
+const SPECIFIER = /(?:\bfrom |\bimport |\bimport\(|\bentryPoint\(import\.meta\.url, )'(\.[^']+)'/g;
+
+function target(file: string, specifier: string): string {
+  const named = path.join(path.dirname(file), specifier);
+  return named === bundleOf(THREAD) ? THREAD : named;
+}
+
+/** The one module that is started as a bundle. */
+const THREAD = path.normalize('store/embedded/catalog/catalog-thread.js');
+
+function bundleOf(module: string): string {
+  return module.replace(/\.js$/, '.cjs');
+}
+
+async function load(folder: string, copied: ReadonlySet<string> = new Set()): Promise<Library> {
+  const open = (file: string): Promise<unknown> => {
+    const from = copied.has(path.normalize(file)) ? folder : DIST;
+    return import(/* @vite-ignore */ pathToFileURL(path.join(from, file)).href);
+  };
   return {
     contract: await open('contract/index.js'),
     ingest: await open('ingest/index.js'),
