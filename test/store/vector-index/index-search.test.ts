@@ -10,7 +10,7 @@ const BOTH: SearchFilters = { tiers: ['hot', 'warm'] };
 const TAGGED = [3, 5, 4_999];
 
 function found(vector: Float32Array, filters: SearchFilters, limit = 10): number[] {
-  return searchIndex(index, { vector, filters, limit }, () => TAGGED).pids;
+  return searchIndex(index, { vector, filters, limit }, () => TAGGED).map(({ pid }) => pid);
 }
 
 /** By all components, of all that pass. */
@@ -68,6 +68,6 @@ describe('the ten best by the index', () => {
       Int16Array.from(query, (x) => x * 30_000),
     );
     few.waiting.add(slot);
-    expect(searchIndex(few, { vector: query, filters: BOTH, limit: 10 }, () => []).pids[0]).toBe(1_001);
+    expect(searchIndex(few, { vector: query, filters: BOTH, limit: 10 }, () => [])[0]?.pid).toBe(1_001);
   });
 });

@@ -17,8 +17,8 @@ export function readJson<T>({ text }: AsJson<T>): T {
   return JSON.parse(text) as T;
 }
 
-/** The elements of both lists. */
-export function joined<T>(a: AsJson<T[]>, b: AsJson<T[]>): AsJson<T[]> {
-  const parts = [a, b].map(({ text }) => text.slice(1, -1)).filter((part) => part !== '');
+/** The elements of all lists. */
+export function joined<T>(...lists: AsJson<T[]>[]): AsJson<T[]> {
+  const parts = lists.map(({ text }) => text.slice(1, -1)).filter((part) => part !== '');
   return new AsJson(`[${parts.join(',')}]`);
 }

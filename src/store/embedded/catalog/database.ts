@@ -53,11 +53,19 @@ export class CatalogDatabase {
 
   /** As `all`, of a query whose one column `row` holds each row as a JSON object. */
   allAsJson<Row>(sql: string, parameters: Record<string, Parameter> = {}): AsJson<Row[]> {
-    const found = this.get<{ rows: string }>(
-      `SELECT json_group_array(json(row)) AS rows FROM (${sql})`,
+    return this.jsonAndCount<Row>(sql, parameters).rows;
+  }
+
+  /** As `allAsJson`, with how many there are. */
+  jsonAndCount<Row>(
+    sql: string,
+    parameters: Record<string, Parameter>,
+  ): { rows: AsJson<Row[]>; count: number } {
+    const found = this.get<{ rows: string; count: number }>(
+      `SELECT json_group_array(json(row)) AS rows, count(*) AS count FROM (${sql})`,
       parameters,
     );
-    return new AsJson(found?.rows ?? '[]');
+    return { rows: new AsJson(found?.rows ?? '[]'), count: found?.count ?? 0 };
   }
 
   get<Row>(sql: string, parameters: Record<string, Parameter> = {}): Row | undefined {

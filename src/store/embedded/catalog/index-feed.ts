@@ -127,13 +127,11 @@ export function taggedPlaces(db: CatalogDatabase, tag: string): number[] {
 /** Placements that are current, with the scores that they were found by. Those that are gone, or cold by now, are left out. */
 export function currentCandidates(
   db: CatalogDatabase,
-  pids: readonly number[],
-  scores: readonly number[],
+  found: readonly { pid: number; score: number }[],
 ): AsJson<(Candidate & { tier: Tier })[]> {
   return db.allAsJson<Candidate & { tier: Tier }>(
-    `SELECT ${candidateObject('s.value')} AS row
-     FROM json_each($pids) j JOIN json_each($scores) s ON s.key = j.key CROSS JOIN placements p ON p.pid = j.value
+    `SELECT ${candidateObject('j.value ->> 1')} AS row FROM json_each($found) j CROSS JOIN placements p ON p.pid = j.value ->> 0
      WHERE ${INDEXED} ORDER BY j.key`,
-    { pids: JSON.stringify(pids), scores: JSON.stringify(scores) },
+    { found: JSON.stringify(found.map(({ pid, score }) => [pid, score])) },
   );
 }

@@ -1,9 +1,10 @@
 import type { Tier } from '../../../contract/index.js';
 import type { Candidate, Match, MatchStart, SearchFilters } from '../../store.js';
-import type { AsJson } from './as-json.js';
+import { joined, type AsJson } from './as-json.js';
 import type { CatalogDatabase } from './database.js';
 import { candidateObject, FILTERED, filterParameters, keyOf, type KeyRow } from './lookup.js';
 import { matchOf } from './text-index.js';
+import { rankTexts, type RankedText } from './word-ranking.js';
 
 interface WordSearch {
   terms: readonly string[];
@@ -20,33 +21,43 @@ const BOTH = 2;
 
 /**
  * The best matches of any of the terms by BM25 in the tiers that the text index covers, best first, of which those of one tier may be more than
- * asked for. Without filters the index ranks by itself, and only what it found best is looked up: each match of a common word would cost
- * a look at its placement.
+ * asked for. Only what ranks best is looked up, for each match of a common word would cost a look at its placement; where filters let few pass,
+ * lot after lot, until there are enough.
  */
 export function searchText(
   db: CatalogDatabase,
   { terms, filters, limit }: WordSearch,
 ): AsJson<WordCandidate[]> {
-  const match = matchOf(terms, 'any');
   const most = limit * BOTH;
-  const { tiers, ...others } = filters;
-  const isAll = tiers.includes('hot') && tiers.includes('warm') && Object.keys(others).length === 0;
-  return isAll
-    ? db.allAsJson<WordCandidate>(
-        `SELECT ${candidateObject('-f.rank')} AS row
-         FROM (SELECT rowid, rank FROM memory_text WHERE memory_text MATCH $match ORDER BY rank LIMIT $most) f
-         CROSS JOIN placements p ON p.pid = f.rowid
-         WHERE p.tier <> 'cold' AND p.deleted = 0 ORDER BY f.rank, p.pid`,
-        { match, most },
-      )
-    : db.allAsJson<WordCandidate>(
-        `SELECT ${candidateObject('-bm25(memory_text)')} AS row
-         FROM memory_text JOIN placements p ON p.pid = memory_text.rowid
-         WHERE memory_text MATCH $match AND p.tier IN (SELECT value FROM json_each($tiers)) AND p.tier <> 'cold'
-           AND p.deleted = 0 AND ${FILTERED}
-         ORDER BY bm25(memory_text), p.pid LIMIT $most`,
-        { match, tiers: JSON.stringify(tiers), ...filterParameters(filters), most },
-      );
+  const parts: AsJson<WordCandidate[]>[] = [];
+  let left = most;
+  return db.snapshot(() => {
+    for (const lot of rankTexts(db, terms).lots(most)) {
+      const { rows, count } = lookUp(db, lot, { filters, left });
+      parts.push(rows);
+      left -= count;
+      if (left <= 0) break;
+    }
+    return joined(...parts);
+  });
+}
+
+function lookUp(
+  db: CatalogDatabase,
+  lot: readonly RankedText[],
+  { filters, left }: { filters: SearchFilters; left: number },
+): { rows: AsJson<WordCandidate[]>; count: number } {
+  return db.jsonAndCount<WordCandidate>(
+    `SELECT ${candidateObject('j.value ->> 1')} AS row FROM json_each($lot) j CROSS JOIN placements p ON p.pid = j.value ->> 0
+     WHERE p.tier IN (SELECT value FROM json_each($tiers)) AND p.tier <> 'cold' AND p.deleted = 0 AND ${FILTERED}
+     ORDER BY j.key LIMIT $left`,
+    {
+      lot: JSON.stringify(lot.map(({ pid, score }) => [pid, score])),
+      tiers: JSON.stringify(filters.tiers),
+      ...filterParameters(filters),
+      left,
+    },
+  );
 }
 
 /** Those that hold all of the terms, in a tier that the text index covers, newest first. */

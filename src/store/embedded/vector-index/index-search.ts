@@ -1,4 +1,4 @@
-import { Best } from './best.js';
+import { Best } from '../best.js';
 import type { Graph } from './graph.js';
 import { TIER_COUNT, type IndexRows, type RowFilter } from './index-rows.js';
 import { normalised } from './matrix.js';
@@ -15,11 +15,10 @@ const LEAST_FETCHED = 100;
 /** To fetch one of the graph, find its row and compare it costs about as much as to compare so many rows of the matrix in their order. */
 const FETCH_COST = 3;
 
-export interface FoundPlaces {
-  /** Best first, at most the limit of each tier. */
-  pids: number[];
-  /** Cosines. */
-  scores: number[];
+export interface FoundPlace {
+  pid: number;
+  /** The cosine. */
+  score: number;
 }
 
 /** What an index is made of, for a search. */
@@ -31,18 +30,18 @@ interface Searched {
 }
 
 /**
- * The best by cosine. Where few rows pass the filters, each of them is compared: that is exact, and cheaper than to fetch from the graph until
+ * The best by cosine, best first, at most the limit of each tier. Where few rows pass the filters, each of them is compared: that is exact, and cheaper than to fetch from the graph until
  * enough of them have come. `pidsOf` tells the placements that have a tag.
  */
 export function searchIndex(
   index: Searched,
   { vector, filters, limit }: IndexQuery,
   pidsOf: (tag: string) => readonly number[],
-): FoundPlaces {
+): FoundPlace[] {
   const { rows } = index;
   const filter = rows.compile(filters, pidsOf);
   const query = normalised(vector);
-  if (filter === undefined || query === undefined || rows.count === 0) return { pids: [], scores: [] };
+  if (filter === undefined || query === undefined || rows.count === 0) return [];
   const passing = filter.all ? undefined : passingSlots(rows, filter);
   const slots =
     fetchSlots(index, query, filter, { limit, passing: passing?.length ?? rows.count }) ??
@@ -51,10 +50,7 @@ export function searchIndex(
   const tiers = Array.from({ length: TIER_COUNT }, () => new Best(limit));
   for (const slot of slots) tiers[rows.columns.tier[slot] ?? 0]?.offer(slot, rows.matrix.cosine(slot, query));
   const best = tiers.flatMap((tier) => tier.items()).sort((a, b) => b.score - a.score || a.item - b.item);
-  return {
-    pids: best.map(({ item }) => rows.columns.pid[item] ?? 0),
-    scores: best.map(({ score }) => score),
-  };
+  return best.map(({ item, score }) => ({ pid: rows.columns.pid[item] ?? 0, score }));
 }
 
 function passingSlots(rows: IndexRows, filter: RowFilter): number[] {

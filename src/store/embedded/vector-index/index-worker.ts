@@ -89,8 +89,8 @@ export class IndexWorker implements IndexMethods {
 
   search(query: IndexQuery): IndexAnswer {
     const pidsOf = (tag: string): number[] => taggedPlaces(this.catalog, tag);
-    const { pids, scores } = searchIndex(this.#content, query, pidsOf);
-    return { candidates: currentCandidates(this.catalog, pids, scores), seq: lastChange(this.catalog) };
+    const found = searchIndex(this.#content, query, pidsOf);
+    return { candidates: currentCandidates(this.catalog, found), seq: lastChange(this.catalog) };
   }
 
   counts(): IndexCounts {
