@@ -1,6 +1,5 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { requireServer } from './find.js';
 import { launch, withFreePorts, type OnServerStart, type RunningServer } from './launch.js';
 import { freePortPair, freePorts } from './ports.js';
@@ -102,6 +101,8 @@ function s3Arguments(folder: string, bucket: string, ports: Readonly<Record<stri
 
 /** Resolves where an S3 server answers at `url` and lets these credentials see the bucket. */
 export async function checkS3(url: string, access: S3Access): Promise<void> {
+  // Loaded on demand: who only reads which servers are on record, as `akosha status`, need not pay 150 ms for it.
+  const { HeadBucketCommand, S3Client } = await import('@aws-sdk/client-s3');
   const client = new S3Client({
     endpoint: url,
     region: access.region,

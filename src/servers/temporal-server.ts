@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Connection } from '@temporalio/client';
 import { AkoshaError, SEARCH_ATTRIBUTES } from '../contract/index.js';
 import { requireServer } from './find.js';
 import { launch, withFreePorts, type OnServerStart, type RunningServer } from './launch.js';
@@ -82,6 +81,8 @@ function temporalArguments(folder: string, ports: Readonly<Record<string, number
  * that names an unknown one is refused, so a server that answers without them does not serve yet.
  */
 export async function checkTemporal(address: string): Promise<void> {
+  // Loaded on demand: who only reads which servers are on record, as `akosha status`, need not pay 300 ms for it.
+  const { Connection } = await import('@temporalio/client');
   const connection = await Connection.connect({ address, connectTimeout: ANSWER_TIMEOUT_MS });
   try {
     await connection.withDeadline(Date.now() + ANSWER_TIMEOUT_MS, async () => {
