@@ -128,7 +128,7 @@ export const SERVER_SETTINGS = {
     group: 'Store',
     rule: 'a whole number of MiB from 0',
     description:
-      'Memory for texts that searches have read, which are a third of what a search costs; the least recently used go first. The default holds 80,000 of 40 words. 0 for none.',
+      'Memory for the texts of hot and warm, which else are half of what a search costs: read after a start, the newest first, and by searches. The default holds 110,000 of 40 words. 0 for none.',
     initial: 64,
   }),
   coldCacheMb: setting(shape.wholeNumber(0, 1_073_741_824), {

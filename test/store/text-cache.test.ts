@@ -1,13 +1,18 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openObjectStore } from '../../src/objects/index.js';
+import { moveToWarm } from '../../src/maintenance/index.js';
+import { openObjectStore, type ObjectStore } from '../../src/objects/index.js';
 import { runAll } from '../../src/runtime/index.js';
+import type { EngineContext } from '../../src/store/embedded/context.js';
 import { forgetStore } from '../../src/store/embedded/forgetting.js';
 import { openEngine } from '../../src/store/embedded/open-engine.js';
 import { TextCache } from '../../src/store/embedded/text-cache.js';
+import { TextWarmUp } from '../../src/store/embedded/text-warm-up.js';
 import { VectorIndexes } from '../../src/store/embedded/vector-index/vector-indexes.js';
 import { temporaryFolder } from '../reader/support.js';
+import { NOW, SYSTEM } from './protocol/world.js';
+import { openWorld } from './support.js';
 
 const row = (rowId: number, content = 'x'.repeat(400)) => ({
   rowId,
@@ -16,12 +21,26 @@ const row = (rowId: number, content = 'x'.repeat(400)) => ({
   tags: [],
 });
 
-/** Room for 640 of them: each counts as 1,100 bytes. */
-const TEN = 11_000 * 64;
+/** Room for 640 of them: each counts as 700 bytes. */
+const ROOM = 700 * 640;
+
+async function openContext(dataFolder: string, archive: ObjectStore): Promise<EngineContext> {
+  const { context, opened } = await openEngine(
+    {
+      ...{ dataFolder, archive, memoryMb: 512, coldCacheBytes: 1e6, textCacheBytes: ROOM, leaseMs: 1e6 },
+      policy: { hotDays: 7, warmDays: 90, coldBatchRows: 1, coldOverdueDays: 7 },
+      hashFile: () => Promise.resolve({ bytes: 0, sha256: '' }),
+      now: () => 1,
+    },
+    () => Promise.resolve(1),
+  );
+  onTestFinished(() => runAll([...opened, () => archive.close()]));
+  return context;
+}
 
 describe('the texts that searches have read', () => {
-  it('are there again, the least recently used gone where there is no room', () => {
-    const cache = new TextCache(TEN);
+  it('are there again, the oldest that nobody used gone where there is no room', () => {
+    const cache = new TextCache(ROOM);
     const keep = cache.opening();
     keep(Array.from({ length: 640 }, (_, rowId) => row(rowId)));
     expect(cache.get(0)).toEqual(row(0));
@@ -32,8 +51,8 @@ describe('the texts that searches have read', () => {
   });
 
   it('are not pushed out by one large text', () => {
-    const cache = new TextCache(TEN);
-    cache.opening()([row(1), row(2, 'y'.repeat(TEN / 100))]);
+    const cache = new TextCache(ROOM);
+    cache.opening()([row(1), row(2, 'y'.repeat(ROOM / 60))]);
     expect(cache.get(1)).toEqual(row(1));
     expect(cache.get(2)).toBeUndefined();
   });
@@ -44,36 +63,40 @@ describe('the texts that searches have read', () => {
     expect(cache.get(1)).toBeUndefined();
   });
 
+  it('count twice where they go beyond Latin-1', () => {
+    const cache = new TextCache(ROOM);
+    cache.opening()(Array.from({ length: 640 }, (_, rowId) => row(rowId, 'й'.repeat(400))));
+    expect(cache.get(0)).toBeUndefined();
+    expect(cache.get(639)).toBeDefined();
+  });
+
+  it('are not pushed out by those that no search asked for', () => {
+    const cache = new TextCache(ROOM);
+    const warm = cache.warming();
+    cache.opening()([row(1)]);
+    expect(warm(Array.from({ length: 300 }, (_, i) => row(1000 + i)))).toBe(true);
+    expect(warm(Array.from({ length: 400 }, (_, i) => row(2000 + i)))).toBe(false);
+    expect([cache.get(1), cache.get(1000), cache.get(2399)]).toEqual([row(1), row(1000), undefined]);
+  });
+
   it('are not kept where they were read before all of them were cleared', () => {
-    const cache = new TextCache(TEN);
+    const cache = new TextCache(ROOM);
     const keep = cache.opening();
     keep([row(1)]);
     cache.clear();
     keep([row(2)]);
     expect([cache.get(1), cache.get(2)]).toEqual([undefined, undefined]);
+    const warm = cache.warming();
+    cache.clear();
+    expect(warm([row(3)])).toBe(false);
+    expect(cache.get(3)).toBeUndefined();
   });
 
   it('are gone when a forget erases what was derived', async () => {
     const folder = await temporaryFolder();
     await mkdir(path.join(folder, 'scratch', 'duckdb'), { recursive: true });
     const archive = await openObjectStore(`file://${folder}/objects`);
-    const { context, opened } = await openEngine(
-      {
-        ...{
-          dataFolder: folder,
-          archive,
-          memoryMb: 512,
-          coldCacheBytes: 1e6,
-          textCacheBytes: TEN,
-          leaseMs: 1e6,
-        },
-        policy: { hotDays: 7, warmDays: 90, coldBatchRows: 1, coldOverdueDays: 7 },
-        hashFile: () => Promise.resolve({ bytes: 0, sha256: '' }),
-        now: () => 1,
-      },
-      () => Promise.resolve(1),
-    );
-    onTestFinished(() => runAll([...opened, () => archive.close()]));
+    const context = await openContext(folder, archive);
     const indexes = await VectorIndexes.open(context, {
       folder: path.join(folder, 'index'),
       catalog: path.join(folder, 'store', 'catalog.db'),
@@ -83,5 +106,26 @@ describe('the texts that searches have read', () => {
     context.texts.opening()([row(1)]);
     await forgetStore(context, indexes).eraseDerived();
     expect(context.texts.get(1)).toBeUndefined();
+  });
+
+  it('of hot and warm are read once the store is open, but for very long ones', async () => {
+    const world = await openWorld();
+    const rows = [
+      ...Array.from({ length: 40 }, (_, i) => ({ id: `m${i}`, text: `text ${i}`, age: i })),
+      { id: 'long', text: 'z'.repeat(20_000), age: 1 },
+    ];
+    await world.ingest('u1', 1, rows);
+    while ((await moveToWarm(world.maintenance(), NOW)).due > 0);
+    await world.store.close();
+    const context = await openContext(world.folder, await openObjectStore(`file://${world.folder}/objects`));
+    const placed = await context.catalog.read.placements(
+      rows.map(({ id }) => ({ systemId: SYSTEM, kind: 'conversation', memoryId: id })),
+    );
+    expect(new Set(placed.map(({ tier }) => tier))).toEqual(new Set(['hot', 'warm']));
+    const warmUp = new TextWarmUp(context);
+    const missing = (): string[] =>
+      placed.filter(({ rowId }) => context.texts.get(rowId) === undefined).map(({ memoryId }) => memoryId);
+    await expect.poll(missing).toEqual(['long']);
+    await warmUp.close();
   });
 });

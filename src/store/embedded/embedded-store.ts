@@ -21,6 +21,7 @@ import { scrubStore } from './scrub.js';
 import { expiryLedger } from './expiry.js';
 import { fetchMemories, listMatches, searchMadeVectors, searchVectors, searchWords } from './search.js';
 import { closeExpired, sweepRows } from './sweep.js';
+import { TextWarmUp } from './text-warm-up.js';
 import { measureTier } from './tiers/tier-size.js';
 import { coldDue, transitionLedger } from './transitions.js';
 import { VectorIndexes } from './vector-index/vector-indexes.js';
@@ -59,6 +60,8 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
       maxBytes: options.vectorIndexBytes ?? 0,
     });
     engine.opened.unshift(() => indexes.close());
+    const warmUp = new TextWarmUp(engine.context);
+    engine.opened.unshift(() => warmUp.close());
     return storeOf(engine.context, { indexes, damage }, engine.opened);
   } catch (error) {
     await runAll(engine.opened).catch(() => undefined);

@@ -151,6 +151,22 @@ export function fetchFromObjects(
   return fetchRows(tiers, `SELECT ${FETCHED} FROM ${parquet(files)} WHERE row_id IN (${rowIds.join(', ')})`);
 }
 
+/** Of a table the rows at these places, as DuckDB numbers them, but for those whose text has more bytes than `longest`. */
+export async function fetchRange(
+  tiers: TierDatabase,
+  table: PeriodTable,
+  { from, until, longest }: { from: number; until: number; longest: number },
+): Promise<{ rows: FetchedRow[]; isLast: boolean }> {
+  const rows = await fetchRows(
+    tiers,
+    `SELECT ${FETCHED} FROM ${qualified(table)} WHERE rowid >= ${from} AND rowid < ${until} AND strlen(content) <= ${longest}`,
+  );
+  const [end] = await tiers.read((connection) =>
+    queryRows<{ last: bigint | null }>(connection, `SELECT max(rowid) AS last FROM ${qualified(table)}`),
+  );
+  return { rows, isLast: Number(end?.last ?? -1) < until };
+}
+
 async function fetchRows(tiers: TierDatabase, sql: string): Promise<FetchedRow[]> {
   const rows = await tiers.read((connection) =>
     queryRows<{ row_id: bigint; hash: string; content: string; tags: string[] | null }>(connection, sql),
