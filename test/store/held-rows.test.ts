@@ -134,8 +134,8 @@ it('a row of a cold object that differs is held, and the others are moved', asyn
   const { library: erring, remove } = await loadPatched('cold-writer-errs', [
     {
       file: 'store/embedded/tiers/moving.js',
-      from: 'AS signs FROM moving`',
-      to: "AS signs FROM (SELECT * REPLACE (CASE memory_id WHEN 'a' THEN 'other' ELSE content END AS content) FROM moving)`",
+      from: 'signs FROM moving`',
+      to: "signs FROM (SELECT * REPLACE (CASE memory_id WHEN 'a' THEN 'other' ELSE content END AS content) FROM moving)`",
     },
   ]);
   try {

@@ -2,23 +2,30 @@ import type { FaultyRow } from '../catalog/held.js';
 import type { MovingRow } from '../catalog/moves.js';
 import { nameBatch } from './batch-table.js';
 import { writeColdSql } from './cold-file.js';
+import { COMPARED, sameVectors } from './compare-vectors.js';
 import { OperationConnection } from './operation-connection.js';
 import {
   COMMON_COLUMNS,
   literal,
+  PEAK_SQL,
   qualified,
-  quantisedSql,
+  quantisedByPeakSql,
   signsSql,
   tableFor,
   timestampSql,
-  VECTOR_COLUMNS,
   type PeriodTable,
   type TableTier,
 } from './tables.js';
 import type { TierDatabase } from './tier-database.js';
 
-/** Most that rounding may cost a component, in steps of its scale; half a step, and something for the float. */
-const MAX_ROUNDING = 0.51;
+/** What a batch takes along of a row's vector: to warm all of it, with what it will be divided by; to cold its signs. */
+const VECTORS = {
+  hot: `embedding, ${PEAK_SQL} AS peak`,
+  warm: `${signsSql('vector')} AS signs`,
+} as const satisfies Record<TableTier, string>;
+
+/** Rows whose two vectors are compared together: 20 MB. */
+const COMPARED_ROWS = 10_240;
 
 /** Columns that a row has in every tier, and keeps as it moves. */
 export const SHARED = COMMON_COLUMNS.filter(
@@ -69,16 +76,16 @@ export class MoveStaging {
 
   async #collect(tiers: TierDatabase, from: TableTier, opId: number): Promise<void> {
     await nameBatch(this.#connection, this.#rows);
-    const vector = VECTOR_COLUMNS[from].join(', ');
     const standing = new Set((await tiers.tables(from)).map(({ name }) => name));
     const tables = periods(from, this.#rows).filter(({ name }) => standing.has(name));
     if (tables.length === 0) return this.#fault('row_missing', 'SELECT new_row_id FROM batch');
+    const span = spanSql(this.#rows);
     // One after the other: a statement over all of them would hold a page of every column of each in memory at once.
     for (const [i, table] of tables.entries()) {
       const into = i === 0 ? 'CREATE TEMP TABLE moving AS' : 'INSERT INTO moving';
       await this.#connection.run(
-        `${into} SELECT b.new_row_id AS row_id, ${opId}::BIGINT AS op_id, b.ord, ${SHARED.join(', ')}, ${vector}
-         FROM ${qualified(table)} t JOIN batch b ON b.row_id = t.row_id`,
+        `${into} SELECT b.new_row_id AS row_id, ${opId}::BIGINT AS op_id, b.ord, ${SHARED.join(', ')}, ${VECTORS[from]}
+         FROM ${qualified(table)} t JOIN batch b ON b.row_id = t.row_id WHERE ${span}`,
       );
     }
     await this.#fault(
@@ -101,7 +108,7 @@ export class MoveStaging {
       await this.#connection.createTables('warm', tables);
       for (const table of tables) {
         await this.#connection.run(
-          `INSERT INTO ${qualified(table)} ${quantisedSql(within('moving', table))}`,
+          `INSERT INTO ${qualified(table)} ${quantisedByPeakSql(within('moving', table))}`,
         );
       }
     });
@@ -110,41 +117,49 @@ export class MoveStaging {
   /** Reads the copies back, and compares every column with the source, the vectors component by component. */
   async verifyWarm(): Promise<void> {
     if (this.found === 0) return;
+    const same = new Set<number>();
+    for (let i = 0; i < this.#rows.length; i += COMPARED_ROWS)
+      for await (const id of this.#sameInWarm(this.#rows.slice(i, i + COMPARED_ROWS))) same.add(id);
+    const faulty = new Set(this.#faulty.map(({ newRowId }) => newRowId));
+    for (const { newRowId } of this.#rows)
+      if (!same.has(newRowId) && !faulty.has(newRowId))
+        this.#faulty.push({ newRowId, reason: 'copy_differs' });
+  }
+
+  /** Of some rows, in the order of their new ids. */
+  async *#sameInWarm(rows: readonly MovingRow[]): AsyncGenerator<number> {
+    const ids = `m.row_id BETWEEN ${rows[0]?.newRowId} AND ${rows.at(-1)?.newRowId}`;
     const same = SHARED.map((column) => `c.${column} IS NOT DISTINCT FROM m.${column}`).join(' AND ');
-    // In DOUBLE: a foreign vector may hold components whose scale times 127 no FLOAT can. One that is null counts as farthest off;
-    // and NaN, which is in no foreign vector but may be on a damaged disk, is to DuckDB the greatest number.
-    const rounding = `list_max(list_transform(list_zip(CAST(m.embedding AS DOUBLE[]), CAST(c.vector AS DOUBLE[])),
-      lambda pair: coalesce(abs(pair[1] - pair[2] * CAST(c.scale AS DOUBLE)), 'infinity'::DOUBLE)))`;
-    const angle = `(m.embedding IS NULL AND c.vector IS NULL
-      OR isfinite(c.scale) AND ${rounding} <= ${MAX_ROUNDING} * c.scale)`;
-    await this.#connection.run('CREATE TEMP TABLE equal (row_id BIGINT)');
-    for (const table of periods('warm', this.#rows)) {
-      await this.#connection.run(
-        `INSERT INTO equal SELECT m.row_id FROM moving m
-         JOIN ${qualified(table)} c ON c.row_id = m.row_id AND c.op_id = m.op_id WHERE ${same} AND ${angle}`,
+    const columns = {
+      row_id: 'm.row_id',
+      embedding: 'm.embedding',
+      vector: 'c.vector',
+      scale: 'c.scale',
+      without: 'm.embedding IS NULL AND c.vector IS NULL',
+    } as const satisfies Record<(typeof COMPARED)[number], string>;
+    for (const table of periods('warm', rows)) {
+      const parts = this.#connection.chunks(
+        `SELECT ${COMPARED.map((name) => columns[name]).join(', ')} FROM moving m
+         JOIN ${qualified(table)} c ON c.row_id = m.row_id AND c.op_id = m.op_id
+         WHERE ${ids} AND ${same} AND (m.embedding IS NULL AND c.vector IS NULL OR c.scale IS NOT NULL)`,
       );
+      for await (const part of parts) yield* sameVectors(part);
     }
-    await this.#faultUnequal('SELECT row_id FROM equal');
   }
 
   /** Warm to cold, step 2: the object's file. */
   async exportCold(path: string): Promise<void> {
-    await this.#connection.run(
-      writeColdSql(`SELECT ${COMMON_COLUMNS.join(', ')}, ${signsSql('vector')} AS signs FROM moving`, path),
-    );
+    await this.#connection.run(writeColdSql(`SELECT ${COMMON_COLUMNS.join(', ')}, signs FROM moving`, path));
   }
 
   /** Step 3: compares the rows of the object that was read back with their sources. */
   async verifyCold(path: string): Promise<void> {
-    const same = ['op_id', 'ord', ...SHARED].map((column) => `c.${column} IS NOT DISTINCT FROM m.${column}`);
-    await this.#faultUnequal(
-      `SELECT m.row_id FROM moving m JOIN read_parquet(${literal(path)}, hive_partitioning = false) c ON c.row_id = m.row_id
-       WHERE ${same.join(' AND ')} AND c.signs IS NOT DISTINCT FROM ${signsSql('m.vector')}`,
+    const same = ['op_id', 'ord', ...SHARED, 'signs'].map(
+      (column) => `c.${column} IS NOT DISTINCT FROM m.${column}`,
     );
-  }
-
-  #faultUnequal(equal: string): Promise<void> {
-    return this.#fault('copy_differs', `SELECT row_id FROM moving WHERE row_id NOT IN (${equal})`);
+    const equal = `SELECT m.row_id FROM moving m JOIN read_parquet(${literal(path)}, hive_partitioning = false) c
+      ON c.row_id = m.row_id WHERE ${same.join(' AND ')}`;
+    await this.#fault('copy_differs', `SELECT row_id FROM moving WHERE row_id NOT IN (${equal})`);
   }
 
   close(): void {
@@ -157,6 +172,13 @@ export function periods(tier: TableTier, rows: readonly MovingRow[]): PeriodTabl
   return [
     ...new Map(rows.map((row) => tableFor(tier, row.ownTime)).map((table) => [table.name, table])).values(),
   ];
+}
+
+/** A batch is of the oldest rows: of a table `t` only what lies in their time has to be read. Tables know own times to the microsecond. */
+function spanSql(rows: readonly MovingRow[]): string {
+  let [from, until] = [Infinity, -Infinity];
+  for (const { ownTime } of rows) [from, until] = [Math.min(from, ownTime), Math.max(until, ownTime)];
+  return `t.own_time >= ${timestampSql(from - 1)} AND t.own_time < ${timestampSql(until + 2)}`;
 }
 
 /** Of a source with own times what belongs in a table. */

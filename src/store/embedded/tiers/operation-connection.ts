@@ -1,4 +1,4 @@
-import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBAppender, DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
 import type { PeriodTable, TableTier } from './tables.js';
 import { queryRows } from './queries.js';
 import type { TierDatabase } from './tier-database.js';
@@ -33,6 +33,17 @@ export class OperationConnection {
   /** The row type is the caller's reading of its own SQL. */
   rows<Row>(sql: string): Promise<Row[]> {
     return this.#untilAborted(() => queryRows<Row>(this.#connection, sql));
+  }
+
+  /** The same in DuckDB's own parts, as they lie in memory. */
+  async *chunks(sql: string): AsyncGenerator<DuckDBDataChunk> {
+    // Not as a stream, whose end does not tell whether it failed.
+    const result = await this.#untilAborted(() => this.#connection.run(sql));
+    for (;;) {
+      const chunk = await this.#untilAborted(() => result.fetchChunk());
+      if (chunk === null || chunk.rowCount === 0) return;
+      yield chunk;
+    }
   }
 
   appendTo(temporaryTable: string): Promise<DuckDBAppender> {

@@ -114,20 +114,28 @@ export function timestampSql(ms: number): string {
 /** 127 times the smallest FLOAT of full precision, 2^-126. */
 const SMALLEST_PEAK = 1.5e-36;
 
+/** What `embedding` is divided by: its largest magnitude, or 1 where that is too small for a scale to be a FLOAT. */
+export const PEAK_SQL = ((peak) => `CASE WHEN ${peak} < ${SMALLEST_PEAK} THEN 1 ELSE ${peak} END`)(
+  'list_max(list_transform(CAST(embedding AS FLOAT[]), lambda x: abs(x)))',
+);
+
 /**
  * Symmetric int8 quantisation of `embedding`: scale = largest magnitude / 127, value = round(component / scale). The peak is
  * a column of its own, because inside the lambda DuckDB would take it again for each of the 384 components. Foreign vectors go up to the
  * ends of FLOAT, so nothing is multiplied before it is divided, and one too small for its scale to be a FLOAT counts as zero.
  */
 export function quantisedSql(source: string): string {
-  const peak = `list_max(list_transform(CAST(embedding AS FLOAT[]), lambda x: abs(x)))`;
+  return `WITH peaked AS MATERIALIZED (SELECT *, ${PEAK_SQL} AS peak FROM ${source}) ${quantisedByPeakSql('peaked')}`;
+}
+
+/** The same of rows that have `peak`. */
+export function quantisedByPeakSql(source: string): string {
   return `
-    WITH peaked AS MATERIALIZED (SELECT *, CASE WHEN ${peak} < ${SMALLEST_PEAK} THEN 1 ELSE ${peak} END AS peak FROM ${source})
     SELECT ${COMMON_COLUMNS.join(', ')},
       CAST(list_transform(CAST(embedding AS FLOAT[]), lambda x: TRY_CAST(round(x / peak * 127) AS TINYINT))
         AS TINYINT[${EMBEDDING_DIMENSIONS}]) AS vector,
       CAST(peak / 127 AS FLOAT) AS scale
-    FROM peaked`;
+    FROM ${source}`;
 }
 
 /** The sign of each component as one bit, 48 bytes: what cold keeps of a vector. */

@@ -37,7 +37,7 @@ export async function vectorsFromTable(
 }
 
 /** What a column of arrays holds, as it lies in memory. */
-function arrayBytes(chunk: duckdb.DataChunk, column: number, bytes: number): Uint8Array {
+export function arrayBytes(chunk: duckdb.DataChunk, column: number, bytes: number): Uint8Array {
   const child = duckdb.array_vector_get_child(duckdb.data_chunk_get_vector(chunk, column));
   return duckdb.vector_get_data(child, bytes);
 }
