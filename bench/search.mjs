@@ -4,7 +4,7 @@
  * it, in the same run, on the rows of hot and warm: what the original Akosha does (cosine over one FLOAT[384] table, and LIKE), and LanceDB.
  *
  *   npm install --prefix bench/lancedb
- *   node bench/search.mjs --rows 10000 [--queries 100] [--days 400] [--hosts 1] [--without-lancedb]
+ *   node bench/search.mjs --rows 10000 [--queries 100] [--recall-queries 100] [--days 400] [--hosts 1] [--without-lancedb]
  *
  * With 97 days nearly all of them are hot and warm.
  */
@@ -39,6 +39,7 @@ const { values } = parseArgs({
   options: {
     rows: option,
     queries: option,
+    'recall-queries': option,
     days: option,
     hosts: option,
     'without-lancedb': { type: 'boolean', default: false },
@@ -72,7 +73,7 @@ try {
   await withDuckDB(original, async (connection) => {
     await connection.run(`DELETE FROM conversations WHERE NOT (${HOT_AND_WARM})`);
     await compareTimes(connection, asked, values['without-lancedb'] ? undefined : await timedLance(original));
-    await compareRecall(connection, asked.slice(0, queries));
+    await compareRecall(connection, asked.slice(0, Number(values['recall-queries'] ?? queries)));
   });
 } finally {
   await bench.close();

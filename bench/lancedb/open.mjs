@@ -23,8 +23,21 @@ export async function openLance(folder, database, { where, limit }) {
   const columns = ['id', 'content'];
   return {
     rows: await table.countRows(),
-    vector: ({ vector }) => table.query().nearestTo(vector).limit(limit).select(columns).toArray(),
-    words: ({ text }) => table.query().fullTextSearch(text).limit(limit).select(columns).toArray(),
+    // With the score that it gives by default, which it warns of where columns are named without it.
+    vector: ({ vector }) =>
+      table
+        .query()
+        .nearestTo(vector)
+        .limit(limit)
+        .select([...columns, '_distance'])
+        .toArray(),
+    words: ({ text }) =>
+      table
+        .query()
+        .fullTextSearch(text)
+        .limit(limit)
+        .select([...columns, '_score'])
+        .toArray(),
     both: ({ text, vector }) =>
       table
         .query()

@@ -88,7 +88,7 @@ function vectorScores(
  * that does not see (the tiers fold letters differently) comes last.
  *
  * A place is worth the share of the query's words that the text holds, and less than that where it is small. A question in other words than its answer shares a few
- * common ones with many texts, and at full worth those would push out what its vector found; bench/README.md has the figures.
+ * common ones with many texts, and at full worth those would push out what its vector found; docs/reference/performance.md has the figures.
  */
 async function wordScores(
   tiers: readonly TierCandidates[],
