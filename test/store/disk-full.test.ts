@@ -1,5 +1,7 @@
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { repairTier } from '../../src/maintenance/index.js';
 import { eventually } from '../support/eventually.js';
 import { smallDisk, type SmallDisk } from '../support/small-disk.js';
 import { DAY, NOW, type Row, type World } from './protocol/world.js';
@@ -44,15 +46,15 @@ describe('a store whose disk is full', () => {
     const { world, disk } = await openOn('store');
     await world.register('u2', 2, 1);
     const attempt = (): Promise<unknown> => world.commit('u2', rows(50, 200));
-    await disk.fill();
+    disk.fill();
     await expectFull(disk, attempt());
     await expectFound(world, rows(0, 50));
-    await disk.free();
+    disk.free();
     // Room for the catalog's few pages, and none for the rows.
-    await disk.fill(300_000);
+    disk.fill(300_000);
     await expectFull(disk, attempt());
     await expectFound(world, rows(0, 50));
-    await disk.free();
+    disk.free();
     await attempt();
     await world.finish('u2');
     await expectFound(world, rows(0, 250));
@@ -66,24 +68,39 @@ describe('a store whose disk is full', () => {
     const { world, disk } = await openOn('store');
     const asOf = NOW + 30 * DAY;
     const { moveToWarm } = world.library.maintenance;
-    await disk.fill();
+    disk.fill();
     await expectFull(disk, moveToWarm(world.maintenance(), asOf));
     await expectFound(world, rows(0, 50));
-    await disk.free();
+    disk.free();
     expect(await moveToWarm(world.maintenance(), asOf)).toMatchObject({ moved: 50 });
     await expectFound(world, rows(0, 50), 'warm');
   });
 
   it('reads on where a log could not be folded in: the file is opened anew by itself', async () => {
     const { world, disk } = await openOn('store');
-    await disk.fill();
+    disk.fill();
     await expectFull(disk, world.store.checkpoint());
     await eventually(() => expectFound(world, rows(0, 50)));
-    await disk.free();
+    disk.free();
     await world.store.checkpoint();
     await world.ingest('u2', 2, rows(50, 10), 1);
     await expectFound(world, rows(0, 60));
     expect(world.store.damaged()).toEqual([]);
+  });
+
+  it('is repaired once there is room, also where a repair had been begun before', async () => {
+    const { world, disk } = await openOn('store');
+    await world.store.checkpoint();
+    await world.store.close();
+    await rm(path.join(world.folder, 'store/hot.duckdb'));
+    await world.open();
+    const { operation } = await world.store.openRepair({ tier: 'hot', limit: 1000 });
+    disk.fill();
+    await expectFull(disk, operation?.close() ?? Promise.resolve());
+    disk.free();
+    expect(await repairTier(world.maintenance(), 'hot', () => undefined)).toMatchObject({ repaired: 50 });
+    expect(world.store.damaged()).toEqual([]);
+    await expectFound(world, rows(0, 50));
   });
 
   it('writes no cold object, no journal and no backup, and each once there is room', async () => {
@@ -94,12 +111,12 @@ describe('a store whose disk is full', () => {
     await world.register('u2', 2, 1);
     const ingest = await world.openIngest('u2', rows(50, 10, 100));
     await ingest.insertRows();
-    await disk.fill();
+    disk.fill();
     await expectFull(disk, moveToCold(world.maintenance(), NOW, partition));
     await expectFull(disk, world.backup());
     await expectFull(disk, ingest.exportJournal(world.file('journal')));
     await expectFound(world, rows(0, 50, 100), 'warm');
-    await disk.free();
+    disk.free();
     await ingest.commit(await world.putJournal(ingest, 'u2'));
     await ingest.close();
     await world.finish('u2');

@@ -1,17 +1,18 @@
-import { execFile } from 'node:child_process';
-import { cp, mkdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { execFile, execFileSync } from 'node:child_process';
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { cp, mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
 
 const run = promisify(execFile);
 
-/** A folder on a disk that can be full. */
+/** A folder on a disk that can be full. Both calls do it before anything else runs. */
 export interface SmallDisk {
   /** Takes the room that is left, but for so many bytes. */
-  fill(leave?: number): Promise<void>;
+  fill(leave?: number): void;
   /** Gives it back. */
-  free(): Promise<void>;
+  free(): void;
   /** Whether it is a file system of its own, which says so when it is full; else a limit of this process stands for it, whose files may not grow. */
   readonly isReal: boolean;
 }
@@ -39,19 +40,28 @@ function realDisk(folder: string): SmallDisk {
   const filler = path.join(folder, 'filler');
   return {
     isReal: true,
-    fill: async (leave = 0) => {
-      const { bavail, bsize } = await statfs(folder);
-      await writeFile(filler, Buffer.alloc(Math.max(0, bavail * bsize - leave)));
+    fill: (leave = 0) => {
+      const { bavail, bsize } = statfsSync(folder);
+      try {
+        writeFileSync(filler, Buffer.alloc(Math.max(0, bavail * bsize - leave)));
+      } catch (error) {
+        // Threads and children may take some of it meanwhile.
+        if (!isFull(error)) throw error;
+      }
     },
-    free: () => rm(filler),
+    free: () => rmSync(filler, { force: true }),
   };
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOSPC';
 }
 
 /** Node.js ignores the signal that goes with it, so that a write beyond it is an error. */
 function limitOfFiles(): SmallDisk {
-  const limit = (bytes: string): Promise<unknown> =>
-    run('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`]);
-  const free = (): Promise<void> => limit('unlimited').then(() => undefined);
+  const limit = (bytes: string): unknown =>
+    execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`]);
+  const free = (): void => void limit('unlimited');
   onTestFinished(free);
-  return { isReal: false, fill: (leave = 4096) => limit(String(leave)).then(() => undefined), free };
+  return { isReal: false, fill: (leave = 4096) => void limit(String(leave)), free };
 }

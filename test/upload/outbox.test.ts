@@ -42,10 +42,10 @@ describe('a request', () => {
     const dataDir = await temporaryFolder();
     const disk = await smallDisk(join(dataDir, 'agent'), 4);
     const first = writeRequest(dataDir, { trigger: 'session-end' });
-    await disk.fill();
+    disk.fill();
     const told = disk.isReal ? /no room is left for .*\/agent .*AKOSHA_DATA_DIR/ : /./;
     expect(() => writeRequest(dataDir, { trigger: 'session-end' })).toThrow(told);
-    await disk.free();
+    disk.free();
     const second = writeRequest(dataDir, { trigger: 'session-end' });
     const outbox = new Outbox({ dataDir });
     expect(outbox.rows.openRequests()).toMatchObject([{ requestId: first }, { requestId: second }]);

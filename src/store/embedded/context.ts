@@ -22,6 +22,8 @@ const DAY_MS = 86_400_000;
 /** What the parts of the embedded engine share. */
 export class EngineContext {
   readonly latch = new OperationLatch();
+  /** Operations that have ended, and that the catalog still has as open, because it could not be written just then. */
+  readonly leftOpen = new Set<number>();
   readonly scans = new ScanTurns();
   readonly wordSearches = new JoinedCalls<WordCandidate[]>();
   readonly inserts: InsertQueue;

@@ -26,7 +26,7 @@ export abstract class OpenOperation implements Operation {
   async close(): Promise<void> {
     await this.context.latch.close(this.opId);
     try {
-      if (!this.committed) await this.context.catalog.write.abortOperation(this.opId, this.context.now());
+      if (!this.committed) await abort(this.context, this.opId);
     } finally {
       await this.release();
     }
@@ -39,7 +39,19 @@ export abstract class OpenOperation implements Operation {
 /** First its writes end, then the catalog calls it aborted: in the other order a late write could outlive the sweep. */
 export async function abandon(context: EngineContext, opId: number): Promise<void> {
   await context.latch.close(opId);
+  await abort(context, opId);
+}
+
+/** Where the catalog cannot be written, as on a full disk, it is noted for `closeLeft`. */
+async function abort(context: EngineContext, opId: number): Promise<void> {
+  context.leftOpen.add(opId);
   await context.catalog.write.abortOperation(opId, context.now());
+  context.leftOpen.delete(opId);
+}
+
+/** Aborts what ended when that could not be written: the rows of its batch would be nobody else's until its lease ran out. */
+export async function closeLeft(context: EngineContext): Promise<void> {
+  for (const opId of context.leftOpen) await abort(context, opId);
 }
 
 /** Attempts at one target may race to open; each loser closes what it finds and tries again, a few times. */

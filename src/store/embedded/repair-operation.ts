@@ -2,7 +2,7 @@ import type { MoveOperation, MoveOutcome } from '../store.js';
 import type { RepairPart, RepairRequest } from '../repair.js';
 import type { OpenedMove } from './catalog/moves.js';
 import type { EngineContext } from './context.js';
-import { abandon, OpenOperation } from './open-operation.js';
+import { abandon, closeLeft, OpenOperation } from './open-operation.js';
 import { lostRows, noticeDamage } from './tiers/damage.js';
 import { RepairStaging } from './tiers/repairing.js';
 
@@ -13,6 +13,8 @@ export async function openRepair(
   signal?: AbortSignal,
 ): Promise<RepairPart> {
   const { read, write } = context.catalog;
+  // A repair that the disk ended is begun again once there is room.
+  await closeLeft(context);
   const checked = await read.rowsToCheck({ tier, after, limit });
   const lost = await noticeDamage(tier, () => lostRows(context.tiers, tier, checked));
   const last = checked.length === limit ? checked.at(-1) : undefined;

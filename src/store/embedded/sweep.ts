@@ -3,7 +3,7 @@ import { failPoint } from '../../faults/index.js';
 import { throwIfAborted } from '../../objects/index.js';
 import type { SweepOptions, SweptCounts } from '../store.js';
 import type { EngineContext } from './context.js';
-import { abandon } from './open-operation.js';
+import { abandon, closeLeft } from './open-operation.js';
 import { countRows, deleteRows, dropIfEmpty, standingRows } from './tiers/sweeping.js';
 import type { PeriodTable } from './tiers/tables.js';
 
@@ -58,6 +58,7 @@ async function sweepTable(
 
 /** Closes operations whose lease ran out, so that their rows can be swept and their batches planned again. */
 export async function closeExpired(context: EngineContext): Promise<number> {
+  await closeLeft(context);
   const expired = await context.catalog.write.expiredOperations(context.now());
   for (const opId of expired) await abandon(context, opId);
   return expired.length;
