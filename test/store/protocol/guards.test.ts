@@ -1,46 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AGAIN_GUARDS } from './again-guards.js';
-import { COMPACT_GUARDS } from './compact-guards.js';
-import { DAMAGE_GUARDS } from './damage-guards.js';
-import { EXPIRY_GUARDS } from './expiry-guards.js';
-import { FORGET_GUARDS } from './forget-guards.js';
-import { INGEST_GUARDS } from './ingest-guards.js';
-import { KNOWN_GUARDS } from './known-guards.js';
-import { LATE_UPLOAD_GUARDS } from './late-upload-guards.js';
-import { LEFTOVER_GUARDS } from './leftover-guards.js';
+import { GUARDS } from './all-guards.js';
 import { loadPatched, loadProgram, type Library } from './library.js';
-import { MIRROR_GUARDS } from './mirror-guards.js';
-import { MOVE_GUARDS } from './move-guards.js';
-import { OPERATION_GUARDS } from './operation-guards.js';
-import { REBUILD_GUARDS } from './rebuild-guards.js';
-import { REPAIR_GUARDS } from './repair-guards.js';
-import { RETENTION_GUARDS } from './retention-guards.js';
-import { SCRUB_GUARDS } from './scrub-guards.js';
-import { SWEEP_GUARDS } from './sweep-guards.js';
-import { THAW_GUARDS } from './thaw-guards.js';
 import { World } from './world.js';
-
-/** Those of the protocol's table that concern ingest, moves, the sweep, the rebuild, forgetting, damage, retention and the scrub. */
-const GUARDS = [
-  ...INGEST_GUARDS,
-  ...KNOWN_GUARDS,
-  ...AGAIN_GUARDS,
-  ...MIRROR_GUARDS,
-  ...OPERATION_GUARDS,
-  ...MOVE_GUARDS,
-  ...COMPACT_GUARDS,
-  ...SWEEP_GUARDS,
-  ...REBUILD_GUARDS,
-  ...THAW_GUARDS,
-  ...FORGET_GUARDS,
-  ...LEFTOVER_GUARDS,
-  ...LATE_UPLOAD_GUARDS,
-  ...REPAIR_GUARDS,
-  ...DAMAGE_GUARDS,
-  ...RETENTION_GUARDS,
-  ...SCRUB_GUARDS,
-  ...EXPIRY_GUARDS,
-];
 
 /**
  * Each guard's scenario holds on the program, and fails on a copy of the program with just that guard taken out: a test that

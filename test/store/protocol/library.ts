@@ -14,6 +14,8 @@ export interface Library {
   store: typeof import('../../../src/store/index.js');
   maintenance: typeof import('../../../src/maintenance/index.js');
   database: typeof import('../../../src/store/embedded/catalog/database.js');
+  /** Another module, by its compiled file; the caller says of what type it is. */
+  load: <Module>(file: string) => Promise<Module>;
 }
 
 /** One textual change to a compiled file. The text must stand in it exactly once, so that a guard that moved is noticed. */
@@ -123,5 +125,6 @@ async function load(folder: string, copied: ReadonlySet<string> = new Set()): Pr
     store: await open('store/index.js'),
     maintenance: await open('maintenance/index.js'),
     database: await open('store/embedded/catalog/database.js'),
+    load: open,
   } as Library;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FILES, type Guard } from './guard.js';
+import { expectText, FILES, type Guard } from './guard.js';
 import { NOW } from './world.js';
 
 /** Guards of operations: attempts that die, are taken for dead, and meet. */
@@ -44,6 +44,31 @@ export const OPERATION_GUARDS: readonly Guard[] = [
       await retry.commit(journal);
       await world.archive.delete(chosen);
       assert.deepEqual(await world.objectNames('journal/'), [journal.name], broken);
+      await dead.close();
+      await retry.close();
+    },
+  },
+  {
+    name: 'row-ids-of-each-operation',
+    prevents: 'a retry comes upon the rows of an attempt that is dead, which a sweep is about to take',
+    without: [
+      {
+        // Those of the first attempt for all.
+        file: FILES.classify,
+        from: 'const first = db.takeIds(count);',
+        to: 'const first = (globalThis.firstRowId ??= db.takeIds(count));',
+      },
+    ],
+    scenario: async (world, broken) => {
+      await world.register('u1', 1);
+      const rows = [{ id: 'a', text: 'one' }];
+      const dead = await world.openIngest('u1', rows);
+      await dead.insertRows();
+      const retry = await world.openIngest('u1', rows);
+      await assert.doesNotReject(retry.insertRows(), broken);
+      for (const _look of ['first', 'second']) await world.sweepAfter(1000);
+      await retry.commit(await world.putJournal(retry, 'u1'));
+      await expectText(world, 'a', 'one', broken);
       await dead.close();
       await retry.close();
     },
