@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.js';
 
 /** These start programs and servers of their own. They wait for them for a third of their time, so two cores run three such files. */
 const PROGRAMS = [
@@ -26,7 +27,6 @@ const SHARED = [
 ];
 
 const shared = {
-  globalSetup: ['test/support/global-setup.ts'],
   // Native modules (DuckDB, SQLite, ONNX, Temporal's core) are not safe to load in several threads of one process.
   pool: 'forks' as const,
   // Compiled code runs as it is shipped, not transformed again.
@@ -47,6 +47,10 @@ const shared = {
 
 export default defineConfig({
   test: {
+    // Of the whole run, not of each project: the servers start once.
+    globalSetup: ['test/support/global-setup.ts'],
+    // Three at a time until all but those of the last project have run: where one of them waits for its servers, two others do not.
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -67,7 +71,7 @@ export default defineConfig({
           // The Temporal and S3 servers are shared; each file keeps to prefixes, queues and folders of its own.
           // They wait for servers and child processes for half of their time, so two cores have time for three.
           maxWorkers: 3,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -76,7 +80,7 @@ export default defineConfig({
           name: 'programs',
           include: PROGRAMS,
           maxWorkers: 3,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -87,7 +91,7 @@ export default defineConfig({
           maxWorkers: 1,
           // Each waits for its servers for part of its time. With them one takes up to 700 MB, so memory sets the limit: all of a file at once.
           maxConcurrency: 12,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 1 },
         },
       },
     ],
