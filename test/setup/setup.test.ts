@@ -32,8 +32,9 @@ describe('set-up', { timeout: BUILD_TIMEOUT_MS }, () => {
   afterAll(() => rm(checkout.folder, { recursive: true, force: true }));
   beforeEach(() => rm(checkout.path('.tools'), { recursive: true, force: true }));
 
-  it('builds the program, its command and the workflow bundle', async () => {
+  it('builds the program, its command, the thread of its catalog and the workflow bundle', async () => {
     await access(checkout.path('dist/cli/akosha.cjs'), constants.X_OK);
+    await access(checkout.path('dist/store/embedded/catalog/catalog-thread.cjs'));
     expect((await stat(checkout.path('dist/workflow-bundle.js'))).size).toBeGreaterThan(100_000);
   });
 
