@@ -60,14 +60,24 @@ describe('the ten best by the index', () => {
   });
 
   it('are the same of what the graph does not hold yet', () => {
-    const few = indexOf(vectors.slice(0, 1_000));
     const [query = new Float32Array(384)] = queries;
-    const slot = few.rows.place(placeOf(1_001));
-    few.rows.matrix.set(
+    const slot = index.rows.place(placeOf(5_001));
+    index.rows.matrix.set(
       slot,
       Int16Array.from(query, (x) => x * 30_000),
     );
-    few.waiting.add(slot);
-    expect(searchIndex(few, { vector: query, filters: BOTH, limit: 10 }, () => [])[0]?.pid).toBe(1_001);
+    index.waiting.add(slot);
+    expect(found(query, BOTH)[0]).toBe(5_001);
+    index.waiting.delete(slot);
+    index.rows.remove(5_001);
+  });
+
+  it('are nearly those of an exact comparison also where the query is far from all', () => {
+    const hits = Array.from({ length: 30 }, () => {
+      const query = Float32Array.from({ length: 384 }, () => next() - 0.5);
+      const pids = found(query, BOTH);
+      return best(query, () => true).filter((pid) => pids.includes(pid)).length / 10;
+    });
+    expect(hits.reduce((sum, share) => sum + share, 0) / hits.length).toBeGreaterThanOrEqual(0.95);
   });
 });
