@@ -10,7 +10,6 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { arrayValue } from '@duckdb/node-api';
 import { search } from '../dist/search/index.js';
@@ -66,7 +65,7 @@ try {
     for (const [i, host] of hosts.entries()) await bench.ingest(`host-${i}`, [host]);
   });
   await timed('moved them to their tiers', () => bench.age());
-  await timed('made the vector index', indexReady);
+  await timed('made the vector index', () => bench.indexReady());
   await printStore();
   // Each kind of search has its own, so that none finds what another one read.
   const asked = await drawQueries(original, queries * KINDS + WARM_UP);
@@ -96,7 +95,7 @@ async function printStore() {
   printTable(table);
   await timed('started again, with its index', async () => {
     await bench.reopen();
-    await indexReady();
+    await bench.indexReady();
   });
   console.log(`resident ${(process.memoryUsage().rss / 1e6).toFixed(0)} MB, with what made the data`);
 }
@@ -104,16 +103,6 @@ async function printStore() {
 async function countColdObjects() {
   const names = await readdir(join(bench.folder, 'objects', 'cold'), { recursive: true });
   return names.filter((name) => name.endsWith('.parquet')).length;
-}
-
-/** Until all vectors are in its graph: before that a search compares with each that is not. */
-async function indexReady() {
-  for (;;) {
-    const [index] = await bench.store.vectorIndexes();
-    if (index?.state === 'ready' && index.waiting === 0 && index.behind === 0) return;
-    if (index?.reason) throw new Error(index.reason);
-    await sleep(500);
-  }
 }
 
 /** LanceDB with the same rows and its indexes, apart from the connection that the original has. */

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { ingestUpload, walkUploads } from '../dist/ingest/index.js';
 import { moveToCold, moveToWarm, planTransition, sweep } from '../dist/maintenance/index.js';
@@ -86,6 +87,15 @@ export async function openBench() {
         if (status !== 'ingested') throw new Error(`upload ${ref.uploadId} was ${status}: ${reason}`);
       }
       return (performance.now() - started) / 1000;
+    },
+    /** Until all vectors are in the index's graph: what that takes is part of ingest, and a search compares with each that is not in it. */
+    async indexReady() {
+      for (;;) {
+        const [index] = await store.vectorIndexes();
+        if (index?.state === 'ready' && index.waiting === 0 && index.behind === 0) return;
+        if (index?.reason) throw new Error(index.reason);
+        await sleep(500);
+      }
     },
     /** Moves to warm what is due by then, in batches of so many; answers how many rows. */
     async toWarm(asOf, batchRows = BATCH_ROWS) {

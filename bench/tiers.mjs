@@ -36,6 +36,7 @@ async function measure(batch) {
       await writeDatabase(database, Math.ceil(rows / systems), (system + 1) / (systems + 1), DAYS);
       await bench.ingest(`host-${system}`, [database]);
     }
+    await bench.indexReady();
     const hot = await size(bench, 'hot');
     const perHot = hot.usedBytes / hot.rows;
     const tell = async (tier) => {
