@@ -1,0 +1,170 @@
+import { isAkoshaError, messageOf } from '../../../src/contract/index.js';
+import type { FailPoint } from '../../../src/faults/index.js';
+import type { SearchRequest } from '../../../src/search/index.js';
+import type { FailingWorld } from './fault-kinds.js';
+import { faultsOf, type Places } from './model.js';
+import type { Operation } from './operations.js';
+import { listener } from './reached.js';
+
+const SORTS = ['relevance', 'time'] as const;
+
+/** How long a fault lasts for what does not end before it is over. */
+const PASSING_MS = 300;
+
+/** After so many attempts that do not come to a point it is taken for one that is never reached. */
+const MOST_ATTEMPTS = 6;
+
+/** A random sequence of operations and faults. The seed alone decides it, but for how threads and requests take turns. */
+export class Sequence {
+  /** What happened, for whoever looks into a failure. */
+  readonly trace: string[] = [];
+  /** Where the fault struck. */
+  readonly struck: FailPoint[] = [];
+  readonly #random: () => number;
+  #besides = 0;
+  /** Where memories were when the last attempt began. */
+  #placesBefore: Places = [];
+
+  constructor(
+    private readonly failing: FailingWorld,
+    private readonly operations: Readonly<Record<string, Operation>>,
+    seed: number,
+  ) {
+    this.#random = random(seed);
+  }
+
+  /** The fault at each point, once. */
+  async run(): Promise<void> {
+    const left = Object.entries(this.operations).map(([name, operation]) => ({
+      name,
+      operation,
+      points: [...operation.points],
+    }));
+    for (;;) {
+      const some = left.filter(({ points }) => points.length > 0);
+      if (some.length === 0) return;
+      const { name, operation, points } = this.#one(some);
+      this.trace.push(`prepares ${name}`);
+      await operation.prepare();
+      await this.#carryOut(name, operation, points);
+    }
+  }
+
+  /** One of an operation from its beginning to its end, with as many faults on its way as it comes to. What has struck is taken from the points. */
+  async #carryOut(name: string, operation: Operation, points: FailPoint[]): Promise<void> {
+    for (let attempts = 1; points.length > 0; attempts++) {
+      // Of the earliest, so that there is more to come.
+      const point = this.#one(points.slice(0, 2));
+      const { isStruck, isDone } = await this.#attempt(operation, point);
+      if (isStruck) {
+        points.splice(points.indexOf(point), 1);
+        attempts = 0;
+      }
+      await this.#search('once it is over', 'relevance');
+      if (isDone) return;
+      if (attempts === MOST_ATTEMPTS) throw new Error(`${name} does not come to ${point}`);
+    }
+    await untilDone(() => operation.attempt());
+    await this.#search('once it is done', 'relevance');
+  }
+
+  /** With another system's ingest and searches beside it. Whatever fails, and however far it came, is done once the fault is over. */
+  async #attempt(operation: Operation, point: FailPoint): Promise<{ isStruck: boolean; isDone: boolean }> {
+    const { world, ways, fail, heal } = this.failing;
+    await world.arrive('beside', [
+      { id: `b${++this.#besides % 7}`, text: `memory beside ${this.#besides}`, age: this.#one([1, 30, 120]) },
+    ]);
+    this.#placesBefore = world.isServing ? [world.places()] : [];
+    // Chosen now: what strikes when is not the seed's alone.
+    const way = this.#one([...ways.keys()]);
+    const [strikes, lasts] = [this.#one(SORTS), this.#one(SORTS)];
+    const searches: Promise<void>[] = [];
+    const before = this.struck.length;
+    listener.tell = (reached) => {
+      if (reached !== point || this.struck.length > before) return;
+      this.struck.push(point);
+      fail(way);
+      if (operation.goesOn) setTimeout(heal, PASSING_MS);
+      searches.push(this.#search('when it strikes', strikes));
+    };
+    const [done] = await Promise.allSettled([operation.attempt(), this.#ingestBeside()]).finally(() => {
+      listener.tell = () => undefined;
+    });
+    searches.push(this.#search('while it lasts', lasts));
+    await Promise.all(searches);
+    heal();
+    const isStruck = this.struck.length > before;
+    const isDone = done.status === 'fulfilled';
+    const outcome = isDone ? 'done' : messageOf(done.reason);
+    this.trace.push(`${point}: ${isStruck ? ways[way] : 'not reached'}: ${outcome}`);
+    if (!isDone) requireTransient(done.reason);
+    await this.#restartWhereDead();
+    if (world.isServing) await untilDone(() => world.drain('beside'));
+    return { isStruck, isDone };
+  }
+
+  /** As whoever watches the server's readiness does. */
+  async #restartWhereDead(): Promise<void> {
+    const { world } = this.failing;
+    const failure = world.isServing ? world.store.failure() : undefined;
+    if (failure === undefined) return;
+    this.trace.push(`restarts: ${failure.message}`);
+    await world.closeStore();
+    await world.openStore();
+  }
+
+  async #ingestBeside(): Promise<void> {
+    const { world } = this.failing;
+    if (!world.isServing) return;
+    try {
+      await world.drain('beside');
+    } catch (error) {
+      requireTransient(error);
+    }
+  }
+
+  /** What it finds is what the model says, but for tiers of which it says that they are missing. */
+  async #search(when: string, sort: SearchRequest['sort']): Promise<void> {
+    const { world } = this.failing;
+    if (!world.isServing) return;
+    const view = world.model.view();
+    const answer = await world.search(sort);
+    const places = answer.partial.length === 0 ? [] : [world.places(), ...this.#placesBefore];
+    const faults = faultsOf(answer, view.end(), places);
+    if (faults.length > 0) throw new Error(`a search by ${sort} ${when}: ${faults.join('; ')}`);
+  }
+
+  #one<T>(choices: readonly T[]): T {
+    const chosen = choices[Math.floor(this.#random() * choices.length)];
+    if (chosen === undefined) throw new Error('nothing to choose from');
+    return chosen;
+  }
+}
+
+/** As a workflow, also where nothing is made to fail: a machine may be busy, and a part of the store be opened anew. */
+async function untilDone(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      requireTransient(error);
+      if (attempt === MOST_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** A workflow does not try again what is permanent. */
+function requireTransient(error: unknown): void {
+  if (isAkoshaError(error) && error.permanent) throw error;
+}
+
+/** The same numbers for the same seed, from 0 to below 1. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
