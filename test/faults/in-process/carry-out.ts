@@ -44,6 +44,8 @@ export function keepsThePromise(whatever: string, open: () => Promise<FailingWor
 
 /** At rest: all is what the model says, in one tier each, as the objects have it, and nothing is left over. From objects alone it is the same. */
 async function settle(world: FaultWorld): Promise<void> {
+  // What arrived during a rebuild.
+  await world.drain('beside');
   for (const _look of ['first', 'second']) {
     world.now += 1_000;
     await sweep(world.maintenance);
