@@ -1,18 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { moveToWarm } from '../../src/maintenance/index.js';
-import { openObjectStore, type ObjectStore } from '../../src/objects/index.js';
-import { runAll } from '../../src/runtime/index.js';
-import type { EngineContext } from '../../src/store/embedded/context.js';
+import { openObjectStore } from '../../src/objects/index.js';
 import { forgetStore } from '../../src/store/embedded/forgetting.js';
-import { openEngine } from '../../src/store/embedded/open-engine.js';
 import { TextCache } from '../../src/store/embedded/text-cache.js';
 import { TextWarmUp } from '../../src/store/embedded/text-warm-up.js';
 import { VectorIndexes } from '../../src/store/embedded/vector-index/vector-indexes.js';
 import { temporaryFolder } from '../reader/support.js';
 import { NOW, SYSTEM } from './protocol/world.js';
-import { openWorld } from './support.js';
+import { openContext, openWorld } from './support.js';
 
 const row = (rowId: number, content = 'x'.repeat(400)) => ({
   rowId,
@@ -23,20 +20,6 @@ const row = (rowId: number, content = 'x'.repeat(400)) => ({
 
 /** Room for 640 of them: each counts as 700 bytes. */
 const ROOM = 700 * 640;
-
-async function openContext(dataFolder: string, archive: ObjectStore): Promise<EngineContext> {
-  const { context, opened } = await openEngine(
-    {
-      ...{ dataFolder, archive, memoryMb: 512, coldCacheBytes: 1e6, textCacheBytes: ROOM, leaseMs: 1e6 },
-      policy: { hotDays: 7, warmDays: 90, coldBatchRows: 1, coldOverdueDays: 7 },
-      hashFile: () => Promise.resolve({ bytes: 0, sha256: '' }),
-      now: () => 1,
-    },
-    () => Promise.resolve(1),
-  );
-  onTestFinished(() => runAll([...opened, () => archive.close()]));
-  return context;
-}
 
 describe('the texts that searches have read', () => {
   it('are there again, the oldest that nobody used gone where there is no room', () => {
@@ -96,7 +79,7 @@ describe('the texts that searches have read', () => {
     const folder = await temporaryFolder();
     await mkdir(path.join(folder, 'scratch', 'duckdb'), { recursive: true });
     const archive = await openObjectStore(`file://${folder}/objects`);
-    const context = await openContext(folder, archive);
+    const context = await openContext(folder, archive, ROOM);
     const indexes = await VectorIndexes.open(context, {
       folder: path.join(folder, 'index'),
       catalog: path.join(folder, 'store', 'catalog.db'),
@@ -117,7 +100,11 @@ describe('the texts that searches have read', () => {
     await world.ingest('u1', 1, rows);
     while ((await moveToWarm(world.maintenance(), NOW)).due > 0);
     await world.store.close();
-    const context = await openContext(world.folder, await openObjectStore(`file://${world.folder}/objects`));
+    const context = await openContext(
+      world.folder,
+      await openObjectStore(`file://${world.folder}/objects`),
+      ROOM,
+    );
     const placed = await context.catalog.read.placements(
       rows.map(({ id }) => ({ systemId: SYSTEM, kind: 'conversation', memoryId: id })),
     );

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { CatalogDatabase } from '../../src/store/embedded/catalog/database.js';
-import { rankTexts, type RankedText } from '../../src/store/embedded/catalog/word-ranking.js';
+import { prepareRanking, rankTexts, type RankedText } from '../../src/store/embedded/catalog/word-ranking.js';
 
 const COMMON = ['git', 'commit', 'the', 'deploy'];
 const QUERIES = [['git'], ['git', 'commit'], ['the', 'rare7', 'deploy'], ['rare3', 'none'], ['none']];
@@ -50,6 +50,7 @@ function note(db: CatalogDatabase, pid: number, what: string): void {
 }
 
 function ours(db: CatalogDatabase, terms: readonly string[], first = 5): RankedText[] {
+  prepareRanking(db);
   return db.snapshot(() => [...rankTexts(db, terms).lots(first)]).flat();
 }
 

@@ -10,7 +10,7 @@ import type { ChosenPage } from './catalog/chosen.js';
 import type { OpenedMove } from './catalog/moves.js';
 import type { EngineContext } from './context.js';
 import { startCold, startMove } from './move-operations.js';
-import { abandon, OpenOperation } from './open-operation.js';
+import { abandon, closeLeft, OpenOperation } from './open-operation.js';
 import type { TableTier } from './tiers/tables.js';
 import { ThawStaging } from './tiers/thawing.js';
 
@@ -58,6 +58,7 @@ async function choose(
   { selection, from, to, after, limit }: ChosenRequest,
 ): Promise<OpenedPage> {
   const { read, write } = context.catalog;
+  await closeLeft(context);
   const { pids, next, partition } = await read.choosePage({ selection, from, to, after, limit });
   const systemId = partition?.systemId ?? null;
   const opened =

@@ -94,8 +94,7 @@ async function openErasure(
 }
 
 async function eraseWords({ catalog }: EngineContext, signal: AbortSignal | undefined): Promise<void> {
-  for (let first = true; await catalog.write.mergeWords(first); first = false)
-    throwIfAborted(signal, 'erasing of words');
+  await mergeDeletedWords(catalog, signal);
   while (await catalog.write.overwriteFreePages()) throwIfAborted(signal, 'erasing of words');
   // What was overwritten is in the file only once its log is folded into it, and the log has it until it is emptied.
   for (let tries = 1; !(await catalog.write.checkpoint()); tries++) {
@@ -109,6 +108,24 @@ async function eraseWords({ catalog }: EngineContext, signal: AbortSignal | unde
     await sleep(LOG_PAUSE_MS);
   }
 }
+
+/**
+ * A commit between two steps may keep the second from going on, and then the merge begins again. Where that happens each time, it is done at once, which holds
+ * up commits for some seconds for each hundred thousand texts.
+ */
+async function mergeDeletedWords(
+  { write }: EngineContext['catalog'],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (let tries = 0; tries < MERGE_TRIES && (await write.hasDeletedWords()); tries++) {
+    for (let step: 'begin' | 'go on' = 'begin'; await write.mergeWords(step); step = 'go on')
+      throwIfAborted(signal, 'erasing of words');
+  }
+  if (await write.hasDeletedWords()) await write.mergeWords('whole');
+}
+
+/** Of a store that takes uploads in all the while, the second is as likely to be cut short as the first. */
+const MERGE_TRIES = 2;
 
 /** Some 10 s, in which a backup of a million uploads is written; behind them the whole look is tried again. */
 const LOG_TRIES = 20;

@@ -2,7 +2,7 @@ import { AkoshaError, type ColdPartition } from '../../contract/index.js';
 import type { ColdOperation, ColdPartitionDue, MoveOperation, MoveOutcome, WrittenObject } from '../store.js';
 import type { MovingRow, OpenedMove } from './catalog/moves.js';
 import type { EngineContext } from './context.js';
-import { abandon, OpenOperation } from './open-operation.js';
+import { abandon, closeLeft, OpenOperation } from './open-operation.js';
 import { MoveStaging } from './tiers/moving.js';
 
 /** Hot to warm: the oldest rows due. */
@@ -12,6 +12,7 @@ export async function openMove(
   limit: number,
   signal?: AbortSignal,
 ): Promise<MoveOperation | undefined> {
+  await closeLeft(context);
   const opened = await context.catalog.write.openMove({
     cutoff: context.hotCutoff(asOf),
     limit,
@@ -36,6 +37,7 @@ export async function openCold(
   limit: number,
   signal?: AbortSignal,
 ): Promise<ColdOperation | undefined> {
+  await closeLeft(context);
   const opened = await context.catalog.write.openCold({
     cutoff: context.warmCutoff(asOf),
     limit,

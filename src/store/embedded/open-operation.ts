@@ -49,7 +49,7 @@ async function abort(context: EngineContext, opId: number): Promise<void> {
   context.leftOpen.delete(opId);
 }
 
-/** Aborts what ended when that could not be written: the rows of its batch would be nobody else's until its lease ran out. */
+/** Aborts what ended when that could not be written, before the next is opened: the rows of its batch would be nobody else's until its lease ran out. */
 export async function closeLeft(context: EngineContext): Promise<void> {
   for (const opId of context.leftOpen) await abort(context, opId);
 }

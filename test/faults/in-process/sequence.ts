@@ -80,18 +80,23 @@ export class Sequence {
     const [strikes, lasts] = [this.#one(SORTS), this.#one(SORTS)];
     const searches: Promise<void>[] = [];
     const before = this.struck.length;
+    let passing: NodeJS.Timeout | undefined;
     listener.tell = (reached) => {
       if (reached !== point || this.struck.length > before) return;
       this.struck.push(point);
       fail(way);
-      if (operation.goesOn) setTimeout(heal, PASSING_MS);
-      searches.push(this.#search('when it strikes', strikes));
+      if (operation.goesOn) passing = setTimeout(heal, PASSING_MS);
+      const search = this.#search('when it strikes', strikes);
+      // It may fail before the attempt is over; that is told below.
+      search.catch(() => undefined);
+      searches.push(search);
     };
     const [done] = await Promise.allSettled([operation.attempt(), this.#ingestBeside()]).finally(() => {
       listener.tell = () => undefined;
     });
     searches.push(this.#search('while it lasts', lasts));
     await Promise.all(searches);
+    clearTimeout(passing);
     heal();
     const isStruck = this.struck.length > before;
     const isDone = done.status === 'fulfilled';

@@ -134,7 +134,8 @@ export class CatalogDatabase {
     try {
       return work();
     } finally {
-      this.#connection.exec('COMMIT');
+      // SQLite ends it itself where the file could not be read: that is what to tell.
+      if (this.#connection.inTransaction) this.#connection.exec('COMMIT');
     }
   }
 

@@ -223,18 +223,28 @@ export function countLostWords(db: CatalogDatabase): number {
 /** Pages that one step of a merge writes: tens of milliseconds, in which the catalog's thread takes nothing else. */
 const MERGED_PAGES = 256;
 
+/** More than any index has. */
+const ALL_PAGES = 2 ** 30;
+
 /**
- * What was deleted from the text index is marked, and its words stand in the index's file until its parts are merged. Merges a few of them;
- * returns whether there is more to do.
+ * What was deleted from the text index is marked, and its words stand in the index's file until its parts are merged. Merges all parts (`begin`), or goes on with
+ * that (`go on`), a few pages at a time; or does all of it at once (`whole`). Returns whether it did anything.
  */
-export function mergeWords(db: CatalogDatabase, first: boolean): boolean {
+export function mergeWords(db: CatalogDatabase, step: 'begin' | 'go on' | 'whole'): boolean {
   const total = (): number => db.number('SELECT total_changes()');
   const before = total();
-  db.run(`INSERT INTO memory_text (memory_text, rank) VALUES ('merge', $pages)`, {
-    pages: first ? -MERGED_PAGES : MERGED_PAGES,
-  });
+  const pages = { begin: -MERGED_PAGES, 'go on': MERGED_PAGES, whole: -ALL_PAGES }[step];
+  db.run(`INSERT INTO memory_text (memory_text, rank) VALUES ('merge', $pages)`, { pages });
   // The command itself counts as one change.
   return total() - before >= 2;
+}
+
+/**
+ * Whether words of deleted texts stand in the text index: FTS5 keeps the marks of what was deleted from a part in pages of their own, whose numbers begin at 2^53
+ * (`FTS5_TOMBSTONE_ROWID` of its source), and drops them with the part.
+ */
+export function hasDeletedWords(db: CatalogDatabase): boolean {
+  return db.number('SELECT EXISTS (SELECT 1 FROM memory_text_data WHERE id >= 9007199254740992)') === 1;
 }
 
 /** Bytes of a step: as `MERGED_PAGES`. */

@@ -73,6 +73,7 @@ export const WRITE_METHODS = {
   beginForget: forget.beginForget,
   addForgetCounts: forget.addCounts,
   mergeWords: forget.mergeWords,
+  hasDeletedWords: forget.hasDeletedWords,
   overwriteFreePages: forget.overwriteFreePages,
   finishForget: forgets.finishForget,
   liftForget: forgets.liftForget,

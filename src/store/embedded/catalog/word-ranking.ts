@@ -38,10 +38,16 @@ class WordRanking {
   rank(terms: readonly string[]): Ranking {
     this.#lengths.follow(this.db);
     const pids: number[] = [];
-    for (const term of terms) this.#add(term, pids);
-    const scores = pids.map((pid) => this.#scores[pid] ?? 0);
-    for (const pid of pids) this.#scores[pid] = 0;
-    return new Ranking(pids, scores);
+    try {
+      for (const term of terms) this.#add(term, pids);
+      return new Ranking(
+        pids,
+        pids.map((pid) => this.#scores[pid] ?? 0),
+      );
+    } finally {
+      // Also where the file could not be read: what is not zero counts as noted already.
+      for (const pid of pids) this.#scores[pid] = 0;
+    }
   }
 
   /** Adds what a term is worth to each text that has it; a text's first is noted. */
@@ -54,7 +60,8 @@ class WordRanking {
     const { texts, average } = this.#lengths;
     this.#makeRoom(occurrences.at(-1) ?? 0);
     const having = countDistinct(occurrences);
-    const rarity = Math.max(LEAST_RARITY, Math.log((texts - having + 0.5) / (having + 0.5)));
+    const without = Math.max(0, texts - having);
+    const rarity = Math.max(LEAST_RARITY, Math.log((without + 0.5) / (having + 0.5)));
     for (let at = 0; at < occurrences.length;) {
       const pid = occurrences[at] ?? 0;
       let frequency = 0;
@@ -107,11 +114,15 @@ const LOT_GROWTH = 4;
 
 const rankings = new WeakMap<CatalogDatabase, WordRanking>();
 
+/** To be called before the transaction of a `rankTexts`: one that is rolled back would take the connection's view of the index with it. */
+export function prepareRanking(db: CatalogDatabase): void {
+  if (!rankings.has(db)) rankings.set(db, new WordRanking(db));
+}
+
 /** Texts with any of the terms, which are distinct; within the connection's transaction. FTS5 ranks what is not all plain words. */
 export function rankTexts(db: CatalogDatabase, terms: readonly string[]): Ranking {
-  if (!terms.every((term) => PLAIN.test(term))) return rankByIndex(db, terms);
-  const ranking = rankings.get(db) ?? new WordRanking(db);
-  rankings.set(db, ranking);
+  const ranking = rankings.get(db);
+  if (ranking === undefined || !terms.every((term) => PLAIN.test(term))) return rankByIndex(db, terms);
   return ranking.rank(terms);
 }
 

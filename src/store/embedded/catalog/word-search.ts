@@ -4,7 +4,7 @@ import { joined, type AsJson } from './as-json.js';
 import type { CatalogDatabase } from './database.js';
 import { candidateObject, FILTERED, filterParameters, keyOf, type KeyRow } from './lookup.js';
 import { matchOf } from './text-index.js';
-import { rankTexts, type RankedText } from './word-ranking.js';
+import { prepareRanking, rankTexts, type RankedText } from './word-ranking.js';
 
 interface WordSearch {
   terms: readonly string[];
@@ -31,6 +31,7 @@ export function searchText(
   const most = limit * BOTH;
   const parts: AsJson<WordCandidate[]>[] = [];
   let left = most;
+  prepareRanking(db);
   return db.snapshot(() => {
     for (const lot of rankTexts(db, terms).lots(most)) {
       const { rows, count } = lookUp(db, lot, { filters, left });
