@@ -19,6 +19,8 @@ import { DAYS, drawQueries, withDuckDB, writeDatabase, writeOriginal } from './s
 /** A host that has been used for years. */
 const ROWS_PER_HOST = 10_000;
 const LIMIT = 10;
+/** As a search for so many asks each tier for. */
+const CANDIDATES = 50;
 /** Memories that come before the next transition. */
 const MOVED_AT = 200_000;
 /** Asked first of each kind: code that is not compiled yet is no part of what is measured. */
@@ -190,7 +192,7 @@ async function compareRecall(connection, asked) {
       const exact = await exactBest(connection, vector, filters);
       const query = { model: MODEL, values: vector };
       const parts = await Promise.all(
-        filters.tiers.map((tier) => bench.store.searchVectors(tier, query, filters, LIMIT)),
+        filters.tiers.map((tier) => bench.store.searchVectors(tier, query, filters, CANDIDATES)),
       );
       const ours = parts.flat().sort((a, b) => b.score - a.score);
       const ids = new Set(ours.slice(0, LIMIT).map(({ memoryId }) => memoryId));
