@@ -25,13 +25,13 @@ const BATCH = { objects: 256, bytes: 32 * 2 ** 20 };
 export async function takeObjects(context: RebuildContext): Promise<number> {
   return inScratch(context.scratch, 'rebuild-', async (scratch) => {
     let rows = 0;
-    let fetching = fetchNext(context, scratch, 0);
+    let fetching = beginFetch(context, scratch, 0);
     try {
       for (;;) {
         const { batch, fetched, folder } = await fetching;
         const last = batch.at(-1);
         if (last === undefined) return rows;
-        fetching = fetchNext(context, scratch, last.seq);
+        fetching = beginFetch(context, scratch, last.seq);
         if (fetched.length > 0) rows += await context.rebuild.takeObjects(fetched, context.signal);
         await folder.remove();
         const { taken, objects } = await context.rebuild.progress();
@@ -49,6 +49,13 @@ interface Fetched {
   /** Without those that are damaged. */
   fetched: FetchedObject[];
   folder: { remove: () => Promise<void> };
+}
+
+/** What it fails with is told where it is awaited; until then, while rows are taken, nobody looks, and the process would end over it. */
+function beginFetch(...request: Parameters<typeof fetchNext>): Promise<Fetched> {
+  const fetching = fetchNext(...request);
+  fetching.catch(() => undefined);
+  return fetching;
 }
 
 async function fetchNext(context: RebuildContext, scratch: string, after: number): Promise<Fetched> {
