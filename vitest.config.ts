@@ -12,6 +12,12 @@ const PROGRAMS = [
 const ALONE = ['test/faults/*.test.ts'];
 
 /**
+ * Faults at every fail point, in random sequences: three minutes of two cores for one of each kind. They run where it is said how many:
+ * `AKOSHA_FAULTS_RUNS=1 npx vitest run test/faults/in-process`.
+ */
+const SEQUENCES = process.env['AKOSHA_FAULTS_RUNS'] === undefined ? ['test/faults/in-process/**'] : [];
+
+/**
  * These keep nothing outside of what a test makes: the code under test keys what it remembers by folder or store. So the files share three
  * processes, of which each loads every module once and keeps one reader. A support module runs once for all files of a process: it sets its
  * hooks within a test (`onTestFinished`), for at its top level only the first file would have them.
@@ -67,7 +73,7 @@ export default defineConfig({
           ...shared,
           name: 'side by side',
           include: ['test/**/*.test.ts'],
-          exclude: [...SHARED, ...PROGRAMS, ...ALONE],
+          exclude: [...SHARED, ...PROGRAMS, ...ALONE, ...SEQUENCES],
           // The Temporal and S3 servers are shared; each file keeps to prefixes, queues and folders of its own.
           // They wait for servers and child processes for half of their time, so two cores have time for three.
           maxWorkers: 3,

@@ -6,12 +6,12 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * clone and begins with the greatest files: a short one that takes minutes came last, and all but one core waited for it.
  */
 const LONGEST = [
+  'test/store/protocol/guards.test.ts',
   'test/faults/in-process/disk-full.property.test.ts',
   'test/faults/in-process/object-store.property.test.ts',
   'test/deploy/runbooks.test.ts',
   'test/e2e/chain.test.ts',
   'test/setup/setup.test.ts',
-  'test/store/protocol/guards.test.ts',
   'test/cli/restore.test.ts',
   'test/servers/ensure.test.ts',
   'test/reader/external.test.ts',

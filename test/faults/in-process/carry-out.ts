@@ -8,12 +8,12 @@ import { loseStore, operationsOf, rebuildAll } from './operations.js';
 import { Sequence } from './sequence.js';
 
 /**
- * Each test and each failure names its seed. A run of all tests repeats one sequence, so that it takes what it took and fails by a change alone;
- * `AKOSHA_FAULTS_SEED` sets another, and `AKOSHA_FAULTS_RUNS` how many there are, of seeds one after the other.
+ * Each test and each failure names its seed. `AKOSHA_FAULTS_RUNS` sets how many sequences there are, of seeds one after the other, and
+ * `AKOSHA_FAULTS_SEED` repeats one.
  */
 const { AKOSHA_FAULTS_RUNS: runs, AKOSHA_FAULTS_SEED: seed } = process.env;
 const RUNS = Number(runs ?? 1);
-const SEED = Number(seed ?? 41);
+const SEED = Number(seed ?? Math.floor(Math.random() * 2 ** 31));
 const SEEDS = Array.from({ length: RUNS }, (_, run) => SEED + run);
 
 /** Ten times what one takes where nothing else runs. */
