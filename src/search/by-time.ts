@@ -27,21 +27,25 @@ interface TierMatches {
  * behind an own time and a key, so that none comes twice, wherever rows move meanwhile.
  */
 export async function searchByTime(running: Running): Promise<SearchAnswer> {
-  const { request, terms, budget } = running;
-  const results: SearchResult[] = [];
+  const { request, terms, budget, now } = running;
+  const rows = new Map<string, StoredMemory>();
   const tiers = new Map<Tier, TierMatches>();
   const rowFaults = new Map<Tier, string>();
   let after = request.position?.sort === 'time' ? request.position.after : undefined;
   let isLast = terms.length === 0;
-  for (let round = 0; round < ROUNDS && !isLast && results.length < request.limit; round++) {
-    const part = await nextPart(running, after, request.limit - results.length);
+  for (let round = 0; round < ROUNDS && !isLast && rows.size < request.limit; round++) {
+    const part = await nextPart(running, after, request.limit - rows.size);
     for (const found of part.tiers) tiers.set(found.tier, merged(tiers.get(found.tier), found));
     for (const [tier, fault] of part.rowFaults) rowFaults.set(tier, fault);
-    results.push(...part.results);
+    for (const [key, row] of part.rows) rows.set(key, row);
     after = part.last ?? after;
     isLast = part.isLast;
   }
   budget.throwIfCancelled();
+  const results: SearchResult[] = [];
+  for (const row of [...rows.values()].sort(newest)) {
+    results.push(await toResult(row, undefined, { ...request, terms, now }));
+  }
   return {
     results,
     nextCursor: isLast || after === undefined ? null : writeCursor({ sort: 'time', after }, request),
@@ -57,32 +61,52 @@ export async function searchByTime(running: Running): Promise<SearchAnswer> {
 
 interface Part {
   tiers: TierMatches[];
-  results: SearchResult[];
+  rows: ReadonlyMap<string, StoredMemory>;
   rowFaults: ReadonlyMap<Tier, string>;
   last: MatchStart | undefined;
   isLast: boolean;
 }
 
 async function nextPart(running: Running, after: MatchStart | undefined, limit: number): Promise<Part> {
-  const { context, request, terms, budget, now } = running;
+  const { context, request, terms, budget } = running;
   const { filters } = request;
   const tiers = await matchesOfAll(running, { after, limit });
-  const all = tiers.flatMap(({ tier, matches }) => matches.map((match) => ({ ...match, tier }))).sort(newest);
+  const all: ListedMatch[] = tiers
+    .flatMap(({ tier, matches }) => matches.map((match) => ({ ...match, tier })))
+    .sort(newest);
   const page = all.slice(0, limit);
+  const last = page.at(-1);
+  const isLast = last === undefined || (page.length === all.length && tiers.every(({ full }) => !full));
   const { rows, faults } = await fetchRows(context.store, page, filters, budget);
-  const taken = new Set<string>();
-  const results: SearchResult[] = [];
+  const taken = new Map<string, StoredMemory>();
   for (const match of page) {
     const key = keyText(match);
     const row = rows.get(key);
-    // One of another own time was replaced: what replaced it has its own place in the list.
-    if (row === undefined || taken.has(key) || row.ownTime !== match.ownTime) continue;
-    if (match.tier === 'cold' && !holdsAll(row, terms)) continue;
-    taken.add(key);
-    results.push(await toResult(row, undefined, { ...request, terms, now }));
+    if (row === undefined || taken.has(key)) continue;
+    const isChanged = row.ownTime !== match.ownTime;
+    if (isChanged && !belongsHere(row, match, { after, until: isLast ? undefined : last })) continue;
+    if ((isChanged || match.tier === 'cold') && !holdsAll(row, terms)) continue;
+    taken.set(key, row);
   }
-  const isLast = page.length === 0 || (page.length === all.length && tiers.every(({ full }) => !full));
-  return { tiers, results, rowFaults: faults, last: page.at(-1), isLast };
+  return { tiers, rows: taken, rowFaults: faults, last, isLast };
+}
+
+interface ListedMatch extends Match {
+  tier: Tier;
+}
+
+/**
+ * Whether what replaced a match, and has another own time, is told on this page. Behind the page's end it comes later. Before its beginning it was
+ * told on an earlier page where the match is of cold, whose objects keep what was replaced; hot and warm do not, so there it was replaced
+ * since they were listed, and no page has told it.
+ */
+function belongsHere(
+  row: StoredMemory,
+  { tier }: ListedMatch,
+  { after, until }: { after: MatchStart | undefined; until: MatchStart | undefined },
+): boolean {
+  if (until !== undefined && newest(until, row) < 0) return false;
+  return tier !== 'cold' || after === undefined || newest(after, row) < 0;
 }
 
 interface PageStart {
@@ -92,7 +116,7 @@ interface PageStart {
 
 /**
  * The tiers have no snapshot in common, and a page never comes back to what it passed: one that moves meanwhile can be missed by all of them.
- * Where something moved they are listed once more, by which time it stands where it went; only what moves twice within a search would be missed.
+ * Where something moved, or nobody can say, they are listed once more, by which time it stands where it went; only what moves twice within a search would be missed.
  */
 async function matchesOfAll(running: Running, page: PageStart): Promise<TierMatches[]> {
   const { context, request, budget } = running;
@@ -100,9 +124,10 @@ async function matchesOfAll(running: Running, page: PageStart): Promise<TierMatc
     Promise.all(request.filters.tiers.map((tier) => matchesOf(running, tier, page)));
   const mark = await budget.attempt(SHARES.candidates, () => context.store.lastChange());
   const found = await list();
-  if (!mark.ok) return found;
-  const moved = await budget.attempt(SHARES.candidates, () => context.store.hasMovedSince(mark.value));
-  if (!moved.ok || !moved.value) return found;
+  if (mark.ok) {
+    const moved = await budget.attempt(SHARES.candidates, () => context.store.hasMovedSince(mark.value));
+    if (moved.ok && !moved.value) return found;
+  }
   const again = new Map((await list()).map((tier) => [tier.tier, tier]));
   return found.map((tier) => merged(tier, again.get(tier.tier) ?? tier));
 }

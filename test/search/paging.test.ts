@@ -122,6 +122,59 @@ describe('pages of a search', () => {
     expect(answer.results).toMatchObject([{ memoryId: 'new', tier: 'hot' }]);
   });
 
+  it.each([
+    ['newer', AGE.hot - 1],
+    ['older', AGE.cold],
+  ])('by time hold once what is replaced by what is %s while its page is read', async (age, daysOld) => {
+    const text = `${age} bontebok`;
+    const rows = [-0.5, 0, 0.5, 1].map((plus) => ({
+      id: `${age} ${plus}`,
+      content: text,
+      daysOld: AGE.hot + plus,
+      kind: 'reflection' as const,
+    }));
+    await test.ingest(age, rows);
+    const { store } = test;
+    let fetches = 0;
+    // A double that ingests the memory anew between the list of a page and its rows.
+    const replacing: MemoryStore = {
+      ...store,
+      fetch: async (...query) => {
+        if (++fetches === 2) {
+          await test.ingest(age, [
+            { id: `${age} 0.5`, content: `${text}, again`, daysOld, kind: 'reflection' },
+          ]);
+        }
+        return store.fetch(...query);
+      },
+    };
+    const context = { store: replacing, embedder: undefined, timeoutMs: 20_000, clock: () => NOW };
+    const found: SearchAnswer['results'][number][] = [];
+    for (let cursor: string | undefined, isLast = false; !isLast;) {
+      const page = await search(context, { text, sort: 'time', limit: 2, cursor });
+      found.push(...page.results);
+      cursor = page.nextCursor ?? undefined;
+      isLast = cursor === undefined;
+    }
+    expect(found.map(({ memoryId }) => memoryId).toSorted()).toEqual(rows.map(({ id }) => id).toSorted());
+    expect(found.find(({ memoryId }) => memoryId === `${age} 0.5`)?.content).toBe(`${text}, again`);
+  });
+
+  it('by time are listed again where nobody can say whether something moved', async () => {
+    await test.ingest('asker', [{ id: 'asked', content: 'a gerenuk', daysOld: 1, kind: 'reflection' }]);
+    const { store } = test;
+    let listed = 0;
+    // A double of a catalog that does not answer, whose first lists are of a moment in which the memory moved.
+    const silent: MemoryStore = {
+      ...store,
+      listMatches: async (...query) => (++listed <= TIERS.length ? [] : store.listMatches(...query)),
+      lastChange: () => Promise.reject(new Error('no answer')),
+    };
+    const context = { store: silent, embedder: undefined, timeoutMs: 20_000, clock: () => NOW };
+    const answer = await search(context, { text: 'gerenuk', sort: 'time' });
+    expect(ids(answer)).toEqual(['asked']);
+  });
+
   it('by time take a turn on the thread of scans, which nobody takes who is gone', async () => {
     const [filters, page] = [{ tiers: [...TIERS] }, { limit: 5 }];
     const gone = { signal: AbortSignal.abort() };
