@@ -1,9 +1,10 @@
 import { keyText } from '../contract/index.js';
 import { missingParts, tierReport, toResult, type SearchAnswer, type SearchResult } from './answer.js';
 import type { Budget } from './budget.js';
-import { bestTogether, distinctKeys, gatherTier, SHARES, type TierCandidates } from './candidates.js';
+import { bestTogether, distinctKeys, SHARES, type TierCandidates } from './candidates.js';
 import type { Running, SearchContext } from './context.js';
 import { markOf, writeCursor } from './cursor.js';
+import { gatherAll } from './gather.js';
 import { rankCandidates, type Ranked } from './rank.js';
 import { NO_RECENCY } from './recency.js';
 import { MAX_LIMIT } from './limits.js';
@@ -24,16 +25,16 @@ export async function searchByRelevance(running: Running): Promise<SearchAnswer>
   const { shown, wanted } = pageOf(running);
   const reach = shown.size + wanted;
   const embedding = embedQuery(context, text, budget);
+  const found = embedding.then(({ vector }) => vector);
+  // It may fail before somebody waits for it, who is told then.
+  found.catch(() => undefined);
   const query = {
     terms,
-    vector: embedding.then(({ vector }) => vector),
+    vector: found,
     filters,
     limit: Math.max(MIN_CANDIDATES, Math.min(reach * CANDIDATES_PER_RESULT, reach + MAX_EXTRA_CANDIDATES)),
   };
-  const times = context.tierTimes ?? {};
-  const gathered = await Promise.all(
-    filters.tiers.map((tier) => gatherTier(context.store, tier, query, { budget, times })),
-  );
+  const gathered = await gatherAll(running, query);
   const { tiers, fetched } = await fetchBest(running, gathered, query.limit);
   const { recency = NO_RECENCY } = context;
   const { vector, reason } = await embedding;

@@ -3,6 +3,7 @@ import type { Match, MatchStart, StoredMemory } from '../store/index.js';
 import { missingParts, toResult, type SearchAnswer, type SearchResult } from './answer.js';
 import { limitOf, SHARES } from './candidates.js';
 import type { Running } from './context.js';
+import { lookTwiceWhereMoved } from './moved.js';
 import { writeCursor } from './cursor.js';
 import { fetchRows } from './rows.js';
 import { foldText } from './terms.js';
@@ -114,22 +115,11 @@ interface PageStart {
   limit: number;
 }
 
-/**
- * The tiers have no snapshot in common, and a page never comes back to what it passed: one that moves meanwhile can be missed by all of them.
- * Where something moved, or nobody can say, they are listed once more, by which time it stands where it went; only what moves twice within a search would be missed.
- */
-async function matchesOfAll(running: Running, page: PageStart): Promise<TierMatches[]> {
-  const { context, request, budget } = running;
-  const list = (): Promise<TierMatches[]> =>
-    Promise.all(request.filters.tiers.map((tier) => matchesOf(running, tier, page)));
-  const mark = await budget.attempt(SHARES.candidates, () => context.store.lastChange());
-  const found = await list();
-  if (mark.ok) {
-    const moved = await budget.attempt(SHARES.candidates, () => context.store.hasMovedSince(mark.value));
-    if (moved.ok && !moved.value) return found;
-  }
-  const again = new Map((await list()).map((tier) => [tier.tier, tier]));
-  return found.map((tier) => merged(tier, again.get(tier.tier) ?? tier));
+/** A page never comes back to what it passed: what moves meanwhile must be on it. */
+function matchesOfAll(running: Running, page: PageStart): Promise<TierMatches[]> {
+  const look = (tiers: readonly Tier[]): Promise<TierMatches[]> =>
+    Promise.all(tiers.map((tier) => matchesOf(running, tier, page)));
+  return lookTwiceWhereMoved(running, running.request.filters.tiers, look, merged);
 }
 
 async function matchesOf(

@@ -1,18 +1,12 @@
 import { keyText, type Tier } from '../contract/index.js';
-import type { Candidate, FoundKey, MemoryStore, ModelVector, SearchFilters } from '../store/index.js';
-import type { Attempt, Budget, OwnLimit } from './budget.js';
+import type { Candidate, FoundKey, ModelVector, SearchFilters } from '../store/index.js';
+import type { OwnLimit } from './budget.js';
 
 /**
  * Shares of a search's time by which each phase must be over, so that one that hangs leaves the next its time: the query's
  * vector, the candidates of every tier, their rows by one call, their rows tier by tier.
  */
 export const SHARES = { embedding: 0.5, candidates: 0.75, fetch: 0.9, fetchByTier: 1 } as const;
-
-/**
- * Of the time that a scan of vectors has, the part in which it must get its turn. The rest is for the scan: where more is asked than can be
- * scanned, those that begin still end in time, instead of all of them just too late.
- */
-const WAIT_SHARE = 0.5;
 
 /** What one tier came up with. */
 export interface TierCandidates {
@@ -39,77 +33,10 @@ export interface CandidateQuery {
 /** How long each tier may take to come up with candidates, in milliseconds; one that is left out as long as the search. */
 export type TierTimes = Partial<Record<Tier, number>>;
 
-/**
- * All searches of one tier at once: words need not wait for the query's vector, and the hosts' own vectors count also where the scan of
- * those that the server made gets no turn or is late.
- */
-export async function gatherTier(
-  store: MemoryStore,
-  tier: Tier,
-  query: CandidateQuery,
-  { budget, times }: { budget: Budget; times: TierTimes },
-): Promise<TierCandidates> {
-  const { terms, filters, limit } = query;
-  const ownLimit = limitOf(tier, times);
-  const byWords = budget.attempt(
-    SHARES.candidates,
-    () => (terms.length === 0 ? Promise.resolve([]) : store.searchWords(tier, terms, filters, limit)),
-    ownLimit,
-  );
-  const [words, { own, made }] = await Promise.all([
-    byWords,
-    searchByVector(store, tier, query, { budget, ownLimit }),
-  ]);
-  return {
-    tier,
-    full: [words, own, made].some((attempt) => found(attempt).length >= limit),
-    words: found(words),
-    vectors: [...found(own), ...found(made)].sort((a, b) => b.score - a.score).slice(0, limit),
-    ms: Math.max(words.ms, own?.ms ?? 0, made?.ms ?? 0),
-    faults: [...fault('words', words), ...fault('vectors', own), ...fault('made vectors', made)],
-  };
-}
-
-interface VectorAttempts {
-  /** Of the hosts' own vectors. */
-  own?: Attempt<Candidate[]>;
-  /** Of those that the server made. */
-  made?: Attempt<Candidate[]>;
-}
-
-async function searchByVector(
-  store: MemoryStore,
-  tier: Tier,
-  { vector, filters, limit }: CandidateQuery,
-  { budget, ownLimit }: { budget: Budget; ownLimit: OwnLimit | undefined },
-): Promise<VectorAttempts> {
-  const found = await vector;
-  if (found === undefined) return {};
-  const [own, made] = await Promise.all([
-    budget.attempt(SHARES.candidates, () => store.searchVectors(tier, found, filters, limit), ownLimit),
-    budget.attempt(
-      SHARES.candidates,
-      (signal, leftMs) =>
-        store.searchMadeVectors(tier, found, filters, limit, { waitMs: leftMs * WAIT_SHARE, signal }),
-      ownLimit,
-    ),
-  ]);
-  return { own, made };
-}
-
 export function limitOf(tier: Tier, times: TierTimes): OwnLimit | undefined {
   const ms = times[tier];
   if (ms === undefined) return undefined;
   return { ms, name: `the ${tier} tier`, setting: `AKOSHA_SEARCH_${tier.toUpperCase()}_SECONDS` };
-}
-
-/** Nothing, where it was not tried. */
-function found(attempt: Attempt<Candidate[]> | undefined): Candidate[] {
-  return attempt?.ok === true ? attempt.value : [];
-}
-
-function fault(what: string, attempt: Attempt<unknown> | undefined): string[] {
-  return attempt === undefined || attempt.ok ? [] : [`${what}: ${attempt.reason}`];
 }
 
 /** Their scores can be compared: cosines that are exact or nearly so, and words by one index. Cold's are estimates. */

@@ -184,10 +184,10 @@ export interface MemoryStore
     page: { after?: MatchStart | undefined; limit: number },
     turn?: ScanTurn,
   ): Promise<Match[]>;
-  /** A mark in the list of changes, for `hasMovedSince`. */
+  /** A mark in the list of changes, for `tiersMovedInto`. */
   lastChange(): Promise<number>;
-  /** Whether since then a memory that stood before went to another place, as it was or as a newer version. */
-  hasMovedSince(since: number): Promise<boolean>;
+  /** Where memories that stood before have gone since then, as they were or as newer versions. */
+  tiersMovedInto(since: number): Promise<Tier[]>;
   /** `onMissing` is told the tier of each memory that stands in the catalog, and whose row is not where it should be: it is left out. */
   fetch(
     keys: readonly FoundKey[],

@@ -169,7 +169,7 @@ function storeOf(
     searchWords: (...query) => searchWords(context, ...query),
     listMatches: (...query) => listMatches(context, ...query),
     lastChange: () => catalog.read.lastChange(),
-    hasMovedSince: (since) => catalog.read.hasMovedSince(since),
+    tiersMovedInto: (since) => catalog.read.tiersMovedInto(since),
     fetch: (...request) => fetchMemories(context, ...request),
     listMemories: (systemId, page) => listMemories(context, systemId, page),
     explainMemory: (key, asOf) => explainMemory(context, key, asOf),

@@ -6,22 +6,21 @@ import type { CatalogDatabase } from './database.js';
 import { candidateObject } from './lookup.js';
 import type { Candidate } from '../../store.js';
 
-/** What a vector index, and a search by time, ask of the list of changes. The index has a connection of its own, on its own thread. */
+/** What a vector index, and searches, ask of the list of changes. The index has a connection of its own, on its own thread. */
 
 /** The number of the last change there ever was. Those of before may be trimmed. */
 export function lastChange(db: CatalogDatabase): number {
   return db.number(`SELECT seq FROM sqlite_sequence WHERE name = 'changes'`);
 }
 
-/** Whether one of the changes behind `since` gave a memory that was known before another place. */
-export function hasMovedSince(db: CatalogDatabase, since: number): boolean {
-  return (
-    db.number(
-      `SELECT EXISTS (SELECT 1 FROM changes c JOIN placements p ON p.pid = c.pid WHERE c.seq > $since
-         AND (c.what = 'moved' OR (c.what = 'placed' AND p.known_since < c.at)))`,
-      { since },
-    ) === 1
+/** Where those memories stand now that were known before, and to which one of the changes behind `since` gave another place. */
+export function tiersMovedInto(db: CatalogDatabase, since: number): Tier[] {
+  const rows = db.all<{ tier: Tier }>(
+    `SELECT DISTINCT p.tier FROM changes c JOIN placements p ON p.pid = c.pid WHERE c.seq > $since
+     AND (c.what = 'moved' OR (c.what = 'placed' AND p.known_since < c.at))`,
+    { since },
   );
+  return rows.map(({ tier }) => tier);
 }
 
 const PLACE = `p.pid, p.row_id AS rowId, p.system_id AS systemId, p.kind, p.project, p.tier, p.own_time AS ownTime,

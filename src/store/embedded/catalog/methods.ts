@@ -203,7 +203,7 @@ export const READ_METHODS = {
   searchText: wordSearch.searchText,
   listMatches: wordSearch.listMatches,
   lastChange: indexFeed.lastChange,
-  hasMovedSince: indexFeed.hasMovedSince,
+  tiersMovedInto: indexFeed.tiersMovedInto,
   memoriesToIndex: textIndex.memoriesToIndex,
   choosePage: chosen.choosePage,
   sourceObjects: chosen.sourceObjects,
