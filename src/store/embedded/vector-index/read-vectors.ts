@@ -1,11 +1,11 @@
 import { EMBEDDING_MODEL } from '../../../memory/index.js';
 import type { EngineContext } from '../context.js';
 import { isDropped } from '../current-rows.js';
-import { qualified, tableFor, type PeriodTable } from '../tiers/tables.js';
-import { vectorsFromTable, type RowVectors } from '../tiers/vectors-of-rows.js';
+import { qualified, tableFor, type PeriodTable, type TableRows, type TableTier } from '../tiers/tables.js';
+import { vectorsOfRows, type RowVectors } from '../tiers/vectors-of-rows.js';
 import type { IndexedPlace, VectorPart } from './messages.js';
 
-/** Of one table, in one statement: what it takes DuckDB to begin one is soon worth it, and 3 MB are held at once. */
+/** In one statement: what it takes DuckDB to begin one is soon worth it, and 3 MB are held at once. */
 const ROWS = 2_000;
 
 export interface ReadVectors {
@@ -25,12 +25,13 @@ export async function readVectors(
   if (model !== EMBEDDING_MODEL) return { parts: [], without: [...places] };
   const parts: VectorPart[] = [];
   const without: IndexedPlace[] = [];
-  for (const { table, places: wanted } of byTable(places)) {
+  for (const tier of ['hot', 'warm'] as const) {
+    const wanted = places.filter((place) => place.tier === tier);
     for (let i = 0; i < wanted.length; i += ROWS) {
       const lot = wanted.slice(i, i + ROWS);
-      const found = await readTable(context, table, lot);
       const byRow = new Map(lot.map((place) => [place.rowId, place]));
-      parts.push({ places: take(byRow, found.rowIds), components: found.components });
+      for (const { rowIds, components } of await readRows(context, tier, byTable(lot)))
+        parts.push({ places: take(byRow, rowIds), components });
       without.push(...byRow.values());
     }
   }
@@ -45,30 +46,30 @@ function take(byRow: Map<number, IndexedPlace>, rowIds: readonly number[]): Inde
   });
 }
 
-async function readTable(
+/** Of the tables that still stand: where one was dropped meanwhile, each is asked by itself. */
+async function readRows(
   context: EngineContext,
-  table: PeriodTable,
-  places: readonly IndexedPlace[],
-): Promise<RowVectors> {
+  tier: TableTier,
+  tables: readonly TableRows[],
+): Promise<RowVectors[]> {
   try {
-    return await vectorsFromTable(
-      context.tiers,
-      table,
-      places.map(({ rowId }) => rowId),
-    );
+    return [await vectorsOfRows(context.tiers, tier, tables)];
   } catch (error) {
-    if (isDropped(error)) return { rowIds: [], components: new Float32Array(0) };
-    throw error;
+    if (!isDropped(error)) throw error;
+    if (tables.length === 1) return [];
+    const parts: RowVectors[] = [];
+    for (const table of tables) parts.push(...(await readRows(context, tier, [table])));
+    return parts;
   }
 }
 
-function byTable(places: readonly IndexedPlace[]): { table: PeriodTable; places: IndexedPlace[] }[] {
-  const tables = new Map<string, { table: PeriodTable; places: IndexedPlace[] }>();
+function byTable(places: readonly IndexedPlace[]): TableRows[] {
+  const tables = new Map<string, { table: PeriodTable; rowIds: number[] }>();
   for (const place of places) {
     const table = tableFor(place.tier, place.ownTime);
     const name = qualified(table);
-    const group = tables.get(name) ?? { table, places: [] };
-    group.places.push(place);
+    const group = tables.get(name) ?? { table, rowIds: [] };
+    group.rowIds.push(place.rowId);
     tables.set(name, group);
   }
   return [...tables.values()];
