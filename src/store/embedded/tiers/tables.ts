@@ -111,11 +111,11 @@ export function timestampSql(ms: number): string {
   return `make_timestamp(${Math.trunc(ms)} * 1000)`;
 }
 
-/** 127 times the smallest FLOAT of full precision, 2^-126. */
-const SMALLEST_PEAK = 1.5e-36;
+/** 127 times the smallest FLOAT of full precision, 2^-126: the scale of a smaller peak would be none. */
+export const SMALLEST_PEAK = 1.5e-36;
 
 /** What `embedding` is divided by: its largest magnitude, or 1 where that is too small for a scale to be a FLOAT. */
-export const PEAK_SQL = ((peak) => `CASE WHEN ${peak} < ${SMALLEST_PEAK} THEN 1 ELSE ${peak} END`)(
+const PEAK_SQL = ((peak) => `CASE WHEN ${peak} < ${SMALLEST_PEAK} THEN 1 ELSE ${peak} END`)(
   'list_max(list_transform(CAST(embedding AS FLOAT[]), lambda x: abs(x)))',
 );
 
@@ -125,23 +125,12 @@ export const PEAK_SQL = ((peak) => `CASE WHEN ${peak} < ${SMALLEST_PEAK} THEN 1 
  * ends of FLOAT, so nothing is multiplied before it is divided, and one too small for its scale to be a FLOAT counts as zero.
  */
 export function quantisedSql(source: string): string {
-  return `WITH peaked AS MATERIALIZED (SELECT *, ${PEAK_SQL} AS peak FROM ${source}) ${quantisedByPeakSql('peaked')}`;
-}
-
-/** The same of rows that have `peak`. */
-export function quantisedByPeakSql(source: string): string {
-  return `
+  return `WITH peaked AS MATERIALIZED (SELECT *, ${PEAK_SQL} AS peak FROM ${source})
     SELECT ${COMMON_COLUMNS.join(', ')},
       CAST(list_transform(CAST(embedding AS FLOAT[]), lambda x: TRY_CAST(round(x / peak * 127) AS TINYINT))
         AS TINYINT[${EMBEDDING_DIMENSIONS}]) AS vector,
       CAST(peak / 127 AS FLOAT) AS scale
-    FROM ${source}`;
-}
-
-/** The sign of each component as one bit, 48 bytes: what cold keeps of a vector. */
-export function signsSql(vector: string): string {
-  const bits = `list_aggregate(list_transform(${vector}, lambda x: CASE WHEN x > 0 THEN '1' ELSE '0' END), 'string_agg', '')`;
-  return `CAST(CAST(${bits} AS BIT) AS BLOB)`;
+    FROM peaked`;
 }
 
 /** A SQL string literal. */

@@ -52,3 +52,8 @@ export function arrayBytes(chunk: duckdb.DataChunk, column: number, bytes: numbe
   const child = duckdb.array_vector_get_child(duckdb.data_chunk_get_vector(chunk, column));
   return duckdb.vector_get_data(child, bytes);
 }
+
+/** Copied, because floats must begin at a multiple of four. */
+export function floats(bytes: Uint8Array): Float32Array {
+  return new Float32Array(new Uint8Array(bytes).buffer);
+}
