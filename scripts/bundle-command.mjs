@@ -1,6 +1,6 @@
 // Makes the command that package.json names from the compiled program: dist/cli/main.js -> dist/cli/akosha.cjs.
 // One CommonJS file with all that the end of a session runs, SQLite's JavaScript included, because somebody waits for that call: to find
-// and load a dozen modules costs more than its work does. Every other call imports the compiled program, as dist/cli/main.js does.
+// and load a dozen modules costs more than its work does. Every other call imports the bundled program, see bundle-program.mjs.
 import { chmod, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -53,6 +53,14 @@ export const quickTarget = {
   },
 };
 
+/** The program proper, which is a bundle of its own. */
+const bundledProgram = {
+  name: 'bundled-program',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/program\.js$/ }, () => ({ path: '../program/program.js', external: true }));
+  },
+};
+
 /** @throws where dist/cli/main.js is missing, or where a bundled module imports what is not there. */
 export async function bundleCommand(file = COMMAND) {
   // Loaded late: set-up imports this file before the packages are installed.
@@ -66,9 +74,9 @@ export async function bundleCommand(file = COMMAND) {
     platform: 'node',
     format: 'cjs',
     target: 'node20.3',
-    // The program proper, and SQLite's native part, which only this machine knows the name of.
-    external: ['./program.js', '@libsql/*'],
-    plugins: [lateChildProcess, quickTarget],
+    // SQLite's native part, which only this machine knows the name of.
+    external: ['@libsql/*'],
+    plugins: [lateChildProcess, quickTarget, bundledProgram],
     // CommonJS has no import.meta; what reads it finds the files beside the bundle, as it did beside itself.
     banner: { js: `const bundleUrl = require('node:url').pathToFileURL(__filename).href;` },
     define: { 'import.meta.url': 'bundleUrl' },

@@ -24,7 +24,7 @@ import { ReaderProcess, readerEnvironment } from './reader-process.js';
 import type { BuildRequest, ListRequest, ReadRequest, SnapshotRequest } from './requests.js';
 
 /**
- * A fresh child costs 250 ms of CPU, a reused one 3 ms a file; after some hundred files the difference is
+ * A fresh child costs 200 ms of CPU, a reused one 3 ms a file; after some hundred files the difference is
  * earned, and whatever a native library leaked goes with the process.
  */
 const MAX_JOBS_PER_CHILD = 300;

@@ -50,7 +50,7 @@ export class ReaderProcess {
   #folder: string | undefined;
 
   constructor(environment: NodeJS.ProcessEnv) {
-    this.#child = fork(entryPoint(import.meta.url, './reader-child.js'), [], {
+    this.#child = fork(entryPoint(import.meta.url, '../program/reader-child.js'), [], {
       // Nothing of the parent's own flags: a debugger's port or a test runner's loader is not for a child.
       execArgv: [],
       env: environment,

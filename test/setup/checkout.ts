@@ -24,7 +24,9 @@ export class Checkout {
     await checkout.write('src/workflows/index.ts', 'export const small = async (): Promise<void> => {};\n');
     await checkout.write('src/workflows/traces.ts', 'export const interceptors = (): object => ({});\n');
     await checkout.write('src/cli/main.ts', '#!/usr/bin/env node\nprocess.stdout.write("small\\n");\n');
-    await checkout.write('src/store/embedded/catalog/catalog-thread.ts', 'export {};\n');
+    await checkout.write('src/cli/program.ts', 'export const main = (): void => {};\n');
+    for (const path of ['src/reader/reader-child.ts', 'src/store/embedded/catalog/catalog-thread.ts'])
+      await checkout.write(path, 'export {};\n');
     await symlink(resolve('node_modules'), join(checkout.folder, 'node_modules'));
     return checkout;
   }
