@@ -19,10 +19,11 @@ export interface GroupLimits {
 const LIMITS: GroupLimits = { rows: 10_000, bytes: 32 * 2 ** 20 };
 
 /**
- * For how long a group gathers where others were written just before it. Each has a statement for every period that its rows are of, twenty
- * for a year of memories, at 2 ms each: under load a fifth of a second more of company saves a fifth of an ingest's CPU.
+ * How long a group gathers where others were written just before it: for each of those so long, since they tell how many come, until `ingests` wait,
+ * half of what a server has in hand, and no longer than `mostMs`. Each group has a statement for every period that its rows are of, twenty for
+ * a year of memories, at 2 ms each: of 100 rows the insert takes 14 ms of CPU in a group of six, 9 in one of thirteen and 7 in one of 26.
  */
-const GATHER_MS = 200;
+const GATHER = { msForEach: 60, mostMs: 500, ingests: 16 };
 
 const TIERS: readonly TableTier[] = ['hot', 'warm'];
 
@@ -59,6 +60,8 @@ export class InsertQueue {
   readonly #limits: GroupLimits;
   #waiting: Waiting[] = [];
   #running = false;
+  /** Ends the gathering. */
+  #enough: () => void = () => undefined;
 
   constructor(tiers: TierDatabase, limits = LIMITS) {
     this.#tiers = tiers;
@@ -77,6 +80,7 @@ export class InsertQueue {
       // A whole database would hold up the others: beside them it takes turns at the tiers alone.
       if (!this.#fits({ rows, bytes })) return void insertGroup(this.#tiers, [waiting]);
       this.#waiting.push(waiting);
+      if (this.#waiting.length >= GATHER.ingests) this.#enough();
       if (!this.#running) void this.#run();
     });
   }
@@ -85,11 +89,22 @@ export class InsertQueue {
   async #run(): Promise<void> {
     this.#running = true;
     while (this.#waiting.length > 0) {
-      await insertGroup(this.#tiers, this.#next());
+      const group = this.#next();
+      await insertGroup(this.#tiers, group);
       // Whoever comes after a pause is alone, and waits for nobody.
-      if (this.#waiting.length > 0) await sleep(GATHER_MS);
+      if (this.#waiting.length > 0) await this.#gather(group.length);
     }
     this.#running = false;
+  }
+
+  /** Returns once enough wait, or have waited long enough. */
+  async #gather(before: number): Promise<void> {
+    if (this.#waiting.length >= GATHER.ingests) return;
+    const enough = new AbortController();
+    this.#enough = () => enough.abort();
+    const ms = Math.min(before * GATHER.msForEach, GATHER.mostMs);
+    await sleep(ms, undefined, { signal: enough.signal }).catch(() => undefined);
+    this.#enough = () => undefined;
   }
 
   /** In their order, so that nobody waits for ever. */
