@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { AsJson } from './as-json.js';
 import { CatalogDatabase } from './database.js';
+import { answerTogether, sharesCommit } from './group-commit.js';
 import { failureOf, type CatalogFailure } from './failures.js';
 import { READ_METHODS, WRITE_METHODS } from './methods.js';
 
@@ -24,10 +25,24 @@ const methods: Record<string, (db: CatalogDatabase, ...args: never[]) => unknown
   mode === 'write' ? WRITE_METHODS : READ_METHODS;
 let opened = open();
 
+const waiting: CatalogRequest[] = [];
+
 parentPort?.on('message', (request: CatalogRequest) => {
-  parentPort?.postMessage(answer(request));
-  if (request.method === 'close') parentPort?.close();
+  // After those that lie in the port already.
+  if (waiting.push(request) === 1) setImmediate(answerWaiting);
 });
+
+function answerWaiting(): void {
+  for (let request = waiting[0]; request !== undefined; request = waiting[0]) {
+    const answers =
+      mode === 'write' && 'database' in opened && sharesCommit(waiting)
+        ? answerTogether(opened.database, waiting, answer)
+        : [answer(request)];
+    waiting.splice(0, answers.length);
+    for (const response of answers) parentPort?.postMessage(response);
+    if (request.method === 'close') parentPort?.close();
+  }
+}
 
 /** A file that does not open is told to whoever asks, with its type: of an error that ends a thread only the text arrives. */
 function open(): { database: CatalogDatabase } | { failure: CatalogFailure } {

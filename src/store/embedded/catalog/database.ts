@@ -4,7 +4,7 @@ import { AsJson } from './as-json.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
 import { IDS_PER_EPOCH, SCHEMA } from './schema.js';
 import { STAGING } from './staging-schema.js';
-import { inTransaction } from './transaction.js';
+import { inSavepoint, inTransaction } from './transaction.js';
 
 /** Long enough for a checkpoint of the other side to pass; a longer wait would mean a second writer. */
 const BUSY_MS = 10_000;
@@ -33,6 +33,7 @@ type Parameter = string | number | null | Buffer;
 export class CatalogDatabase {
   readonly #connection: Libsql.Database;
   readonly #statements = new Map<string, Libsql.Statement>();
+  #isShared = false;
 
   constructor(path: string, mode: 'write' | 'read') {
     this.#connection = new Libsql(path, mode === 'read' ? { readonly: true } : {});
@@ -146,7 +147,24 @@ export class CatalogDatabase {
 
   /** Runs `work` in one transaction: all of it stands or nothing. */
   transaction<T>(work: () => T): T {
-    return inTransaction(this.#connection, work);
+    return this.#isShared ? inSavepoint(this.#connection, work) : inTransaction(this.#connection, work);
+  }
+
+  /**
+   * One commit for several pieces of work, of which each `transaction` stands or falls by itself. Where it raises, nothing of any of them stands; so does
+   * whatever went so wrong in one that SQLite ended the transaction, by the check that `work` is given to make after each.
+   */
+  shareCommit(work: (requireOpen: () => void) => void): void {
+    this.#isShared = true;
+    try {
+      inTransaction(this.#connection, () =>
+        work(() => {
+          if (!this.#connection.inTransaction) throw new Error('SQLite ended a transaction that was shared');
+        }),
+      );
+    } finally {
+      this.#isShared = false;
+    }
   }
 
   /** A block of `count` fresh ids for rows, operations and objects; never used twice. Only inside a transaction. */

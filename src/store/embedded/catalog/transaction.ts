@@ -12,3 +12,16 @@ export function inTransaction<T>(connection: Libsql.Database, work: () => T): T 
     throw error;
   }
 }
+
+/** The same within a transaction: what goes wrong takes back this work alone, unless SQLite ended the whole. */
+export function inSavepoint<T>(connection: Libsql.Database, work: () => T): T {
+  connection.exec('SAVEPOINT one');
+  try {
+    const result = work();
+    connection.exec('RELEASE one');
+    return result;
+  } catch (error) {
+    if (connection.inTransaction) connection.exec('ROLLBACK TO one; RELEASE one');
+    throw error;
+  }
+}
