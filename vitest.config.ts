@@ -4,12 +4,13 @@ import { LongestFirst } from './test/support/longest-first.js';
 /** These start programs and servers of their own. They wait for them for a third of their time, so two cores run three such files. */
 const PROGRAMS = [
   'test/{e2e,servers,setup,workers}/**/*.test.ts',
+  'test/faults/!(kill).test.ts',
   'test/cli/up.test.ts',
   'test/deploy/runbooks.test.ts',
 ];
 
-/** These start programs by the handful: two cores run one such file at a time. */
-const ALONE = ['test/faults/*.test.ts'];
+/** This starts a dozen programs at once, which is all that two cores can run. */
+const ALONE = ['test/faults/kill.test.ts'];
 
 /**
  * Faults at every fail point, in random sequences: three minutes of two cores for one of each kind. They run where it is said how many:
@@ -95,7 +96,7 @@ export default defineConfig({
           name: 'alone',
           include: ALONE,
           maxWorkers: 1,
-          // Each waits for its servers for part of its time. With them one takes up to 700 MB, so memory sets the limit: all of a file at once.
+          // Each waits for its servers for part of its time. With them one takes up to 700 MB, so memory sets the limit: all of the file at once.
           maxConcurrency: 12,
           sequence: { groupOrder: 1 },
         },
