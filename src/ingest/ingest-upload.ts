@@ -14,6 +14,7 @@ import { abandonAgain, isWaitingAgain } from './again.js';
 import type { IngestContext } from './context.js';
 import { countRead } from './count-read.js';
 import { finishUpload } from './finish-upload.js';
+import { inHand } from './in-hand.js';
 import { requireUpload } from './ledger.js';
 import { fetchUpload, readFiles } from './read-upload.js';
 import { traceparentOf } from './upload-traces.js';
@@ -36,7 +37,8 @@ export function ingestUpload(
   ref: UploadRef,
   options: IngestOptions = {},
 ): Promise<IngestSummary> {
-  return withLogFields({ systemId: ref.systemId, uploadId: ref.uploadId }, async () => {
+  const fields = { systemId: ref.systemId, uploadId: ref.uploadId };
+  const ingest = async (): Promise<IngestSummary> => {
     const record = await requireUpload(context.store, ref);
     const continues = await traceparentOf(context, record);
     return withSpan('akosha.ingest', { continues }, async (span) => {
@@ -44,7 +46,8 @@ export function ingestUpload(
       span.set({ outcome: summary.status, rows: summary.rows.new + summary.rows.changed });
       return summary;
     });
-  });
+  };
+  return withLogFields(fields, () => inHand(ingest));
 }
 
 async function ingestRecord(

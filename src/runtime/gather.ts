@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 interface Waiting<Item> {
   item: Item;
   resolve: () => void;
@@ -7,8 +9,13 @@ interface Waiting<Item> {
 /**
  * Does `work` for many callers at once: the first goes at once, and those that come while it works share the next. Where work that is shared
  * fails it is done once more for each alone, so that only those fail whose own item does.
+ *
+ * Those that come within `pauseMs` after it share the next as well: for work that takes less time than passes between two of them.
  */
-export function gather<Item>(work: (items: Item[]) => Promise<void>): (item: Item) => Promise<void> {
+export function gather<Item>(
+  work: (items: Item[]) => Promise<void>,
+  pauseMs: () => number = () => 0,
+): (item: Item) => Promise<void> {
   let waiting: Waiting<Item>[] = [];
   let running = false;
 
@@ -18,6 +25,8 @@ export function gather<Item>(work: (items: Item[]) => Promise<void>): (item: Ite
       const group = waiting;
       waiting = [];
       await settle(group);
+      const pause = pauseMs();
+      if (pause > 0) await sleep(pause);
     }
     running = false;
   };

@@ -12,6 +12,25 @@ it('does the first at once, and those that come meanwhile together', async () =>
   expect(groups).toEqual([[1], [2, 3], [4]]);
 });
 
+it('does those together that come within the pause behind it, and waits for nobody without one', async () => {
+  const groups: number[][] = [];
+  let pause = 50;
+  const add = gather(
+    (items: number[]) => {
+      groups.push(items);
+      return Promise.resolve();
+    },
+    () => pause,
+  );
+  await add(1);
+  const [second, third] = [add(2), add(3)];
+  pause = 0;
+  await Promise.all([second, third]);
+  await add(4);
+  await add(5);
+  expect(groups).toEqual([[1], [2, 3], [4], [5]]);
+});
+
 it('fails only those whose own item does', async () => {
   const tried: string[][] = [];
   const add = gather((items: string[]) => {
