@@ -9,6 +9,7 @@ import { z } from 'zod';
 const FOLDER = 'deploy/prometheus';
 const RULES = join(FOLDER, 'akosha.rules.yml');
 const TESTS = join(FOLDER, 'akosha.rules.test.yml');
+const WEEKLY_TESTS = join(FOLDER, 'akosha.weekly.rules.test.yml');
 
 const Rules = z.object({
   groups: z.array(
@@ -53,13 +54,14 @@ describe('the alerts', () => {
   });
 
   it('fire when they should, and not when they should not', () => {
-    expect(promtool('test', 'rules', TESTS)).toMatchObject({ status: 0 });
+    expect(promtool('test', 'rules', TESTS, WEEKLY_TESTS)).toMatchObject({ status: 0 });
   });
 
   it('are each shown firing, and not', async () => {
-    const cases = Cases.parse(parse(await readFile(TESTS, 'utf8'))).tests.flatMap(
-      (test) => test.alert_rule_test,
-    );
+    const files = await Promise.all([TESTS, WEEKLY_TESTS].map((file) => readFile(file, 'utf8')));
+    const cases = files
+      .flatMap((text) => Cases.parse(parse(text)).tests)
+      .flatMap((test) => test.alert_rule_test);
     for (const { alert } of rules) {
       const own = cases.filter(({ alertname }) => alertname === alert);
       expect(own.filter(({ exp_alerts: fires }) => fires.length > 0).length, alert).toBeGreaterThan(0);

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { AkoshaError, isAkoshaError } from '../../contract/index.js';
@@ -51,6 +52,8 @@ export class ColdCache {
     for (const file of files) this.#inUse.set(file, (this.#inUse.get(file) ?? 0) + 1);
     try {
       await this.#prepare();
+      // One listener for each object, of which a month may have hundreds.
+      if (signal !== undefined) setMaxListeners(0, signal);
       // All settle before any may be evicted: a download that ends after its search failed would stay uncounted otherwise.
       const loaded = await Promise.allSettled(objects.map((object) => this.#ensure(object, signal)));
       for (const outcome of loaded) if (outcome.status === 'rejected') throw outcome.reason;

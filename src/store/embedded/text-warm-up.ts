@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineContext } from './context.js';
 import { isDropped } from './current-rows.js';
 import { fetchRange, type FetchedRow } from './tiers/searching.js';
-import type { PeriodTable } from './tiers/tables.js';
+import type { PeriodTable, TableTier } from './tiers/tables.js';
 
 /** Of a table at a time: as DuckDB stores them together, and some milliseconds of this thread. */
 const WINDOW = 2048;
@@ -36,12 +36,16 @@ export class TextWarmUp {
     const { tiers, texts } = this.context;
     const keep = texts.warming();
     if (!keep([])) return;
-    for (const tier of ['hot', 'warm'] as const) {
+    const read = async (tier: TableTier): Promise<boolean> => {
       const tables = await tiers.tables(tier);
       for (const table of tables.toSorted((a, b) => b.from - a.from)) {
-        for await (const rows of this.#windows(table, signal)) if (!keep(rows)) return;
+        for await (const rows of this.#windows(table, signal)) if (!keep(rows)) return false;
       }
-    }
+      return true;
+    };
+    // A tier that is damaged does not keep the other from being read.
+    const isRoom = await read('hot').catch(() => !signal.aborted);
+    if (isRoom) await read('warm');
   }
 
   /** A table that is dropped meanwhile has no more rows: they are in another. */
