@@ -13,10 +13,10 @@ const PROGRAMS = [
 const ALONE = ['test/faults/kill.test.ts'];
 
 /**
- * Faults at every fail point, in random sequences: three minutes of two cores for one of each kind. They run where it is said how many:
- * `AKOSHA_FAULTS_RUNS=1 npx vitest run test/faults/in-process`.
+ * Faults at every fail point, in random sequences: three to six minutes of two cores for one of each kind. They run where it is said how many:
+ * `AKOSHA_FAULTS_RUNS=1 npx vitest run test/faults/sequences`.
  */
-const SEQUENCES = process.env['AKOSHA_FAULTS_RUNS'] === undefined ? ['test/faults/in-process/**'] : [];
+const SEQUENCES = process.env['AKOSHA_FAULTS_RUNS'] === undefined ? ['test/faults/sequences/**'] : [];
 
 /**
  * These keep nothing outside of what a test makes: the code under test keys what it remembers by folder or store. So the files share three

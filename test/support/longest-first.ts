@@ -7,8 +7,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  */
 const LONGEST = [
   'test/store/protocol/guards.test.ts',
-  'test/faults/in-process/disk-full.property.test.ts',
-  'test/faults/in-process/object-store.property.test.ts',
+  'test/faults/sequences/disk-full.property.test.ts',
+  'test/faults/sequences/object-store.property.test.ts',
   'test/deploy/runbooks.test.ts',
   'test/e2e/chain.test.ts',
   'test/setup/setup.test.ts',

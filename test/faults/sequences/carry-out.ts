@@ -4,7 +4,8 @@ import { FAIL_POINTS } from '../../../src/faults/index.js';
 import { endScrub, scrubPortion, sweep } from '../../../src/maintenance/index.js';
 import type { FailingWorld } from './fault-kinds.js';
 import type { FaultWorld } from './fault-world.js';
-import { loseStore, operationsOf, rebuildAll } from './operations.js';
+import { loseStore, rebuildAll } from './lost-store.js';
+import { operationsOf } from './operations.js';
 import { Sequence } from './sequence.js';
 
 /**
@@ -14,7 +15,7 @@ import { Sequence } from './sequence.js';
 const { AKOSHA_FAULTS_RUNS: runs, AKOSHA_FAULTS_SEED: seed } = process.env;
 const RUNS = Number(runs ?? 1);
 const SEED = Number(seed ?? Math.floor(Math.random() * 2 ** 31));
-const SEEDS = Array.from({ length: RUNS }, (_, run) => SEED + run);
+export const SEEDS = Array.from({ length: RUNS }, (_, run) => SEED + run);
 
 /** Ten times what one takes where nothing else runs. */
 const RUN_MS = 600_000;
@@ -43,7 +44,7 @@ export function keepsThePromise(whatever: string, open: () => Promise<FailingWor
 }
 
 /** At rest: all is what the model says, in one tier each, as the objects have it, and nothing is left over. From objects alone it is the same. */
-async function settle(world: FaultWorld): Promise<void> {
+export async function settle(world: FaultWorld): Promise<void> {
   // What arrived during a rebuild.
   await world.drain('beside');
   for (const _look of ['first', 'second']) {

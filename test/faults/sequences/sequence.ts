@@ -1,18 +1,22 @@
-import { isAkoshaError, messageOf } from '../../../src/contract/index.js';
+import { messageOf } from '../../../src/contract/index.js';
 import type { FailPoint } from '../../../src/faults/index.js';
-import type { SearchRequest } from '../../../src/search/index.js';
 import type { FailingWorld } from './fault-kinds.js';
-import { faultsOf, type Places } from './model.js';
+import type { Places } from './model.js';
 import type { Operation } from './operations.js';
+import {
+  checkSearch,
+  MOST_ATTEMPTS,
+  oneOf,
+  random,
+  requireTransient,
+  SORTS,
+  untilDone,
+  type Sort,
+} from './promise.js';
 import { listener } from './reached.js';
-
-const SORTS = ['relevance', 'time'] as const;
 
 /** How long a fault lasts for what does not end before it is over. */
 const PASSING_MS = 300;
-
-/** After so many attempts that do not come to a point it is taken for one that is never reached. */
-const MOST_ATTEMPTS = 6;
 
 /** A random sequence of operations and faults. The seed alone decides it, but for how threads and requests take turns. */
 export class Sequence {
@@ -128,48 +132,11 @@ export class Sequence {
     }
   }
 
-  /** What it finds is what the model says, but for tiers of which it says that they are missing. */
-  async #search(when: string, sort: SearchRequest['sort']): Promise<void> {
-    const { world } = this.failing;
-    if (!world.isServing) return;
-    const view = world.model.view();
-    const answer = await world.search(sort);
-    const places = answer.partial.length === 0 ? [] : [world.places(), ...this.#placesBefore];
-    const faults = faultsOf(answer, view.end(), places);
-    if (faults.length > 0) throw new Error(`a search by ${sort} ${when}: ${faults.join('; ')}`);
+  async #search(when: string, sort: Sort): Promise<void> {
+    await checkSearch(this.failing.world, { when, sort, placesBefore: this.#placesBefore });
   }
 
   #one<T>(choices: readonly T[]): T {
-    const chosen = choices[Math.floor(this.#random() * choices.length)];
-    if (chosen === undefined) throw new Error('nothing to choose from');
-    return chosen;
+    return oneOf(choices, this.#random);
   }
-}
-
-/** As a workflow, also where nothing is made to fail: a machine may be busy, and a part of the store be opened anew. */
-async function untilDone(work: () => Promise<void>): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      requireTransient(error);
-      if (attempt === MOST_ATTEMPTS) throw error;
-    }
-  }
-}
-
-/** A workflow does not try again what is permanent. */
-function requireTransient(error: unknown): void {
-  if (isAkoshaError(error) && error.permanent) throw error;
-}
-
-/** The same numbers for the same seed, from 0 to below 1. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1,19 +1,6 @@
-import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { gzipSync } from 'node:zlib';
-import { onTestFinished } from 'vitest';
-import {
-  inboxKey,
-  keyText,
-  manifestKey,
-  TIERS,
-  uploadPrefix,
-  type Tier,
-  type UploadRef,
-} from '../../../src/contract/index.js';
+import { keyText, TIERS, type Tier, type UploadRef } from '../../../src/contract/index.js';
 import { forgetIntake, ingestUpload, pollInbox, type IngestContext } from '../../../src/ingest/index.js';
 import { moveToCold, type BackupContext, type ForgetContext } from '../../../src/maintenance/index.js';
 import { EMBEDDING_MODEL } from '../../../src/memory/index.js';
@@ -23,71 +10,78 @@ import { search, type SearchAnswer, type SearchRequest } from '../../../src/sear
 import { CatalogDatabase } from '../../../src/store/embedded/catalog/database.js';
 import { openEmbeddedStore, type EngineOptions, type MemoryStore } from '../../../src/store/index.js';
 import { direction } from '../../search/support.js';
-import { type SmallDisk, smallDisk } from '../../support/small-disk.js';
-import { SnapshotsInProcess } from './in-process.js';
-import { Model } from './model.js';
-
-export const DAY = 86_400_000;
-
-/** What everything needs at once, several times over, and little enough to be filled in milliseconds. */
-const DISK_MB = 28;
+import { mendArrival, putArrival, type Arrival, type Memory } from './arrival.js';
+import { Model, type SavedModel } from './model.js';
 
 /** Of operations. Less time passes between two attempts than that. */
 const LEASE_MS = 600_000;
 
-/** A memory as a host has it. `age`: days, by which it is of a tier. */
-export interface Memory {
-  id: string;
-  text: string;
-  age: number;
-}
-
-/** An object store, by the way that may fail and by another one. */
-export interface Objects {
+/** Where everything of a world is, and who reads for it. */
+export interface WorldParts {
+  /** The server's data folder. */
+  data: string;
+  /** As the server reaches them. */
   objects: ObjectStore;
+  /** The same past what fails: a host's, or a check's. */
   direct: ObjectStore;
+  reader: ReaderPool;
 }
 
-/** All that a server works with, its data folder on a disk that can be full. */
+/** What is true of a world whichever process holds it. */
+export interface WorldState {
+  /** The system's clock and the setting's, in milliseconds since 1970. Moves only when told. */
+  now: number;
+  orders: Record<string, number>;
+  /** On their way, and perhaps not all there. */
+  coming: Arrival[];
+  /** By system. Acknowledged, and not known to be through. */
+  arrived: Record<string, Memory[][]>;
+  /** The disk of the store is gone, and it is not rebuilt yet. */
+  isLost: boolean;
+  model: SavedModel;
+}
+
+/** All that a server works with. `onChange` is told of each change of its state before anything is done that depends on it. */
 export class FaultWorld {
-  readonly model = new Model();
-  /** The system's clock and the setting's. Moves only when told. */
-  now = Date.parse('2026-11-22T12:00:00Z');
+  readonly model: Model;
+  readonly data: string;
+  readonly objects: ObjectStore;
+  readonly direct: ObjectStore;
+  readonly reader: ReaderPool;
+  readonly #state: Omit<WorldState, 'model'>;
   #store: MemoryStore | undefined;
-  readonly #orders = new Map<string, number>();
-  /** Arrived, and not known to be through. */
-  readonly #arrived = new Map<string, Memory[][]>();
 
-  private constructor(
-    readonly data: string,
-    readonly disk: SmallDisk,
-    /** As the server reaches it. */
-    readonly objects: ObjectStore,
-    /** The same past what fails: a host's, or a check's. */
-    readonly direct: ObjectStore,
-    readonly reader: ReaderPool,
-  ) {}
+  constructor(
+    { data, objects, direct, reader }: WorldParts,
+    state?: WorldState,
+    private readonly onChange: () => void = () => undefined,
+  ) {
+    [this.data, this.objects, this.direct, this.reader] = [data, objects, direct, reader];
+    const { model, ...rest } = state ?? newState();
+    this.#state = rest;
+    this.model = new Model(model, onChange);
+  }
 
-  /** Its objects are reached as `openObjects` says. */
-  static async open(openObjects: (folder: string) => Promise<Objects>): Promise<FaultWorld> {
-    const folder = await mkdtemp(join(tmpdir(), 'akosha-faults-'));
-    onTestFinished(() => rm(folder, { recursive: true, force: true }));
-    const data = join(folder, 'data');
-    const disk = await smallDisk(data, DISK_MB);
-    const { objects, direct } = await openObjects(folder);
-    await mkdir(join(data, 'readers'));
-    await mkdir(join(data, 'scratch'));
-    const reader = new SnapshotsInProcess({
-      size: 2,
-      memoryLimitMb: 256,
-      jobTimeoutMs: 30_000,
-      folder: join(data, 'readers'),
-    });
-    onTestFinished(() => reader.close());
-    const world = new FaultWorld(data, disk, objects, direct, reader);
-    await world.openStore();
-    onTestFinished(() => world.closeStore());
-    return world;
+  get state(): WorldState {
+    return { ...this.#state, model: this.model.saved() };
+  }
+
+  get now(): number {
+    return this.#state.now;
+  }
+
+  set now(now: number) {
+    this.#state.now = now;
+    this.onChange();
+  }
+
+  get isLost(): boolean {
+    return this.#state.isLost;
+  }
+
+  set isLost(isLost: boolean) {
+    this.#state.isLost = isLost;
+    this.onChange();
   }
 
   get store(): MemoryStore {
@@ -164,34 +158,43 @@ export class FaultWorld {
     return { store, archive: objects, scratch, hashFile: (file) => reader.hashFile(file), keep: 2 };
   }
 
-  /** From here on it is acknowledged: files, manifest, inbox entry. `content` is put in the place of what the manifest says. */
-  async arrive(systemId: string, memories: readonly Memory[], content?: Buffer): Promise<UploadRef> {
-    const order = (this.#orders.get(systemId) ?? 0) + 1;
-    this.#orders.set(systemId, order);
-    const ref = { systemId, uploadId: `${systemId}-${order}` };
-    const file = fileOf(memories, this.now);
-    await this.direct.put(`${uploadPrefix(ref)}${file.name}`, content ?? file.stored);
-    await this.direct.put(manifestKey(ref), manifestOf(ref, { order, createdAt: this.now, file }));
-    await this.direct.put(inboxKey(ref), '');
-    if (content === undefined) this.acknowledged(systemId, memories);
+  /** An upload comes, and is acknowledged. `broken` is put in the place of what its manifest says. */
+  async arrive(systemId: string, memories: readonly Memory[], broken?: Buffer): Promise<UploadRef> {
+    const { orders, coming } = this.#state;
+    const order = (orders[systemId] ?? 0) + 1;
+    orders[systemId] = order;
+    const content = broken?.toString('base64') ?? null;
+    const arrival = { systemId, order, createdAt: this.now, memories, broken: content };
+    coming.push(arrival);
+    if (broken === undefined) this.acknowledged(systemId, memories);
+    else this.onChange();
+    const ref = await putArrival(this.direct, arrival);
+    coming.splice(coming.indexOf(arrival), 1);
+    this.onChange();
     return ref;
+  }
+
+  /** What was on its way when the process died: its host sends it again. */
+  async comeAgain(): Promise<void> {
+    const { coming } = this.#state;
+    for (const arrival of coming.splice(0)) await putArrival(this.direct, arrival);
+    this.onChange();
   }
 
   /** Puts right what lies in an upload's place. */
   async mend(ref: UploadRef, memories: readonly Memory[]): Promise<void> {
-    const file = fileOf(memories, this.now);
-    await this.direct.put(`${uploadPrefix(ref)}${file.name}`, file.stored);
+    await mendArrival(this.direct, ref, { memories, createdAt: this.now });
     this.acknowledged(ref.systemId, memories);
   }
 
   acknowledged(systemId: string, memories: readonly Memory[]): void {
-    this.#arrived.set(systemId, [...(this.#arrived.get(systemId) ?? []), [...memories]]);
+    (this.#state.arrived[systemId] ??= []).push([...memories]);
     for (const { id, text } of memories) this.model.may(keyOf(systemId, id), text);
   }
 
   /** Queues what arrived, and ingests all of a system's. */
   async drain(systemId: string): Promise<void> {
-    const uploads = this.#arrived.get(systemId) ?? [];
+    const uploads = this.#state.arrived[systemId] ?? [];
     await pollInbox(this.ingest);
     for (;;) {
       const next = await this.store.nextUpload(systemId);
@@ -199,6 +202,12 @@ export class FaultWorld {
       await ingestUpload(this.ingest, next);
     }
     for (const { id, text } of uploads.splice(0).flat()) this.model.is(keyOf(systemId, id), text);
+    this.onChange();
+  }
+
+  /** Of all systems. */
+  async drainAll(): Promise<void> {
+    for (const systemId of Object.keys(this.#state.arrived)) await this.drain(systemId);
   }
 
   /** Arrives, and is ingested. */
@@ -247,56 +256,13 @@ export class FaultWorld {
   }
 }
 
+function newState(): WorldState {
+  return {
+    now: Date.parse('2026-11-22T12:00:00Z'),
+    ...{ orders: {}, coming: [], arrived: {}, isLost: false, model: [] },
+  };
+}
+
 export function keyOf(systemId: string, memoryId: string): string {
   return keyText({ systemId, kind: 'conversation', memoryId });
-}
-
-interface StoredFile {
-  name: string;
-  raw: Buffer;
-  stored: Buffer;
-}
-
-function fileOf(memories: readonly Memory[], now: number): StoredFile {
-  const conversations = memories.map(({ id, text, age }) => ({
-    id,
-    content: text,
-    timestamp: new Date(now - age * DAY).toISOString(),
-    embedding: [...direction(text.length)].map((x) => Number(x.toFixed(3))),
-  }));
-  const raw = Buffer.from(JSON.stringify({ conversations }));
-  return { name: 'memories.json.gz', raw, stored: gzipSync(raw, { level: 1 }) };
-}
-
-function manifestOf(
-  ref: UploadRef,
-  { order, createdAt, file }: { order: number; createdAt: number; file: StoredFile },
-): string {
-  return JSON.stringify({
-    format_version: 1,
-    upload_id: ref.uploadId,
-    system_id: ref.systemId,
-    timestamp: new Date(createdAt).toISOString(),
-    order,
-    previous_order: order === 1 ? null : order - 1,
-    time_zone: 'UTC',
-    files: [
-      {
-        name: file.name,
-        path: `${uploadPrefix(ref)}${file.name}`,
-        size_bytes: file.stored.length,
-        compression: 'gzip',
-        checksum: sha256(file.stored),
-        raw_size_bytes: file.raw.length,
-        raw_checksum: sha256(file.raw),
-        rows: {},
-      },
-    ],
-    omitted: [],
-    metadata: { uploader: 'akosha', version: '0.1.0' },
-  });
-}
-
-function sha256(content: Buffer): string {
-  return createHash('sha256').update(content).digest('hex');
 }

@@ -1,4 +1,4 @@
-import { rm, stat, truncate } from 'node:fs/promises';
+import { stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   isAkoshaError,
@@ -8,7 +8,7 @@ import {
   type UploadRef,
 } from '../../../src/contract/index.js';
 import { FAIL_POINTS, type FailPoint } from '../../../src/faults/index.js';
-import { dropUpload, inTurn, readFound, requestAgain, retryUpload } from '../../../src/ingest/index.js';
+import { dropUpload, inTurn, requestAgain, retryUpload } from '../../../src/ingest/index.js';
 import {
   compactCold,
   erasePass,
@@ -17,18 +17,17 @@ import {
   moveChosen,
   moveToWarm,
   planCompaction,
-  rebuildStore,
   repairTier,
   requestForget,
   retireUploads,
   sweep,
   takeBackup,
 } from '../../../src/maintenance/index.js';
-import { openRebuild } from '../../../src/store/index.js';
-import { openHost, syncDirectly, type OpenHost } from '../../../src/upload/index.js';
-import { makeDatabase } from '../../support/databases.js';
+import { DAY, type Memory } from './arrival.js';
+import { keyOf, type FaultWorld } from './fault-world.js';
+import { loseStore, rebuildAll } from './lost-store.js';
 import { outageOf } from './outage-operation.js';
-import { DAY, keyOf, type FaultWorld, type Memory } from './fault-world.js';
+import { uploadOf } from './upload-operation.js';
 
 /** Something that the program does, in which fail points lie. */
 export interface Operation {
@@ -44,12 +43,42 @@ export interface Operation {
 /** Days: hot is younger than 7, warm than 90. */
 const AGES = { hot: 1, warm: 30, cold: 120 } as const;
 
+/** What an operation's next attempt goes by, whichever process takes it. As JSON. */
+export interface OperationState {
+  /** Memories. */
+  made: number;
+  inQuarantine: UploadRef;
+  again: UploadRef;
+  isAsked: boolean;
+  scope: ForgetScope & { scope: 'memory' };
+  /** It was asked for, and is not through. */
+  isForgetting: boolean;
+  expiring: string[];
+  uploads: number;
+}
+
+const NOWHERE: UploadRef = { systemId: '', uploadId: '' };
+
+export function newOperationState(): OperationState {
+  return {
+    ...{ made: 0, inQuarantine: NOWHERE, again: NOWHERE, isAsked: false, isForgetting: false },
+    scope: { scope: 'memory', systemId: '', kind: 'conversation', memoryId: '' },
+    ...{ expiring: [], uploads: 0 },
+  };
+}
+
 /** All that a server, and an agent by way of object storage, do. */
-export function operationsOf(world: FaultWorld): Record<string, Operation> {
-  let made = 0;
+export function operationsOf(
+  world: FaultWorld,
+  state: OperationState = newOperationState(),
+): Record<string, Operation> {
   /** One of few, so that the searches beside all this stay quick, in another wording. */
-  const memory = (age: number, id = `of ${age} days`): Memory => ({ id, text: `memory ${++made}`, age });
-  const fresh = (age: number): Memory => memory(age, `m${made}`);
+  const memory = (age: number, id = `of ${age} days`): Memory => ({
+    id,
+    text: `memory ${++state.made}`,
+    age,
+  });
+  const fresh = (age: number): Memory => memory(age, `m${state.made}`);
   const pointsOf = (...families: string[]): FailPoint[] =>
     FAIL_POINTS.filter((point) => families.some((family) => point.startsWith(`${family}.`)));
 
@@ -61,10 +90,9 @@ export function operationsOf(world: FaultWorld): Record<string, Operation> {
     attempt: () => world.drain('ingested'),
   };
 
-  let inQuarantine: UploadRef;
   const quarantined = async (systemId: string): Promise<Memory[]> => {
     const memories = [memory(AGES.hot)];
-    inQuarantine = await world.arrive(systemId, memories, Buffer.from('no gzip'));
+    state.inQuarantine = await world.arrive(systemId, memories, Buffer.from('no gzip'));
     await world.drain(systemId);
     return memories;
   };
@@ -72,11 +100,11 @@ export function operationsOf(world: FaultWorld): Record<string, Operation> {
     points: pointsOf('retry'),
     prepare: async () => {
       const memories = await quarantined('retried');
-      await world.mend(inQuarantine, memories);
+      await world.mend(state.inQuarantine, memories);
     },
     attempt: async () => {
-      const { state } = (await world.store.getUpload(inQuarantine)) ?? {};
-      if (state === 'quarantined') await retryUpload(world.ingest, inQuarantine);
+      const record = await world.store.getUpload(state.inQuarantine);
+      if (record?.state === 'quarantined') await retryUpload(world.ingest, state.inQuarantine);
       await world.drain('retried');
     },
   };
@@ -84,22 +112,20 @@ export function operationsOf(world: FaultWorld): Record<string, Operation> {
     points: pointsOf('drop'),
     prepare: async () => void (await quarantined('dropped')),
     attempt: async () => {
-      await dropUpload(world.ingest, inQuarantine, { by: 'a test', reason: 'no gzip' });
+      await dropUpload(world.ingest, state.inQuarantine, { by: 'a test', reason: 'no gzip' });
     },
   };
 
-  let again: UploadRef;
-  let isAsked = false;
   const ingestAgain: Operation = {
     points: pointsOf('again'),
     prepare: async () => {
-      again = await world.bring('again', [memory(AGES.hot), memory(AGES.warm)]);
-      isAsked = false;
+      state.again = await world.bring('again', [memory(AGES.hot), memory(AGES.warm)]);
+      state.isAsked = false;
     },
     attempt: async () => {
-      const record = await world.store.getUpload(again);
-      if (!isAsked && record?.again === null) await requestAgain(world.ingest, again);
-      isAsked = true;
+      const record = await world.store.getUpload(state.again);
+      if (!state.isAsked && record?.again === null) await requestAgain(world.ingest, state.again);
+      state.isAsked = true;
       await world.drain('again');
     },
   };
@@ -156,15 +182,16 @@ export function operationsOf(world: FaultWorld): Record<string, Operation> {
     attempt: async () => void (await sweep(world.maintenance)),
   };
 
-  let scope: ForgetScope & { scope: 'memory' };
   const forgettable = async (systemId: string): Promise<void> => {
-    const forgotten = fresh([AGES.hot, AGES.warm, AGES.cold][made % 3] ?? AGES.hot);
+    const forgotten = fresh([AGES.hot, AGES.warm, AGES.cold][state.made % 3] ?? AGES.hot);
     await world.bring(systemId, [forgotten, memory(AGES.hot), memory(AGES.cold)]);
-    if (made % 2 === 0) await world.toCold();
-    scope = { scope: 'memory', systemId, kind: 'conversation', memoryId: forgotten.id };
+    if (state.made % 2 === 0) await world.toCold();
+    state.scope = { scope: 'memory', systemId, kind: 'conversation', memoryId: forgotten.id };
   };
   const forgetAll = async (): Promise<void> => {
+    const { scope } = state;
     const key = keyOf(scope.systemId, scope.memoryId);
+    state.isForgetting = true;
     world.model.may(key, undefined);
     await requestForget(world.maintenance, scope);
     world.model.is(key, undefined);
@@ -173,6 +200,7 @@ export function operationsOf(world: FaultWorld): Record<string, Operation> {
       if (rows + objects + uploads === 0) break;
     }
     await finishForget(world.maintenance, scope);
+    state.isForgetting = false;
   };
   const forget: Operation = {
     points: pointsOf('forget'),
@@ -187,6 +215,7 @@ export function operationsOf(world: FaultWorld): Record<string, Operation> {
     },
     // It comes back with the next upload of its host, and not before.
     attempt: async () => {
+      const { scope } = state;
       const isForgotten = (await world.store.tombstones()).some(
         (one) => one.scope.scope === 'memory' && one.scope.memoryId === scope.memoryId,
       );
@@ -212,7 +241,6 @@ export function operationsOf(world: FaultWorld): Record<string, Operation> {
     attempt: retire,
   };
 
-  let expiring: string[] = [];
   const expiry: Operation = {
     points: pointsOf('expire'),
     prepare: async () => {
@@ -220,7 +248,7 @@ export function operationsOf(world: FaultWorld): Record<string, Operation> {
       await planCompaction(world.maintenance, { all: false, asOf: world.now });
       const memories = [fresh(2_556.5), fresh(2_556.5)];
       await world.bring('expiring', memories);
-      expiring = memories.map(({ id }) => keyOf('expiring', id));
+      state.expiring = memories.map(({ id }) => keyOf('expiring', id));
       world.now += DAY;
       // Its time bears out what the server's clock says.
       await world.bring('expiring', [memory(AGES.hot)]);
@@ -228,9 +256,9 @@ export function operationsOf(world: FaultWorld): Record<string, Operation> {
       await takeBackup(world.backup);
     },
     attempt: async () => {
-      for (const key of expiring) world.model.may(key, undefined);
+      for (const key of state.expiring) world.model.may(key, undefined);
       await planCompaction(world.maintenance, { all: true, asOf: world.now });
-      for (const key of expiring) world.model.is(key, undefined);
+      for (const key of state.expiring) world.model.is(key, undefined);
     },
   };
 
@@ -240,11 +268,9 @@ export function operationsOf(world: FaultWorld): Record<string, Operation> {
     attempt: async () => void (await takeBackup(world.backup)),
   };
 
-  let isRebuilt = false;
   const rebuild: Operation = {
     points: pointsOf('rebuild'),
     prepare: async () => {
-      isRebuilt = false;
       await world.bring('rebuilt', [memory(AGES.hot), memory(AGES.warm), memory(AGES.cold)]);
       await world.toCold();
       await takeBackup(world.backup);
@@ -255,9 +281,9 @@ export function operationsOf(world: FaultWorld): Record<string, Operation> {
       await loseStore(world);
     },
     attempt: async () => {
-      if (!isRebuilt) await rebuildAll(world).catch(unlessMade);
-      isRebuilt = true;
-      await world.openStore();
+      if (world.isLost) await rebuildAll(world).catch(unlessMade);
+      world.isLost = false;
+      if (!world.isServing) await world.openStore();
     },
   };
 
@@ -291,7 +317,7 @@ export function operationsOf(world: FaultWorld): Record<string, Operation> {
     },
   };
 
-  const upload = uploadOf(world, memory);
+  const upload = uploadOf(world, state, memory);
   const outage = outageOf(world, memory);
   return {
     ...{ ingest, retry, drop, ingestAgain, move, cold, thaw, compact, sweeping, forget, lift, retention },
@@ -302,73 +328,4 @@ export function operationsOf(world: FaultWorld): Record<string, Operation> {
 /** A rebuild touches no store that is made: one that failed at its very end has made it. */
 function unlessMade(error: unknown): void {
   if (!isAkoshaError(error, 'BadRequest')) throw error;
-}
-
-/** The disk of the store is gone. */
-export async function loseStore(world: FaultWorld): Promise<void> {
-  await world.closeStore();
-  for (const folder of ['store', 'cache', 'index'])
-    await rm(join(world.data, folder), { recursive: true, force: true });
-}
-
-/** From object storage alone. */
-export async function rebuildAll(world: FaultWorld): Promise<void> {
-  const rebuild = await openRebuild({ ...world.engineOptions, asOf: world.now });
-  try {
-    await rebuildStore({
-      rebuild,
-      uploads: world.objects,
-      archive: world.objects,
-      scratch: world.scratch,
-      readManifest: async (place, signal) =>
-        (await readFound({ uploads: world.objects }, place, signal))?.upload,
-      hashFile: (file) => world.reader.hashFile(file),
-      longestMs: 0,
-      oldServerDeadSince: null,
-      skipDamaged: false,
-      now: () => world.now,
-      onProgress: () => undefined,
-      onDamaged: (key) => {
-        throw new Error(`${key} is damaged`);
-      },
-    });
-  } finally {
-    await rebuild.close();
-  }
-}
-
-/** A host with a real database and outbox, its data folder on the same disk. */
-function uploadOf(world: FaultWorld, memory: (age: number) => Memory): Operation {
-  const database = join(world.data, 'host.duckdb');
-  let host: OpenHost | undefined;
-  let uploads = 0;
-  let memories: Memory[] = [];
-  return {
-    points: FAIL_POINTS.filter((point) => point.startsWith('upload.')),
-    prepare: async () => {
-      host ??= openHost({
-        systemId: 'agent',
-        dataDir: join(world.data, 'agent'),
-        databases: [database],
-        uploads: world.objects,
-        reader: world.reader,
-        timeZone: 'UTC',
-        now: () => world.now,
-        rules: { forceMethod: 'auto', enableFallback: true, maxRetries: 0, retryBackoffMs: 1 },
-      });
-      memories = [memory(0)];
-      uploads += 1;
-      await makeDatabase(
-        database,
-        'CREATE OR REPLACE TABLE conversations_v2(id VARCHAR, content VARCHAR)',
-        ...memories.map(({ id, text }) => `INSERT INTO conversations_v2 VALUES ('${id}', '${text}')`),
-      );
-      world.acknowledged('agent', memories);
-    },
-    attempt: async () => {
-      if (host === undefined) throw new Error('no host is open');
-      await syncDirectly(host, { uploadId: `agent-${uploads}` });
-      await world.drain('agent');
-    },
-  };
 }

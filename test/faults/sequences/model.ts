@@ -4,13 +4,27 @@ import type { SearchAnswer } from '../../../src/search/index.js';
 /** A text; undefined: the memory is not found. */
 type Text = string | undefined;
 
+/** As JSON has it: null for a memory that is not found. */
+export type SavedModel = readonly (readonly [key: string, texts: readonly (string | null)[]])[];
+
 /**
  * What is found of each memory: one text, or one of several while something is under way that changes it. A memory that is acknowledged and
  * not ingested yet may be found or not.
  */
 export class Model {
-  readonly #memories = new Map<string, Text[]>();
+  readonly #memories: Map<string, Text[]>;
   readonly #views = new Set<Map<string, Set<Text>>>();
+
+  constructor(
+    saved: SavedModel = [],
+    private readonly onChange: () => void = () => undefined,
+  ) {
+    this.#memories = new Map(saved.map(([key, texts]) => [key, texts.map((text) => text ?? undefined)]));
+  }
+
+  saved(): SavedModel {
+    return [...this.#memories].map(([key, texts]) => [key, texts.map((text) => text ?? null)]);
+  }
 
   /** From now on this may be found as well. */
   may(key: string, text: Text): void {
@@ -52,6 +66,7 @@ export class Model {
     const before = this.#texts(key);
     this.#memories.set(key, [...new Set(texts)]);
     for (const view of this.#views) view.set(key, new Set([...(view.get(key) ?? before), ...texts]));
+    this.onChange();
   }
 }
 

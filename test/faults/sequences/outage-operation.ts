@@ -8,7 +8,8 @@ import type { AkoshaClient } from '../../../src/client/index.js';
 import { SCHEDULE_IDS } from '../../../src/contract/index.js';
 import { FAIL_POINTS } from '../../../src/faults/index.js';
 import { pollInbox } from '../../../src/ingest/index.js';
-import type { FaultWorld, Memory } from './fault-world.js';
+import type { Memory } from './arrival.js';
+import type { FaultWorld } from './fault-world.js';
 import type { Operation } from './operations.js';
 
 const QUIET = { info: () => undefined, warn: () => undefined, error: () => undefined };
