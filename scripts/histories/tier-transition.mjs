@@ -16,6 +16,7 @@ export const tierTransitionPaths = () => ({
     start: transition,
   },
   'tier-transition-reported': { store: rowsOf(15, 12), start: transition },
+  'tier-transition-lots': { store: rowsOf(15, 12), start: transition },
   'tier-transition-compacted': {
     store: {
       ...rowsOf(5, 0),

@@ -5,8 +5,8 @@ import {
   compactCold,
   endTransition,
   moveChosen,
-  moveToCold,
-  moveToWarm,
+  moveRoundToCold,
+  moveRoundToWarm,
   planCompaction,
   planTransition,
   sweep,
@@ -44,11 +44,13 @@ export function tierActivities({ maintenance, clock }: TierActivityDeps): TierAc
       }),
 
     moveToWarm: ({ asOf }) =>
-      runActivity(({ signal }) => moveToWarm(maintenance, asOf, { signal, transitionId: ownTransition() })),
-
-    moveToCold: ({ asOf, partition }) =>
       runActivity(({ signal }) =>
-        moveToCold(maintenance, asOf, partition, { signal, transitionId: ownTransition() }),
+        moveRoundToWarm(maintenance, asOf, { signal, transitionId: ownTransition() }),
+      ),
+
+    moveToCold: ({ asOf, partition, others = [] }) =>
+      runActivity(({ signal }) =>
+        moveRoundToCold(maintenance, asOf, [partition, ...others], { signal, transitionId: ownTransition() }),
       ),
 
     moveChosen: (input) => runActivity(({ signal }) => moveChosen(maintenance, input, signal)),

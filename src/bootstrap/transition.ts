@@ -1,10 +1,10 @@
-import type { BatchSummary, TransitionTotals } from '../contract/index.js';
+import { coldLots, type BatchSummary, type TransitionTotals } from '../contract/index.js';
 import {
   beginTransition,
   compactCold,
   endTransition,
-  moveToCold,
-  moveToWarm,
+  moveRoundToCold,
+  moveRoundToWarm,
   planCompaction,
   planTransition,
   sweep,
@@ -22,7 +22,7 @@ export interface TransitionWork {
 }
 
 export interface TransitionOutcome extends TransitionTotals {
-  /** False where it was told to stop between two batches. */
+  /** False where it was told to stop between two rounds. */
   finished: boolean;
   /** Rows, tables and objects. */
   swept: number;
@@ -37,8 +37,8 @@ const BY_ITSELF = 'tier-transition/by-the-server';
 const FRUITLESS_BATCHES = 2;
 
 /**
- * The tier transition as its workflow does it: all that is due as of now, hot to warm and warm to cold, batch by batch, then the sweep.
- * `goOn` is asked before each batch.
+ * The tier transition as its workflow does it: all that is due as of now, hot to warm and warm to cold, in rounds of some seconds, then the sweep.
+ * `goOn` is asked before each round.
  */
 export async function runTransition(
   work: TransitionWork,
@@ -56,13 +56,13 @@ export async function runTransition(
     onMoved(from, summary);
     return summary;
   };
-  const toWarm = await moveAll(() => counted('hot', moveToWarm(maintenance, asOf, batch)), goOn);
+  const toWarm = await moveAll(() => counted('hot', moveRoundToWarm(maintenance, asOf, batch)), goOn);
   let toCold = 0;
   for (let due = await plan(); due.partitions.length > 0 && goOn(); due = await plan()) {
     const before = toCold;
-    for (const partition of due.partitions) {
+    for (const lot of coldLots(due.partitions)) {
       const move = (): Promise<BatchSummary> =>
-        counted('warm', moveToCold(maintenance, asOf, partition, batch));
+        counted('warm', moveRoundToCold(maintenance, asOf, lot, batch));
       toCold += await moveAll(move, goOn);
     }
     // The next plan would name the same partitions again.

@@ -251,8 +251,14 @@ export interface StoreActivities {
     scheduledFor?: number | null;
     all: boolean;
   }): Promise<TransitionPlanSummary & { asOf: number }>;
+  /** Batches until none is due, or some seconds of them. */
   moveToWarm(input: { asOf: number }): Promise<BatchSummary>;
-  moveToCold(input: { asOf: number; partition: ColdPartitionPlan }): Promise<BatchSummary>;
+  /** The same of a system and month, and of others beside it, which runs of before do not name. */
+  moveToCold(input: {
+    asOf: number;
+    partition: ColdPartitionPlan;
+    others?: ColdPartitionPlan[];
+  }): Promise<BatchSummary>;
   /** The next batch of what a person chose, from one tier to another; a batch that an earlier attempt moved is not moved again. */
   moveChosen(
     input: MoveStep & { selection: Selection; after: SelectionCursor | null },

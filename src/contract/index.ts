@@ -10,6 +10,7 @@ export * from './scrub.js';
 export * from './selection.js';
 export * from './time.js';
 export * from './activities.js';
+export * from './cold-lots.js';
 export * from './ingest-totals.js';
 export * from './outage.js';
 export * from './workflows.js';

@@ -2,6 +2,7 @@ export { compactCold, planCompaction } from './compact.js';
 export type { MaintenanceContext } from './context.js';
 export { adoptDecided } from './expire.js';
 export { moveChosen } from './move-chosen.js';
+export { moveRoundToCold, moveRoundToWarm } from './move-round.js';
 export { describeSelection, pin, unpin, type Selected } from './pins.js';
 export { Pace } from './pace.js';
 export { beginTransition, endTransition } from './report.js';

@@ -9,6 +9,10 @@ export class Pace {
 
   constructor(private readonly rowsPerSecond: number) {}
 
+  get isLimited(): boolean {
+    return this.rowsPerSecond > 0;
+  }
+
   batchRows(most: number): number {
     return this.rowsPerSecond === 0 ? most : Math.min(most, this.rowsPerSecond * BATCH_SECONDS);
   }

@@ -1,10 +1,12 @@
 import { ApplicationFailure, continueAsNew, log, patched, proxyActivities } from '@temporalio/workflow';
 import {
+  coldLots,
   MAINTENANCE,
   moveOptions,
   storeQueryOptions,
   walkOptions,
   type BatchSummary,
+  type ColdLot,
   type ColdPartitionPlan,
   type ErrorType,
   type StoreActivities,
@@ -93,9 +95,10 @@ export async function tierTransition({
   };
 }
 
-/** Runs that began before transitions had reports, and before they merged cold objects, go on without. */
+/** Runs that began before transitions had reports, merged cold objects, or moved several systems to cold at once, go on without. */
 const REPORTED = 'transition-report';
 const COMPACTED = 'compaction';
+const TOGETHER = 'cold-lots';
 
 /** Before the sweep, which notes at once what it leaves behind. */
 async function compact(transition: Transition): Promise<void> {
@@ -133,16 +136,23 @@ async function ageWarm(transition: Transition, first: TransitionPlanSummary): Pr
   for (let plan = first; plan.partitions.length > 0; plan = await planAgain(transition)) {
     const before = totals.toCold;
     progress.enter('cold', { tier: 'cold', done: before, total: before + rowsOf(plan.partitions) });
-    for (const partition of plan.partitions) {
-      const summary = nameOf(partition);
+    for (const [partition, ...others] of lotsOf(plan.partitions)) {
+      const more = others.length === 0 ? '' : `, and ${others.length} more`;
+      const summary = `${nameOf(partition)}${more}`;
       await moveUntilDone(transition, 'toCold', summary, () =>
-        moveToCold.executeWithOptions({ summary }, [{ asOf: transition.asOf, partition }]),
+        moveToCold.executeWithOptions({ summary }, [{ asOf: transition.asOf, partition, others }]),
       );
       if (transition.paused) return;
     }
     // The next plan would name the same partitions again.
     if (totals.toCold === before) return;
   }
+}
+
+/** Runs that began before several went together go on one by one. */
+function lotsOf(partitions: readonly ColdPartitionPlan[]): ColdLot[] {
+  if (!patched(TOGETHER)) return partitions.map((partition): ColdLot => [partition]);
+  return coldLots(partitions);
 }
 
 async function planAgain(transition: Transition): Promise<TransitionPlanSummary> {

@@ -55,16 +55,20 @@ class CountingStore {
       this.hot -= due;
       return Promise.resolve({ due, moved: due });
     },
-    moveToCold: ({ partition: { systemId, month } }) => {
-      const found = this.warm.find(
-        (candidate) => candidate.systemId === systemId && candidate.month === month,
-      );
-      this.calls.push(`cold ${systemId} ${month}`);
+    moveToCold: ({ partition, others = [] }) => {
+      const lot = [partition, ...others];
+      this.calls.push(`cold ${lot.map(({ systemId, month }) => `${systemId} ${month}`).join(', ')}`);
       if (this.left-- <= 0) return Promise.resolve({ due: 0, moved: 0, paused: true });
-      const due = Math.min(found?.rows ?? 0, this.batch);
-      if (found === undefined || this.stuck.has(systemId)) return Promise.resolve({ due, moved: 0 });
-      found.rows -= due;
-      return Promise.resolve({ due, moved: due });
+      const summary = { due: 0, moved: 0 };
+      for (const { systemId, month } of lot) {
+        const found = this.warm.find((one) => one.systemId === systemId && one.month === month);
+        const due = Math.min(found?.rows ?? 0, this.batch);
+        summary.due += due;
+        if (found === undefined || this.stuck.has(systemId)) continue;
+        summary.moved += due;
+        found.rows -= due;
+      }
+      return Promise.resolve(summary);
     },
     planCompaction: () => {
       this.calls.push('compaction');
@@ -132,13 +136,21 @@ describe('tierTransition', () => {
       'plan all',
       ...[warm, warm, warm],
       'plan all',
-      ...['cold a 1', 'cold a 1', 'cold a 1'],
-      ...['cold b 2', 'cold b 2'],
+      ...['cold a 1, b 2', 'cold a 1, b 2', 'cold a 1, b 2'],
       'plan all',
       'compaction',
       'sweep',
       'end',
     ]);
+  });
+
+  it('moves large partitions one by one, and small ones together', async () => {
+    const store = new CountingStore();
+    store.batch = 100_000;
+    store.warm = [...[30_000, 15_000, 5_000, 1, 60_000, 7]].map((rows, n) => partition(`s${n}`, 1, rows));
+    expect((await transition(store)).toCold).toBe(110_008);
+    const lots = ['cold s0 1, s1 1, s2 1', 'cold s3 1', 'cold s4 1', 'cold s5 1'];
+    expect(store.calls.filter((call) => call.startsWith('cold'))).toEqual(lots.flatMap((lot) => [lot, lot]));
   });
 
   it('leaves a partition whose rows keep changing to the next transition, and moves the others', async () => {
@@ -149,8 +161,7 @@ describe('tierTransition', () => {
     expect(result.toCold).toBe(5);
     expect(store.calls).toEqual([
       'plan',
-      ...['cold restless 1', 'cold restless 1'],
-      ...['cold calm 1', 'cold calm 1'],
+      ...['cold restless 1, calm 1', 'cold restless 1, calm 1', 'cold restless 1, calm 1'],
       'plan',
       ...['cold restless 1', 'cold restless 1'],
       'compaction',
@@ -185,7 +196,7 @@ describe('tierTransition', () => {
     ['before it begins', 0, ['plan', 'end paused'], 0],
     ['among hot rows', 1, ['plan', 'warm', 'warm', 'end paused'], 10],
     ['before cold ones', 3, ['plan', 'warm', 'warm', 'warm', 'plan', 'end paused'], 15],
-    ['among cold rows', 4, ['plan', 'warm', 'warm', 'warm', 'plan', 'cold', 'cold', 'end paused'], 25],
+    ['among cold rows', 4, ['plan', 'warm', 'warm', 'warm', 'plan', 'cold', 'cold', 'end paused'], 35],
   ])('paused %s stops after its batch, and sweeps nothing', async (_, batches, calls, moved) => {
     const store = new CountingStore();
     store.hot = 15;

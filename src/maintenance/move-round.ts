@@ -1,0 +1,123 @@
+import { messageOf, type BatchSummary, type ColdPartitionPlan, type HeldRows } from '../contract/index.js';
+import type { MaintenanceContext } from './context.js';
+import { moveToCold, moveToWarm, type BatchOptions } from './transition.js';
+
+/**
+ * Batches under way at once. The steps of one wait for each other: for DuckDB, the catalog, the disk, this thread. With a second beside it two cores have
+ * work; each takes its own rows, as those of two transitions do. A third would wait for the same writers.
+ */
+const LANES = 2;
+
+/** Ends a round, some seconds: its caller tells progress after each, and what was told to stop begins no other. */
+const ROUND_ROWS = 50_000;
+
+/** Of one lane in a row: rows that change faster than they can be moved. */
+const FRUITLESS_BATCHES = 2;
+
+/**
+ * Moves batches from hot to warm, until none is due or as many rows as a round has. Nothing is due any more where it returns 0 due. An error counts where
+ * nothing was moved: the next round meets it again, and the rows of this one are not lost to its caller's count.
+ */
+export function moveRoundToWarm(
+  context: MaintenanceContext,
+  asOf: number,
+  options: BatchOptions = {},
+): Promise<BatchSummary> {
+  return runRound(context, [() => moveToWarm(context, asOf, options)]);
+}
+
+/** The same from warm to cold, of several systems and months. */
+export function moveRoundToCold(
+  context: MaintenanceContext,
+  asOf: number,
+  partitions: readonly ColdPartitionPlan[],
+  options: BatchOptions = {},
+): Promise<BatchSummary> {
+  return runRound(
+    context,
+    partitions.map((partition) => () => moveToCold(context, asOf, partition, options)),
+  );
+}
+
+type Move = () => Promise<BatchSummary>;
+
+class Round {
+  due = 0;
+  moved = 0;
+  paused = false;
+  error: unknown;
+  failed = false;
+  readonly #held: HeldRows[] = [];
+  /** Those of which there may be more. */
+  #sources: readonly Move[];
+  #turn = 0;
+
+  constructor(sources: readonly Move[]) {
+    this.#sources = sources;
+  }
+
+  /** One batch after the other, each of the source whose turn it is, until there is no more. */
+  async run(): Promise<void> {
+    for (let fruitless = 0; fruitless < FRUITLESS_BATCHES;) {
+      const source = this.#next();
+      if (source === undefined) return;
+      const batch = await source();
+      this.#count(batch);
+      if (batch.due === 0) this.#sources = this.#sources.filter((other) => other !== source);
+      const isFruitless = batch.due > 0 && batch.moved === 0 && batch.held === undefined;
+      fruitless = isFruitless ? fruitless + 1 : 0;
+    }
+  }
+
+  fail(error: unknown): void {
+    this.error ??= error;
+    this.failed = true;
+  }
+
+  get summary(): BatchSummary {
+    const { due, moved, paused } = this;
+    return {
+      due,
+      moved,
+      ...(this.#held.length === 0 ? {} : { held: sumHeld(this.#held) }),
+      ...(paused ? { paused } : {}),
+    };
+  }
+
+  #next(): Move | undefined {
+    if (this.failed || this.paused || this.moved >= ROUND_ROWS) return undefined;
+    return this.#sources[this.#turn++ % this.#sources.length];
+  }
+
+  #count({ due, moved, held = [], paused }: BatchSummary): void {
+    this.due += due;
+    this.moved += moved;
+    this.#held.push(...held);
+    this.paused ||= paused === true;
+  }
+}
+
+async function runRound(context: MaintenanceContext, sources: readonly Move[]): Promise<BatchSummary> {
+  const round = new Round(sources);
+  // What limits the rows of a second is no faster with a second lane.
+  const lanes = context.pace?.isLimited === true ? 1 : LANES;
+  const run = (): Promise<void> => round.run().catch((error: unknown) => round.fail(error));
+  await Promise.all(Array.from({ length: lanes }, run));
+  if (round.failed && round.moved === 0) throw round.error;
+  if (round.failed)
+    context.log?.warn(
+      { error: messageOf(round.error), moved: round.moved },
+      'a batch failed beside others that were moved; it is tried again',
+    );
+  return round.summary;
+}
+
+/** By reason, as one batch tells it. */
+function sumHeld(held: readonly HeldRows[]): HeldRows[] {
+  const byReason = new Map<HeldRows['reason'], HeldRows>();
+  for (const each of held) {
+    const { rows = 0, example = each.example } = byReason.get(each.reason) ?? {};
+    byReason.set(each.reason, { reason: each.reason, rows: rows + each.rows, example });
+  }
+  return [...byReason.values()];
+}
