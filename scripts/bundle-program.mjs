@@ -2,6 +2,7 @@
 // each of them and one for whatever several of them, or a part that is loaded late, have in common. Nothing else is loaded from a thousand files:
 // to find, read and link those takes a server 0.7 s of a core at each start, and a reader half of all that it begins with.
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -12,6 +13,8 @@ const FOLDER = join(DIST, 'program');
 const ENTRIES = {
   program: join(DIST, 'cli', 'program.js'),
   'reader-child': join(DIST, 'reader', 'reader-child.js'),
+  'embedding-thread': join(DIST, 'search', 'embedding', 'embedding-thread.js'),
+  'index-thread': join(DIST, 'store', 'embedded', 'vector-index', 'index-thread.js'),
   // Temporal's own, in which workflows run.
   'workflow-thread': '@temporalio/worker/lib/workflow/workflow-worker-thread.js',
 };
@@ -23,14 +26,7 @@ const CONTENTS = join(FOLDER, 'contents.json');
 export const PROGRAM_FILES = [...Object.keys(ENTRIES).map((name) => join(FOLDER, `${name}.js`)), CONTENTS];
 
 /** They look for a file beside themselves, mostly a native part that only this machine knows the name of. */
-const NATIVE = [
-  '@duckdb/node-bindings',
-  '@libsql/*',
-  '@temporalio/core-bridge',
-  'onnxruntime-node',
-  'source-map',
-  'usearch',
-];
+const NATIVE = ['@duckdb/node-bindings', '@libsql/*', 'onnxruntime-node', 'source-map', 'usearch'];
 
 /** A process that was started before a build loads a part of the old one when it first needs it. None runs for long beside a newer program. */
 const KEEP_OLD_MS = 86_400_000;
@@ -60,26 +56,38 @@ const own = {
   },
 };
 
-/** Temporal's packages are CommonJS: a late import of one of them has its names only where somebody lists them. */
+/** A late import of a CommonJS module, as Temporal's packages and Amazon's are, has its names only where somebody lists them. */
 const lateNames = {
   name: 'late-names',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^@temporalio\// }, ({ kind, path, resolveDir }) =>
-      kind === 'dynamic-import' ? { path, namespace: 'late', pluginData: resolveDir } : undefined,
-    );
-    onLoad({ filter: /.*/, namespace: 'late' }, async ({ path, pluginData }) => {
-      const names = Object.keys(await import(path)).filter(
-        (name) => !/^(default|module\.exports)$/.test(name),
-      );
+  setup({ resolve, onResolve, onLoad }) {
+    onResolve({ filter: /.*/ }, async ({ kind, path, resolveDir, importer, pluginData }) => {
+      if (kind !== 'dynamic-import' || pluginData === RESOLVED) return undefined;
+      const found = await resolve(path, { kind, resolveDir, importer, pluginData: RESOLVED });
+      if (found.external || found.errors.length > 0 || !(await isCommonJs(found.path))) return found;
+      return { path: found.path, namespace: 'late', pluginData: resolveDir };
+    });
+    onLoad({ filter: /.*/, namespace: 'late' }, ({ path, pluginData }) => {
+      const names = Object.keys(createRequire(path)(path)).filter((name) => name !== 'default');
       return {
-        contents: `export { ${names.join(', ')} } from ${JSON.stringify(path)};`,
+        contents: `export { default, ${names.join(', ')} } from ${JSON.stringify(path)};`,
         resolveDir: pluginData,
       };
     });
   },
 };
 
-/** Temporal's worker: its thread is the bundled one, and it brings no webpack, because workflows are bundled when the program is built. */
+const RESOLVED = 'resolved';
+
+/** One that has neither imports nor exports. */
+async function isCommonJs(file) {
+  return !/^(import|export)\b/m.test(await readFile(file, 'utf8'));
+}
+
+/**
+ * Temporal's worker: its thread is the bundled one, and it brings no webpack, because workflows are bundled when the program is built. The
+ * JavaScript over its native part is bundled too, which otherwise would load the packages that it shares with the worker once more, errors
+ * among them that the worker would not know for its own.
+ */
 const temporalWorker = {
   name: 'temporal-worker',
   setup({ onLoad }) {
@@ -88,6 +96,13 @@ const temporalWorker = {
         await readFile(path, 'utf8'),
         `require.resolve('./workflow-worker-thread')`,
         `require.resolve('./workflow-thread.js')`,
+      ),
+    }));
+    onLoad({ filter: /@temporalio\/core-bridge\/common\.js$/ }, async ({ path }) => ({
+      contents: replaceOnce(
+        await readFile(path, 'utf8'),
+        '__dirname',
+        `path.dirname(require.resolve('@temporalio/core-bridge/package.json'))`,
       ),
     }));
     onLoad({ filter: /@temporalio\/worker\/lib\/workflow\/bundler\.js$/ }, () => ({

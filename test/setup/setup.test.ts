@@ -35,7 +35,7 @@ describe('set-up', { timeout: BUILD_TIMEOUT_MS }, () => {
   it('builds the program, its command, the thread of its catalog and the workflow bundle', async () => {
     await access(checkout.path('dist/cli/akosha.cjs'), constants.X_OK);
     await access(checkout.path('dist/store/embedded/catalog/catalog-thread.cjs'));
-    for (const name of ['program', 'reader-child', 'workflow-thread'])
+    for (const name of ['program', 'reader-child', 'embedding-thread', 'index-thread', 'workflow-thread'])
       await access(checkout.path(`dist/program/${name}.js`));
     expect((await stat(checkout.path('dist/workflow-bundle.js'))).size).toBeGreaterThan(100_000);
   });

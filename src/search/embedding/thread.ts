@@ -34,7 +34,7 @@ export class EmbeddingThread {
   constructor(
     private readonly model: string,
     files: ModelFiles,
-    entry: URL = entryPoint(import.meta.url, './embedding-thread.js'),
+    entry: URL = entryPoint(import.meta.url, '../../program/embedding-thread.js'),
   ) {
     this.loaded = new Promise((resolve, reject) => (this.loading = { resolve, reject }));
     // Whoever waits for it sees the rejection; nobody may be waiting when a thread dies while it is closed.

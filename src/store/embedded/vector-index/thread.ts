@@ -20,7 +20,7 @@ export class IndexThread {
 
   constructor(data: IndexThreadData) {
     // Flags of this process are not for it: a test runner's would have it load what only the runner has.
-    const entry = entryPoint(import.meta.url, './index-thread.js');
+    const entry = entryPoint(import.meta.url, '../../../program/index-thread.js');
     this.#worker = new Worker(entry, { workerData: data, execArgv: [] });
     this.#worker.on('message', (response: IndexResponse) => this.#settle(response));
     this.#worker.on('error', (error) => this.#end(new Error(`the vector index failed: ${messageOf(error)}`)));
