@@ -33,6 +33,20 @@ describe('the texts that searches have read', () => {
     expect(cache.get(640)).toEqual(row(640));
   });
 
+  it('follow a row that was moved to its copy, and take no more room', () => {
+    const cache = new TextCache(ROOM);
+    cache.opening()(Array.from({ length: 640 }, (_, rowId) => row(rowId)));
+    for (let rowId = 0; rowId < 640; rowId++) cache.follow(rowId, 1000 + rowId);
+    expect(cache.get(0)).toBeUndefined();
+    expect(cache.get(1000)).toEqual({ ...row(0), rowId: 1000 });
+    expect(cache.get(1639)).toEqual({ ...row(639), rowId: 1639 });
+    // One that a search has read there already, and one that is not here.
+    cache.follow(1000, 1001);
+    cache.follow(1, 2);
+    cache.opening()([row(5000)]);
+    expect([cache.get(1001)?.rowId, cache.get(2), cache.get(5000)?.rowId]).toEqual([1001, undefined, 5000]);
+  });
+
   it('are not pushed out by one large text', () => {
     const cache = new TextCache(ROOM);
     cache.opening()([row(1), row(2, 'y'.repeat(ROOM / 60))]);

@@ -80,13 +80,21 @@ async function start<T>(
   }
 }
 
+/** What searches have read of these rows is as good for their copies, so that a transition makes them read no text again. */
+function followTexts({ texts }: EngineContext, { rows }: OpenedMove, faulty: MoveStaging['faulty']): void {
+  const without = new Set(faulty.map(({ newRowId }) => newRowId));
+  for (const { rowId, newRowId } of rows) if (!without.has(newRowId)) texts.follow(rowId, newRowId);
+}
+
 class EmbeddedMove extends OpenOperation implements MoveOperation {
   readonly rows: number;
+  readonly #opened: OpenedMove;
   readonly #staging: MoveStaging;
 
   constructor(context: EngineContext, opened: OpenedMove, signal: AbortSignal, staging: MoveStaging) {
     super(context, opened.opId, signal);
     this.rows = opened.rows.length;
+    this.#opened = opened;
     this.#staging = staging;
   }
 
@@ -107,6 +115,7 @@ class EmbeddedMove extends OpenOperation implements MoveOperation {
       transitionId,
     });
     this.committed = true;
+    followTexts(this.context, this.#opened, this.#staging.faulty);
     return outcome;
   }
 
@@ -120,6 +129,7 @@ class EmbeddedCold extends OpenOperation implements ColdOperation {
   readonly rows: number;
   readonly found: number;
   readonly batchId: number;
+  readonly #opened: OpenedMove;
   readonly #staging: MoveStaging;
   readonly #partition: ColdPartition;
 
@@ -134,6 +144,7 @@ class EmbeddedCold extends OpenOperation implements ColdOperation {
     this.rows = opened.rows.length;
     this.found = staging.found;
     this.batchId = firstOf(opened.rows).newRowId;
+    this.#opened = opened;
     this.#staging = staging;
     this.#partition = partition;
   }
@@ -160,6 +171,7 @@ class EmbeddedCold extends OpenOperation implements ColdOperation {
       object,
     });
     this.committed = true;
+    followTexts(this.context, this.#opened, this.#staging.faulty);
     return outcome;
   }
 

@@ -55,6 +55,15 @@ export class TextCache {
     };
   }
 
+  /** A row was moved, and read back: what is here of it is right for its copy too. */
+  follow(from: number, to: number): void {
+    const entry = this.#entries.get(from);
+    if (entry === undefined) return;
+    this.#entries.delete(from);
+    if (this.#entries.has(to)) this.#bytes -= bytesOf(entry.row);
+    else this.#entries.set(to, { ...entry, row: { ...entry.row, rowId: to } });
+  }
+
   /** All of them: what is forgotten must not be here, and searches read again what they need. */
   clear(): void {
     this.#cleared++;

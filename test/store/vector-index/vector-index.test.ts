@@ -7,8 +7,9 @@ import { quantised } from '../../../src/store/embedded/vector-index/matrix.js';
 import { VectorIndex } from '../../../src/store/embedded/vector-index/vector-index.js';
 import { IndexThread } from '../../../src/store/embedded/vector-index/thread.js';
 import { FIRST_WAITING, type Candidate, type VectorIndexStatus } from '../../../src/store/index.js';
-import { AGE, between, direction, openTestStore, type TestStore } from '../../search/support.js';
+import { AGE, between, direction, NOW, openTestStore, type TestStore } from '../../search/support.js';
 import { eventually } from '../../support/eventually.js';
+import { gate } from '../../support/gate.js';
 
 const MB = 2 ** 20;
 const FILE = `${EMBEDDING_MODEL}.vectors`;
@@ -78,6 +79,29 @@ function lateSave(): { reached: Promise<void>; end: () => void } {
   return { reached, end };
 }
 
+/** Keeps indexes from reading what changed until they are released, and counts what they are asked. A double that injects a slow index. */
+function holdChanges(): { searches: number; held: number; release: () => void } {
+  const released = gate();
+  const calls = { searches: 0, held: 0, release: released.open };
+  const call = IndexThread.prototype.call;
+  const spy = vi.spyOn(IndexThread.prototype, 'call').mockImplementation(async function (
+    this: IndexThread,
+    ...args
+  ) {
+    if (args[0] === 'search') calls.searches++;
+    if (args[0] === 'readChanges') {
+      calls.held++;
+      await released.opened;
+    }
+    return call.apply(this, args);
+  });
+  onTestFinished(() => {
+    released.open();
+    spy.mockRestore();
+  });
+  return calls;
+}
+
 describe('the vector index of a store', () => {
   it('finds each memory where it is now, what was committed before the search included, and none that is gone', async () => {
     const test = await open();
@@ -107,6 +131,29 @@ describe('the vector index of a store', () => {
     await test.ingest('host-1', [memory('c', AGE.hot)], { mirror: true });
     expect(ids(await search(test, 'hot'))).toEqual(['c']);
     expect(await ready(test)).toMatchObject({ rows: 2, behind: 0, reason: null });
+  });
+
+  it('is asked once where rows have merely moved, and waited for where one is new', async () => {
+    const test = await open();
+    await test.ingest('host-1', [memory('a', AGE.hot), memory('b', AGE.cold), memory('c', AGE.warm)]);
+    await eventually(async () => expect(await ready(test)).toMatchObject({ rows: 3, behind: 0 }));
+    const calls = holdChanges();
+    await test.age();
+    const move = await test.store.openMove(NOW + 30 * 86_400_000, 10);
+    await move?.copyRows();
+    await move?.verifyCopies();
+    expect(await move?.commit()).toMatchObject({ moved: 1 });
+    await move?.close();
+    // `a` has become warm, and `b` cold.
+    expect(ids(await search(test, 'warm'))).toEqual(['a', 'c']);
+    expect(ids(await search(test, 'hot'))).toEqual([]);
+    expect(calls.searches).toBe(2);
+    await test.ingest('host-2', [memory('b', AGE.hot)]);
+    const waiting = search(test, 'hot');
+    await eventually(() => expect(calls.held).toBeGreaterThan(0));
+    calls.release();
+    expect(ids(await waiting)).toEqual(['b']);
+    expect(await ready(test)).toMatchObject({ rows: 3, behind: 0 });
   });
 
   it('goes on from its file, is made anew without one that can be used, and follows what came meanwhile', async () => {

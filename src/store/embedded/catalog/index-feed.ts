@@ -53,6 +53,24 @@ export interface ChangedPart {
   until: number | null;
 }
 
+/** What the changes behind `since` are: placements that moved, the last that tells of another row or a new one (0 where there is none), and the last. */
+export function changesSince(
+  db: CatalogDatabase,
+  since: number,
+): { moved: number[]; placed: number; until: number } {
+  const found = db.get<{ moved: string; placed: number; until: number }>(
+    `SELECT json_group_array(pid) FILTER (WHERE what = 'moved') AS moved,
+       coalesce(max(seq) FILTER (WHERE what = 'placed'), 0) AS placed, coalesce(max(seq), $since) AS until
+     FROM changes WHERE seq > $since`,
+    { since },
+  );
+  return {
+    moved: JSON.parse(found?.moved ?? '[]') as number[],
+    placed: found?.placed ?? 0,
+    until: found?.until ?? since,
+  };
+}
+
 interface ChangeRow {
   seq: number;
   pid: number;
@@ -127,8 +145,8 @@ export function taggedPlaces(db: CatalogDatabase, tag: string): number[] {
 export function currentCandidates(
   db: CatalogDatabase,
   found: readonly { pid: number; score: number }[],
-): AsJson<(Candidate & { tier: Tier })[]> {
-  return db.allAsJson<Candidate & { tier: Tier }>(
+): { rows: AsJson<(Candidate & { tier: Tier })[]>; count: number } {
+  return db.jsonAndCount<Candidate & { tier: Tier }>(
     `SELECT ${candidateObject('j.value ->> 1')} AS row FROM json_each($found) j CROSS JOIN placements p ON p.pid = j.value ->> 0
      WHERE ${INDEXED} ORDER BY j.key`,
     { found: JSON.stringify(found.map(({ pid, score }) => [pid, score])) },

@@ -60,12 +60,29 @@ export class TextLengths {
     }
   }
 
+  /** What moved from hot to warm keeps its text, and is most of what a transition lists: it is looked up only where it came back from cold. */
   #readChanged(db: CatalogDatabase, since: number): void {
+    const moved = `FROM changes m CROSS JOIN placements p ON p.pid = m.pid WHERE m.seq > $since AND m.what = 'moved'`;
     this.#keep(
       db.all<LengthRow>(
-        `SELECT c.pid, hex(d.sz) AS size FROM (SELECT DISTINCT pid FROM changes WHERE seq > $since) c
+        `SELECT c.pid, hex(d.sz) AS size FROM (SELECT pid FROM changes WHERE seq > $since AND what <> 'moved'
+           UNION SELECT p.pid ${moved} AND p.tier <> 'warm') c
          LEFT JOIN memory_text_docsize d ON d.id = c.pid`,
         { since },
+      ),
+    );
+    const warm = db.get<{ pids: string }>(
+      `SELECT json_group_array(p.pid) AS pids ${moved} AND p.tier = 'warm'`,
+      {
+        since,
+      },
+    );
+    const unknown = (JSON.parse(warm?.pids ?? '[]') as number[]).filter((pid) => this.of(pid) === 0);
+    if (unknown.length === 0) return;
+    this.#keep(
+      db.all<LengthRow>(
+        `SELECT j.value AS pid, hex(d.sz) AS size FROM json_each($unknown) j LEFT JOIN memory_text_docsize d ON d.id = j.value`,
+        { unknown: JSON.stringify(unknown) },
       ),
     );
   }

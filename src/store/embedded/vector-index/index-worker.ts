@@ -1,8 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import { EMBEDDING_DIMENSIONS } from '../../../memory/index.js';
+import type { AsJson } from '../catalog/as-json.js';
 import type { CatalogDatabase } from '../catalog/database.js';
 import {
   changesAfter,
+  changesSince,
   currentCandidates,
   lastChange,
   madeVectorsOf,
@@ -16,6 +18,7 @@ import { searchIndex } from './index-search.js';
 import { cosineOf, quantised } from './matrix.js';
 import type {
   IndexAnswer,
+  IndexCandidate,
   IndexCounts,
   IndexedPlace,
   IndexMethods,
@@ -31,6 +34,9 @@ const SLICE = 16;
 /** Above it two vectors are the same to the graph's 8 bits: that of a row that moved to warm need not be put in anew. */
 const SAME = 0.999;
 
+/** Looked for where some of what was found has left for cold: half of it may. */
+const WIDER = 2;
+
 /** The index itself. A search waits for the call before it and for a slice of the graph's making, for nothing else. */
 export class IndexWorker implements IndexMethods {
   #content: IndexContent = { rows: new IndexRows(), graph: new Graph(), waiting: new Set() };
@@ -38,6 +44,8 @@ export class IndexWorker implements IndexMethods {
   /** While the file is written, what goes into it stays as it is; its caller sends no change until then. */
   #saving = false;
   #closed = false;
+  /** The last change that was looked at, and the last of them that a search has to wait for. */
+  #looked = { until: 0, awaited: 0 };
 
   constructor(
     private readonly data: Omit<IndexThreadData, 'catalog'>,
@@ -87,10 +95,37 @@ export class IndexWorker implements IndexMethods {
     return true;
   }
 
-  search(query: IndexQuery): IndexAnswer {
+  /**
+   * Rows that merely moved are found as before, and where they are now the catalog tells: a transition moves thousands with one commit, and to note them takes
+   * tens of milliseconds. What left for cold meanwhile is found in vain, so that more is looked for.
+   */
+  search(query: IndexQuery, applied: number): IndexAnswer {
+    const { candidates, found, current } = this.#find(query);
+    const seq = lastChange(this.catalog);
+    if (seq <= applied) return { candidates, seq, isWhole: true };
+    if (!asksBothTiers(query) || this.#mustWait(applied)) return { candidates, seq, isWhole: false };
+    if (current === found) return { candidates, seq, isWhole: true };
+    const wider = this.#find({ ...query, limit: query.limit * WIDER });
+    const isWhole = wider.found < query.limit * WIDER || wider.current >= query.limit;
+    return { candidates: wider.candidates, seq, isWhole };
+  }
+
+  #find(query: IndexQuery): { candidates: AsJson<IndexCandidate[]>; found: number; current: number } {
     const pidsOf = (tag: string): number[] => taggedPlaces(this.catalog, tag);
     const found = searchIndex(this.#content, query, pidsOf);
-    return { candidates: currentCandidates(this.catalog, found), seq: lastChange(this.catalog) };
+    const { rows, count } = currentCandidates(this.catalog, found);
+    return { candidates: rows, found: found.length, current: count };
+  }
+
+  /** Whether the index lacks what changes behind `applied` have brought. Each is looked at once. */
+  #mustWait(applied: number): boolean {
+    const since = Math.max(applied, this.#looked.until);
+    const { moved, placed, until } = changesSince(this.catalog, since);
+    const isKnown = moved.every((pid) => this.#content.rows.slotOf(pid) !== undefined);
+    // As of what was thawed.
+    const awaited = isKnown ? placed : until;
+    this.#looked = { until, awaited: Math.max(awaited, this.#looked.awaited) };
+    return this.#looked.awaited > applied;
   }
 
   counts(): IndexCounts {
@@ -181,4 +216,9 @@ export class IndexWorker implements IndexMethods {
     }
     this.#building = false;
   }
+}
+
+/** Of one tier the index finds what it has noted there. */
+function asksBothTiers({ filters: { tiers } }: IndexQuery): boolean {
+  return tiers.includes('hot') && tiers.includes('warm');
 }

@@ -45,6 +45,8 @@ export interface IndexAnswer {
   candidates: AsJson<IndexCandidate[]>;
   /** The last change that there was. */
   seq: number;
+  /** Nothing that the index has not noted yet would change the answer. */
+  isWhole: boolean;
 }
 
 export interface IndexCounts {
@@ -67,7 +69,8 @@ export interface IndexMethods {
   readChanges(after: number): IndexPart;
   /** Takes in vectors. Those `without` one in their row have one that the server made, or none. False where there is no room. */
   keep(parts: readonly VectorPart[], without: readonly IndexedPlace[]): boolean;
-  search(query: IndexQuery): IndexAnswer;
+  /** `applied` is the last change that the index has noted. */
+  search(query: IndexQuery, applied: number): IndexAnswer;
   counts(): IndexCounts;
   /** Writes the file, which then holds all changes up to this one. */
   save(seq: number): Promise<void>;

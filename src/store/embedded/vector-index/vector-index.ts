@@ -61,10 +61,10 @@ export class VectorIndex {
     const thread = this.#thread;
     if (this.#state !== 'ready' || thread === undefined) return undefined;
     try {
-      const first = await thread.call('search', [query]);
-      if (first.seq <= this.#applied) return readJson(first.candidates);
+      const first = await thread.call('search', [query, this.#applied]);
+      if (first.isWhole) return readJson(first.candidates);
       await this.#caughtUp(first.seq);
-      return readJson((await thread.call('search', [query])).candidates);
+      return readJson((await thread.call('search', [query, this.#applied])).candidates);
     } catch (error) {
       // Of one that was dropped meanwhile it says nothing about the one there is now.
       if (this.#thread === thread) this.#fail(error);
