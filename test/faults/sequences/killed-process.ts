@@ -35,6 +35,8 @@ async function live(folder: string, name: string, seed: number): Promise<void> {
   if (!world.isLost) await world.openStore();
   await searches(world, 'after the kill');
   await world.comeAgain();
+  // An attempt that saves the index finds it whole.
+  if (attempted === 'index') await world.indexed();
   if (attempted !== null) await attempt(operations[attempted]);
   if (world.isLost) {
     await rebuildAll(world);
