@@ -144,6 +144,7 @@ export async function bundleProgram() {
     logLevel: 'warning',
   });
   await mkdir(FOLDER, { recursive: true });
+  const before = await partsBefore();
   const files = new Map(outputFiles.map(({ path, contents }) => [path, contents]));
   files.set(CONTENTS, JSON.stringify(contentsOf(metafile)));
   const isLast = (file) => PROGRAM_FILES.includes(file);
@@ -152,7 +153,7 @@ export async function bundleProgram() {
     await writeFile(`${file}.next`, contents);
     await rename(`${file}.next`, file);
   }
-  await removeOld(new Set(files.keys()));
+  await removeOld(before, new Set(files.keys()));
 }
 
 /** The packages, by the name of the file that holds some of them. */
@@ -166,12 +167,19 @@ function contentsOf({ outputs }) {
   );
 }
 
-async function removeOld(current) {
+/** The files of the program that stands. */
+async function partsBefore() {
+  const text = await readFile(CONTENTS, 'utf8').catch(() => '{}');
+  return new Set(Object.keys(JSON.parse(text)).map((name) => join(FOLDER, name)));
+}
+
+/** A part is old from the build on that does without it, however long ago it was made. */
+async function removeOld(before, current) {
   const now = new Date();
   for (const name of await readdir(FOLDER)) {
     const file = join(FOLDER, name);
-    // As of now no longer part of the program, or not yet.
-    if (current.has(file)) await utimes(file, now, now);
+    if (current.has(file)) continue;
+    if (before.has(file)) await utimes(file, now, now);
     else if (now - (await stat(file)).mtime > KEEP_OLD_MS) await rm(file);
   }
 }

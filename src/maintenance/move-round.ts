@@ -8,22 +8,23 @@ import { moveToCold, moveToWarm, type BatchOptions } from './transition.js';
  */
 const LANES = 2;
 
-/** Ends a round, some seconds: its caller tells progress after each, and what was told to stop begins no other. */
+/** Either ends a round: its caller tells progress after each, and what was told to stop begins no other. */
 const ROUND_ROWS = 50_000;
+const ROUND_MS = 5_000;
 
 /** Of one lane in a row: rows that change faster than they can be moved. */
 const FRUITLESS_BATCHES = 2;
 
 /**
  * Moves batches from hot to warm, until none is due or as many rows as a round has. Nothing is due any more where it returns 0 due. An error counts where
- * nothing was moved: the next round meets it again, and the rows of this one are not lost to its caller's count.
+ * nothing was moved, or where the round was told to stop: the next round meets it again, and the rows of this one are not lost to its caller's count.
  */
 export function moveRoundToWarm(
   context: MaintenanceContext,
   asOf: number,
   options: BatchOptions = {},
 ): Promise<BatchSummary> {
-  return runRound(context, [() => moveToWarm(context, asOf, options)]);
+  return runRound(context, [() => moveToWarm(context, asOf, options)], options.signal);
 }
 
 /** The same from warm to cold, of several systems and months. */
@@ -36,6 +37,7 @@ export function moveRoundToCold(
   return runRound(
     context,
     partitions.map((partition) => () => moveToCold(context, asOf, partition, options)),
+    options.signal,
   );
 }
 
@@ -48,6 +50,7 @@ class Round {
   error: unknown;
   failed = false;
   readonly #held: HeldRows[] = [];
+  readonly #endAt = performance.now() + ROUND_MS;
   /** Those of which there may be more. */
   #sources: readonly Move[];
   #turn = 0;
@@ -56,14 +59,15 @@ class Round {
     this.#sources = sources;
   }
 
-  /** One batch after the other, each of the source whose turn it is, until there is no more. */
-  async run(): Promise<void> {
-    for (let fruitless = 0; fruitless < FRUITLESS_BATCHES;) {
+  /** One batch after the other, each of the source whose turn it is, until there is no more, or so many that had rows. */
+  async run(most = Infinity): Promise<void> {
+    for (let fruitless = 0, full = 0; fruitless < FRUITLESS_BATCHES && full < most;) {
       const source = this.#next();
       if (source === undefined) return;
       const batch = await source();
       this.#count(batch);
-      if (batch.due === 0) this.#sources = this.#sources.filter((other) => other !== source);
+      if (batch.due > 0) full++;
+      else this.#sources = this.#sources.filter((other) => other !== source);
       const isFruitless = batch.due > 0 && batch.moved === 0 && batch.held === undefined;
       fruitless = isFruitless ? fruitless + 1 : 0;
     }
@@ -85,7 +89,8 @@ class Round {
   }
 
   #next(): Move | undefined {
-    if (this.failed || this.paused || this.moved >= ROUND_ROWS) return undefined;
+    if (this.failed || this.paused || this.moved >= ROUND_ROWS || performance.now() > this.#endAt)
+      return undefined;
     return this.#sources[this.#turn++ % this.#sources.length];
   }
 
@@ -97,13 +102,17 @@ class Round {
   }
 }
 
-async function runRound(context: MaintenanceContext, sources: readonly Move[]): Promise<BatchSummary> {
+async function runRound(
+  context: MaintenanceContext,
+  sources: readonly Move[],
+  signal: AbortSignal | undefined,
+): Promise<BatchSummary> {
   const round = new Round(sources);
-  // What limits the rows of a second is no faster with a second lane.
-  const lanes = context.pace?.isLimited === true ? 1 : LANES;
-  const run = (): Promise<void> => round.run().catch((error: unknown) => round.fail(error));
-  await Promise.all(Array.from({ length: lanes }, run));
-  if (round.failed && round.moved === 0) throw round.error;
+  const run = (most?: number): Promise<void> => round.run(most).catch((error: unknown) => round.fail(error));
+  // A limited batch takes its seconds, and is no faster with a second beside it.
+  if (context.pace?.isLimited === true) await run(1);
+  else await Promise.all(Array.from({ length: LANES }, () => run()));
+  if (round.failed && (round.moved === 0 || signal?.aborted === true)) throw round.error;
   if (round.failed)
     context.log?.warn(
       { error: messageOf(round.error), moved: round.moved },

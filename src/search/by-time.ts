@@ -99,7 +99,8 @@ interface ListedMatch extends Match {
 /**
  * Whether what replaced a match, and has another own time, is told on this page. Behind the page's end it comes later. Before its beginning it was
  * told on an earlier page where the match is of cold, whose objects keep what was replaced; hot and warm do not, so there it was replaced
- * since they were listed, and no page has told it.
+ * since they were listed, and no page has told it. A cold memory that is replaced by a newer version between two pages is thus on none of them: a
+ * new search has it at its beginning.
  */
 function belongsHere(
   row: StoredMemory,

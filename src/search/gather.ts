@@ -18,7 +18,8 @@ export async function gatherAll(running: Running, query: CandidateQuery): Promis
   const times = context.tierTimes ?? {};
   const gather = (some: readonly Tier[]): Promise<TierCandidates[]> =>
     Promise.all(some.map((tier) => gatherTier(context.store, tier, query, { budget, times })));
-  // Hot and warm are in one text index and in one vector index: one look at each sees what moves between them in one of the two.
+  // Hot and warm are in one text index and in one vector index: one look at each sees what moves between them in one of the two. While that of
+  // vectors is not there, the tiers are scanned apart, and what has no word of the query may be missed as it moves.
   if (tiers.length === 1 || !tiers.includes('cold')) return gather(tiers);
   return lookTwiceWhereMoved(running, tiers, gather, (first, again) => together(first, again, query.limit));
 }

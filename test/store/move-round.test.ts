@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import {
   moveRoundToCold,
   moveRoundToWarm,
+  Pace,
   planTransition,
   type MaintenanceContext,
 } from '../../src/maintenance/index.js';
@@ -76,4 +77,29 @@ it('tells what was moved beside a batch that failed, and raises where nothing wa
 it('ends once moving is paused', async () => {
   await world.store.pauseTiers('a look');
   expect(await moveRoundToWarm(maintenance(), YEAR_LATER)).toEqual({ due: 0, moved: 0, paused: true });
+});
+
+it('is one batch where the rows of a second are limited, until nothing of any month is due', async () => {
+  const limited = maintenance({ pace: new Pace(1_000) });
+  expect(await moveRoundToWarm(limited, YEAR_LATER)).toEqual({ due: 2, moved: 2 });
+  while ((await moveRoundToWarm(limited, YEAR_LATER)).due > 0);
+  expect(await tiers()).toEqual({ warm: 30 });
+  const { partitions } = await planTransition(maintenance(), { asOf: YEAR_LATER, all: true });
+  let rounds = 0;
+  while ((await moveRoundToCold(limited, YEAR_LATER, partitions)).due > 0) rounds++;
+  expect(rounds).toBeGreaterThanOrEqual(15);
+  expect(await tiers()).toEqual({ cold: 30 });
+});
+
+it('raises what stopped it, whatever it has moved', async () => {
+  const stop = new AbortController();
+  // A double that is told to stop once two batches were begun.
+  let opened = 0;
+  const openMove: MaintenanceContext['store']['openMove'] = (...request) => {
+    if (++opened > 2) stop.abort();
+    return world.store.openMove(...request);
+  };
+  const context = maintenance({ store: { ...world.store, openMove } });
+  await expect(moveRoundToWarm(context, YEAR_LATER, { signal: stop.signal })).rejects.toThrow();
+  await expect(tiers()).resolves.toMatchObject({ warm: expect.any(Number) as number });
 });

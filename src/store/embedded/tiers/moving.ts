@@ -115,20 +115,23 @@ export class MoveStaging {
     const appender = await this.#connection.appendTo(table);
     const [vector, bytes] =
       this.#input.from === 'hot' ? (['embedding', 4] as const) : (['vector', 1] as const);
-    for (const source of this.#sources) {
-      const sql = `SELECT ${VectorPart.columns(vector)} FROM ${this.#rowsOf(source)}`;
-      for await (const chunk of this.#connection.chunks(sql)) {
-        const part = new VectorPart(chunk, bytes);
-        for (let from = 0; from < part.rowCount; from += CONVERTED_ROWS) {
-          appender.appendDataChunk(
-            convert(part, { from, until: Math.min(from + CONVERTED_ROWS, part.rowCount) }),
-          );
-          appender.flushSync();
-          await setImmediate();
+    try {
+      for (const source of this.#sources) {
+        const sql = `SELECT ${VectorPart.columns(vector)} FROM ${this.#rowsOf(source)}`;
+        for await (const chunk of this.#connection.chunks(sql)) {
+          const part = new VectorPart(chunk, bytes);
+          for (let from = 0; from < part.rowCount; from += CONVERTED_ROWS) {
+            appender.appendDataChunk(
+              convert(part, { from, until: Math.min(from + CONVERTED_ROWS, part.rowCount) }),
+            );
+            appender.flushSync();
+            await setImmediate();
+          }
         }
       }
+    } finally {
+      appender.closeSync();
     }
-    appender.closeSync();
   }
 
   /** Notes the rows whose new ids a query answers. */
