@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { ingestUpload, walkUploads } from '../dist/ingest/index.js';
-import { moveToCold, moveToWarm, planTransition, sweep } from '../dist/maintenance/index.js';
+import { moveRoundToCold, moveRoundToWarm, planTransition, sweep } from '../dist/maintenance/index.js';
 import { openObjectStore } from '../dist/objects/index.js';
 import { ReaderPool } from '../dist/reader/index.js';
 import { openEmbedder } from '../dist/search/index.js';
@@ -100,15 +100,13 @@ export async function openBench() {
     /** Moves to warm what is due by then, in batches of so many; answers how many rows. */
     async toWarm(asOf, batchRows = BATCH_ROWS) {
       const context = maintenance(batchRows);
-      return drain(() => moveToWarm(context, asOf));
+      return drain(() => moveRoundToWarm(context, asOf));
     },
     /** The same to cold. */
     async toCold(asOf, batchRows = BATCH_ROWS) {
       const context = maintenance(batchRows);
       const { partitions } = await planTransition(context, { asOf, all: true });
-      let moved = 0;
-      for (const partition of partitions) moved += await drain(() => moveToCold(context, asOf, partition));
-      return moved;
+      return drain(() => moveRoundToCold(context, asOf, partitions));
     },
     /** Moves everything to its tier, and sweeps up what it left behind. */
     async age() {
@@ -126,7 +124,7 @@ export async function openBench() {
   };
 }
 
-/** Moves batches until none is due; answers how many rows were moved. */
+/** Moves rounds of batches until none is due; answers how many rows were moved. */
 async function drain(move) {
   let total = 0;
   for (;;) {

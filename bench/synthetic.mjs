@@ -79,10 +79,10 @@ function wordSql(number) {
 const TELLING_LETTERS = 5;
 
 /** Questions about rows spread over the table: three words of such a row, and a vector near its own. */
-export async function drawQueries(path, count) {
+export async function drawQueries(path, count, table = 'conversations') {
   return withDuckDB(path, async (connection) => {
     const reader = await connection.runAndReadAll(
-      `SELECT content, embedding FROM conversations ORDER BY hash(id) LIMIT ${count}`,
+      `SELECT content, embedding FROM ${table} ORDER BY hash(id) LIMIT ${count}`,
     );
     return reader.getRowObjectsJS().map(({ content, embedding }) => ({
       text: content

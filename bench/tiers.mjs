@@ -1,10 +1,12 @@
 /**
  * What moves between tiers cost, and how large a memory is in each: memories of some systems, all of them moved from hot to warm and then
- * from warm to cold. Usage: node bench/tiers.mjs [--rows 10000] [--systems 5] [--batches 1000,10000]
+ * from warm to cold. Usage: node bench/tiers.mjs [--rows 10000] [--systems 5] [--batches 1000,10000] [--searches]
+ * With --searches one caller searches hot and warm all the time, by a vector and words, before each move and during it.
  */
 import { parseArgs } from 'node:util';
 import { join } from 'node:path';
 import { NOW, openBench, printTable } from './support.mjs';
+import { Searcher } from './searcher.mjs';
 import { writeDatabase } from './synthetic.mjs';
 
 const { values } = parseArgs({
@@ -12,6 +14,7 @@ const { values } = parseArgs({
     rows: { type: 'string', default: '10000' },
     systems: { type: 'string', default: '5' },
     batches: { type: 'string', default: '1000,10000' },
+    searches: { type: 'boolean', default: false },
   },
 });
 const [rows, systems] = [Number(values.rows), Number(values.systems)];
@@ -22,11 +25,17 @@ const DAY_MS = 86_400_000;
 const [ALL_WARM, ALL_COLD] = [NOW + 30 * DAY_MS, NOW + 200 * DAY_MS];
 
 const moves = [['batch', 'move', 'rows', 'seconds', 'rows a second', 'CPU s per 10,000']];
+/** Milliseconds of a search. */
+const waits = [['batch', 'when', 'searches', 'p50', 'p99', 'most']];
 const sizes = [['batch', 'tier', 'bytes', 'a memory', 'of hot']];
 for (const batch of values.batches.split(',').map(Number)) await measure(batch);
 printTable(moves);
 console.log();
 printTable(sizes);
+if (values.searches) {
+  console.log();
+  printTable(waits);
+}
 
 async function measure(batch) {
   const bench = await openBench();
@@ -45,9 +54,15 @@ async function measure(batch) {
       sizes.push([batch, tier, usedBytes, Math.round(each), `${((100 * each) / perHot).toFixed(1)} %`]);
     };
     await tell('hot');
-    moves.push([batch, 'hot to warm', ...(await timed(() => bench.toWarm(ALL_WARM, batch)))]);
+    const tellWait = (when, wait) => waits.push([batch, when, ...wait]);
+    const searcher = values.searches ? await Searcher.open(bench, tellWait) : undefined;
+    const move = async (name, work) => {
+      await searcher?.idle(`before ${name}`);
+      moves.push([batch, name, ...(await timed(() => searcher?.during(`during ${name}`, work) ?? work()))]);
+    };
+    await move('hot to warm', () => bench.toWarm(ALL_WARM, batch));
     await tell('warm');
-    moves.push([batch, 'warm to cold', ...(await timed(() => bench.toCold(ALL_COLD, batch)))]);
+    await move('warm to cold', () => bench.toCold(ALL_COLD, batch));
     await tell('cold');
   } finally {
     await bench.close();
