@@ -29,9 +29,9 @@ it('waits no longer than asked, and looks less and less often', async () => {
   const begun = performance.now();
   expect(await waitForReceipt(counted, REF, { timeoutMs: 1000 })).toBeUndefined();
   expect(performance.now() - begun).toBeGreaterThanOrEqual(995);
-  // At 0, 100, 250, 475, 812 and 1000 ms, or later on a busy machine.
+  // At 0, 100, 250, 475, 812 and 1000 ms, or later on a busy machine; a timer that is a moment early makes for one more.
   expect(looks).toBeGreaterThanOrEqual(3);
-  expect(looks).toBeLessThanOrEqual(6);
+  expect(looks).toBeLessThanOrEqual(7);
 });
 
 it('waits through an outage of the object store, but not through a refusal', async () => {
