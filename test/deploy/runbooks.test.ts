@@ -223,6 +223,10 @@ describe('the runbooks', () => {
     expect(seen).toMatch(/"reason": ?"words: no answer in time: .*AKOSHA_SEARCH_COLD_SECONDS/);
     expect(seen).toMatch(/^thawed to warm: 3$/m);
     proxy.heal();
+    // As its steps say: what a search needs of cold has room then, and is downloaded once.
+    expect(await program.signal('SIGTERM')).toBe(0);
+    program.environment['AKOSHA_COLD_CACHE_MB'] = '256';
+    await program.up();
     await program.waitUntil('quick again', async () => {
       const answer = await program.api<{ partial: unknown[] }>('/api/v1/search', 'POST', { query: 'quick' });
       return answer.partial.length === 0;

@@ -115,7 +115,7 @@ describe('the cache of cold objects', () => {
     if (object === undefined) expect.fail();
     fixture.hangs = true;
     const stop = new AbortController();
-    const first = fixture.cache.use([object], nothing, stop.signal);
+    const first = fixture.cache.use([object], nothing, { signal: stop.signal });
     const given = expect(first).rejects.toMatchObject({ type: 'Cancelled' });
     const second = fixture.cache.use([object], () => Promise.resolve('read'));
     await vi.waitFor(() => expect(fixture.downloads).toHaveLength(1));
@@ -131,7 +131,7 @@ describe('the cache of cold objects', () => {
     if (object === undefined) expect.fail();
     fixture.hangs = true;
     void fixture.cache.use([object], nothing);
-    await expect(fixture.cache.use([object], nothing, AbortSignal.timeout(20))).rejects.toMatchObject({
+    await expect(fixture.cache.use([object], nothing, { signal: AbortSignal.timeout(20) })).rejects.toMatchObject({
       type: 'Cancelled',
     });
   });
@@ -140,6 +140,21 @@ describe('the cache of cold objects', () => {
     const fixture = await Fixture.create(100 * BYTES);
     await fixture.cache.use(await fixture.objects(30), nothing);
     expect(fixture.downloads).toHaveLength(30);
+    expect(fixture.most).toBe(8);
+  });
+
+  it('downloads what goes first before all that waits, also where another use waits for it already', async () => {
+    const fixture = await Fixture.create(100 * BYTES);
+    const objects = await fixture.objects(30);
+    const own = await fixture.object('own');
+    const last = objects.slice(-1);
+    const search = fixture.cache.use(objects, nothing);
+    const first = fixture.cache.use([own, ...last], nothing, { goesFirst: true });
+    await first;
+    expect(fixture.downloads.slice(8, 10).sort()).toEqual([last[0]?.name, own.name].sort());
+    expect(fixture.downloads.length).toBeLessThan(20);
+    await search;
+    expect(fixture.downloads).toHaveLength(31);
     expect(fixture.most).toBe(8);
   });
 

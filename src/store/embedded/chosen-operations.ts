@@ -82,7 +82,7 @@ async function startThaw(
     const staging = await context.cold.use(
       objects,
       (files) => ThawStaging.load(context.tiers, { from, to: target, opId, rows, files, signal }),
-      signal,
+      { signal, goesFirst: true },
     );
     return new EmbeddedThaw(context, opened, signal, staging, request);
   } catch (error) {

@@ -19,6 +19,16 @@ export interface ColdCacheOptions {
 /** Downloads at once: enough to fill a line, few enough that a search over years does not take every connection and descriptor. */
 const DOWNLOADS = 8;
 
+export interface UseOptions {
+  /** Gives up the downloads, not the work. */
+  signal?: AbortSignal | undefined;
+  /**
+   * Its downloads go before those that others wait for: of what reads the objects of some memories, and would else wait until a search
+   * over years, which may have been given up long ago, has downloaded them all.
+   */
+  goesFirst?: boolean;
+}
+
 const CACHED = /^[0-9a-f]{64}\.parquet$/;
 
 /** Downloaded cold objects. Derived: deleting the folder costs downloads only. Least recently used out first. */
@@ -31,7 +41,10 @@ export class ColdCache {
   readonly #inUse = new Map<string, number>();
   /** Who waits until a file is not in use. */
   readonly #leaving = new Map<string, (() => void)[]>();
-  readonly #waiting: (() => void)[] = [];
+  /** Downloads that have no turn yet, in the order in which they came. */
+  readonly #waiting: { file: string; start: () => void }[] = [];
+  /** Files whose downloads go before the others that wait. */
+  readonly #first = new Set<string>();
   #downloads = 0;
   #prepared: Promise<void> | undefined;
 
@@ -40,14 +53,14 @@ export class ColdCache {
   }
 
   /**
-   * Runs `work` on local copies of these objects, which stay until it is done. The signal gives up the downloads, not the work: raises
-   * `Cancelled`.
+   * Runs `work` on local copies of these objects, which stay until it is done. Raises `Cancelled` where the signal gave up a download.
    */
   async use<T>(
     objects: readonly WrittenObject[],
     work: (files: string[]) => Promise<T>,
-    signal?: AbortSignal,
+    options: UseOptions = {},
   ): Promise<T> {
+    const { signal } = options;
     const files = objects.map((object) => this.#file(object.name));
     for (const file of files) this.#inUse.set(file, (this.#inUse.get(file) ?? 0) + 1);
     try {
@@ -55,7 +68,7 @@ export class ColdCache {
       // One listener for each object, of which a month may have hundreds.
       if (signal !== undefined) setMaxListeners(0, signal);
       // All settle before any may be evicted: a download that ends after its search failed would stay uncounted otherwise.
-      const loaded = await Promise.allSettled(objects.map((object) => this.#ensure(object, signal)));
+      const loaded = await Promise.allSettled(objects.map((object) => this.#ensure(object, options)));
       for (const outcome of loaded) if (outcome.status === 'rejected') throw outcome.reason;
       return await work(files);
     } finally {
@@ -136,8 +149,10 @@ export class ColdCache {
     for (const { file, bytes } of found.sort((a, b) => a.usedAt - b.usedAt)) this.#touch(file, bytes);
   }
 
-  async #ensure(object: WrittenObject, signal: AbortSignal | undefined): Promise<string> {
+  async #ensure(object: WrittenObject, options: UseOptions): Promise<string> {
+    const { signal, goesFirst = false } = options;
     const file = this.#file(object.name);
+    if (goesFirst) this.#first.add(file);
     const running = this.#loading.get(file);
     if (running !== undefined) {
       try {
@@ -145,10 +160,13 @@ export class ColdCache {
       } catch (error) {
         // Given up by the use that began it, and still wanted by this one.
         if (!isAkoshaError(error, 'Cancelled') || signal?.aborted === true) throw error;
-        return await this.#ensure(object, signal);
+        return await this.#ensure(object, options);
       }
     }
-    const loading = this.#load(object, file, signal).finally(() => this.#loading.delete(file));
+    const loading = this.#load(object, file, signal).finally(() => {
+      this.#loading.delete(file);
+      this.#first.delete(file);
+    });
     this.#loading.set(file, loading);
     return unlessAborted(loading, signal);
   }
@@ -161,7 +179,7 @@ export class ColdCache {
       // The order of use survives a restart. Only the time of access: DuckDB forgets what it keeps of a file that was modified.
       await utimes(file, new Date(), found.mtime);
     } else {
-      await this.#inTurn(() => this.#download(object, file, signal));
+      await this.#inTurn(file, () => this.#download(object, file, signal));
     }
     this.#touch(file, object.bytes);
     return file;
@@ -185,17 +203,18 @@ export class ColdCache {
     }
   }
 
-  /** Runs `download` when fewer than `DOWNLOADS` others do, first come first served. */
-  async #inTurn(download: () => Promise<void>): Promise<void> {
+  /** Runs `download` when fewer than `DOWNLOADS` others do: first come first served, behind those that go first. */
+  async #inTurn(file: string, download: () => Promise<void>): Promise<void> {
     if (this.#downloads < DOWNLOADS) this.#downloads++;
     // Whoever ends hands on its place, so that the count stays.
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else await new Promise<void>((start) => this.#waiting.push({ file, start }));
     try {
       await download();
     } finally {
-      const next = this.#waiting.shift();
+      const first = this.#waiting.findIndex((waiting) => this.#first.has(waiting.file));
+      const [next] = this.#waiting.splice(Math.max(0, first), 1);
       if (next === undefined) this.#downloads--;
-      else next();
+      else next.start();
     }
   }
 

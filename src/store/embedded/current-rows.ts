@@ -70,7 +70,7 @@ async function readPlaced<Row extends ReadRow>(
     objects.size === 0
       ? []
       : context.cold
-          .use([...objects.values()], (files) => reader.objects(files, coldIds), signal)
+          .use([...objects.values()], (files) => reader.objects(files, coldIds), { signal, goesFirst: true })
           .catch((error: unknown): Row[] => {
             // Written anew without what was forgotten, and deleted: its rows are elsewhere by then. Else it is lost, and that is told.
             if (!isLast && isAkoshaError(error, 'ObjectNotFound')) return [];

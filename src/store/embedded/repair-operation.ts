@@ -43,7 +43,7 @@ async function start(
         const input = { tier, opId, rows, kept, journals: ofJournals, cold: ofCold, signal };
         return RepairStaging.load(context.tiers, input);
       },
-      signal,
+      { signal },
     );
     return new EmbeddedRepair(context, opened, signal, staging, tier);
   } catch (error) {
