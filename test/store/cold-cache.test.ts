@@ -131,7 +131,9 @@ describe('the cache of cold objects', () => {
     if (object === undefined) expect.fail();
     fixture.hangs = true;
     void fixture.cache.use([object], nothing);
-    await expect(fixture.cache.use([object], nothing, { signal: AbortSignal.timeout(20) })).rejects.toMatchObject({
+    await expect(
+      fixture.cache.use([object], nothing, { signal: AbortSignal.timeout(20) }),
+    ).rejects.toMatchObject({
       type: 'Cancelled',
     });
   });
