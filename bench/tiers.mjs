@@ -1,11 +1,12 @@
 /**
  * What moves between tiers cost, and how large a memory is in each: memories of some systems, all of them moved from hot to warm and then
- * from warm to cold. Usage: node bench/tiers.mjs [--rows 10000] [--systems 5] [--batches 1000,10000] [--searches]
- * With --searches one caller searches hot and warm all the time, by a vector and words, before each move and during it.
+ * from warm to cold. Usage: node bench/tiers.mjs [--rows 10000] [--systems 5] [--batches 1000,10000] [--due 100] [--searches]
+ * With --due so many percent of them, the oldest, are moved. With --searches one caller searches hot and warm all the time, by a vector and
+ * words, before each move and during it.
  */
 import { parseArgs } from 'node:util';
 import { join } from 'node:path';
-import { NOW, openBench, printTable } from './support.mjs';
+import { NOW, openBench, POLICY, printTable } from './support.mjs';
 import { Searcher } from './searcher.mjs';
 import { writeDatabase } from './synthetic.mjs';
 
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     rows: { type: 'string', default: '10000' },
     systems: { type: 'string', default: '5' },
     batches: { type: 'string', default: '1000,10000' },
+    due: { type: 'string', default: '100' },
     searches: { type: 'boolean', default: false },
   },
 });
@@ -22,7 +24,8 @@ const [rows, systems] = [Number(values.rows), Number(values.systems)];
 /** All of it is hot as of its upload, and of a month or two. */
 const DAYS = 5;
 const DAY_MS = 86_400_000;
-const [ALL_WARM, ALL_COLD] = [NOW + 30 * DAY_MS, NOW + 200 * DAY_MS];
+const youngestDue = NOW - DAYS * DAY_MS * (1 - Number(values.due) / 100);
+const [ASOF_WARM, ASOF_COLD] = [POLICY.hotDays, POLICY.warmDays].map((days) => youngestDue + days * DAY_MS);
 
 const moves = [['batch', 'move', 'rows', 'seconds', 'rows a second', 'CPU s per 10,000']];
 /** Milliseconds of a search. */
@@ -60,9 +63,9 @@ async function measure(batch) {
       await searcher?.idle(`before ${name}`);
       moves.push([batch, name, ...(await timed(() => searcher?.during(`during ${name}`, work) ?? work()))]);
     };
-    await move('hot to warm', () => bench.toWarm(ALL_WARM, batch));
+    await move('hot to warm', () => bench.toWarm(ASOF_WARM, batch));
     await tell('warm');
-    await move('warm to cold', () => bench.toCold(ALL_COLD, batch));
+    await move('warm to cold', () => bench.toCold(ASOF_COLD, batch));
     await tell('cold');
   } finally {
     await bench.close();

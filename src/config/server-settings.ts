@@ -174,7 +174,7 @@ export const SERVER_SETTINGS = {
     group: 'Tiers',
     rule: 'a whole number from 1 to 100000',
     description:
-      'Rows moved in one operation. Several thousand take less CPU a row; but the store’s DuckDB needs several times their texts in memory. At its default of `store_memory_mb` 1,000 texts of 100 kB can be written and compared, and 5,000 cannot: raise this only where texts are short.',
+      'Rows moved in one operation. Several thousand take less CPU a row; but the store’s DuckDB needs several times their texts in memory. At its default of `store_memory_mb` 1,000 texts of 100 kB can be written and compared, and 5,000 cannot: raise this only where texts are short. For ten seconds after a search it is 200 at most, so that those who search wait little.',
     initial: 1000,
   }),
   moveRowsPerSecond: setting(shape.wholeNumber(0, 1_000_000), {

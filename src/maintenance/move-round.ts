@@ -4,7 +4,8 @@ import { moveToCold, moveToWarm, type BatchOptions } from './transition.js';
 
 /**
  * Batches under way at once. The steps of one wait for each other: for DuckDB, the catalog, the disk, this thread. With a second beside it two cores have
- * work; each takes its own rows, as those of two transitions do. A third would wait for the same writers.
+ * work; each takes its own rows, as those of two transitions do. A third would wait for the same writers. While somebody searches there is one: a search
+ * needs a core too.
  */
 const LANES = 2;
 
@@ -59,9 +60,9 @@ class Round {
     this.#sources = sources;
   }
 
-  /** One batch after the other, each of the source whose turn it is, until there is no more, or so many that had rows. */
-  async run(most = Infinity): Promise<void> {
-    for (let fruitless = 0, full = 0; fruitless < FRUITLESS_BATCHES && full < most;) {
+  /** One batch after the other, each of the source whose turn it is, until there is no more, or it may not go on. */
+  async run(mayGoOn: (full: number) => boolean): Promise<void> {
+    for (let fruitless = 0, full = 0; fruitless < FRUITLESS_BATCHES && mayGoOn(full);) {
       const source = this.#next();
       if (source === undefined) return;
       const batch = await source();
@@ -108,10 +109,15 @@ async function runRound(
   signal: AbortSignal | undefined,
 ): Promise<BatchSummary> {
   const round = new Round(sources);
-  const run = (most?: number): Promise<void> => round.run(most).catch((error: unknown) => round.fail(error));
+  const run = (mayGoOn: (full: number) => boolean): Promise<void> =>
+    round.run(mayGoOn).catch((error: unknown) => round.fail(error));
   // A limited batch takes its seconds, and is no faster with a second beside it.
-  if (context.pace?.isLimited === true) await run(1);
-  else await Promise.all(Array.from({ length: LANES }, () => run()));
+  if (context.pace?.isLimited === true) await run((full) => full < 1);
+  else {
+    const first = run(() => true);
+    const others = Array.from({ length: LANES - 1 }, () => run(() => !context.store.isSearched()));
+    await Promise.all([first, ...others]);
+  }
   if (round.failed && (round.moved === 0 || signal?.aborted === true)) throw round.error;
   if (round.failed)
     context.log?.warn(

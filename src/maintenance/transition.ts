@@ -66,16 +66,25 @@ async function isPaused({ store }: MaintenanceContext): Promise<boolean> {
   return (await store.tierPause()) !== undefined;
 }
 
+/**
+ * Rows of a batch while somebody searches. Each of its steps takes a core, or this thread, for as long as its rows need, and a search that meets one waits: at
+ * 1,000 rows one search in a hundred took three times as long as else, at 200 not twice (docs/reference/performance.md).
+ */
+const BATCH_ROWS_WHILE_SEARCHED = 200;
+
 /** Runs a batch when the pace allows it; undefined where moving is paused by then: that stands in the catalog, so it holds whoever moves. */
 export async function inPace<Summary extends BatchSummary>(
   context: MaintenanceContext,
   signal: AbortSignal | undefined,
   move: (limit: number) => Promise<Summary>,
 ): Promise<Summary | undefined> {
-  const { pace, batchRows } = context;
+  const { pace, store } = context;
   await pace?.wait(signal);
   if (await isPaused(context)) return undefined;
   const begunAt = performance.now();
+  const batchRows = store.isSearched()
+    ? Math.min(BATCH_ROWS_WHILE_SEARCHED, context.batchRows)
+    : context.batchRows;
   const summary = await move(pace?.batchRows(batchRows) ?? batchRows);
   pace?.moved(summary.due, begunAt);
   return summary;

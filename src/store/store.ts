@@ -154,6 +154,8 @@ export interface MemoryStore
   ): Promise<Chosen<MoveOperation>>;
 
   // Search. Candidates may be outdated or doubled across tiers; `fetch` is what counts.
+  /** Whether somebody has searched within the last ten seconds: what can wait gives way to them then. */
+  isSearched(): boolean;
   /** Compares with the hosts' own vectors, if they are of the same model. Best first. */
   searchVectors(tier: Tier, vector: ModelVector, filters: SearchFilters, limit: number): Promise<Candidate[]>;
   /**

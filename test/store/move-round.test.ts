@@ -63,6 +63,25 @@ it('a round moves all that is due, each memory once, two batches at a time', asy
   expect(await tiers()).toEqual({ cold: 30 });
 });
 
+it('is one small batch after the other while somebody searches', async () => {
+  await world.store.searchWords('hot', ['text'], { tiers: ['hot'] }, 1);
+  const limits: number[] = [];
+  let open = 0;
+  const openMove: MaintenanceContext['store']['openMove'] = async (asOf, limit, signal) => {
+    limits.push(limit);
+    expect(++open).toBe(1);
+    const operation = await world.store.openMove(asOf, Math.min(limit, 8), signal);
+    const close = operation?.close.bind(operation);
+    if (operation === undefined || close === undefined) return undefined;
+    operation.close = () => close().finally(() => open--);
+    return operation;
+  };
+  const context = maintenance({ store: { ...world.store, openMove }, batchRows: 1_000 });
+  await moveRoundToWarm(context, YEAR_LATER);
+  expect(limits).toEqual([200, 200, 200, 200]);
+  expect(await tiers()).toEqual({ warm: 30 });
+});
+
 it('tells what was moved beside a batch that failed, and raises where nothing was', async () => {
   let opened = 0;
   // A double for the fault alone.

@@ -19,7 +19,7 @@ import { placedStore } from './placed.js';
 import { retentionLedger } from './retention.js';
 import { scrubStore } from './scrub.js';
 import { expiryLedger } from './expiry.js';
-import { fetchMemories, listMatches, searchMadeVectors, searchVectors, searchWords } from './search.js';
+import { searchStore } from './search.js';
 import { closeExpired, sweepRows } from './sweep.js';
 import { TextWarmUp } from './text-warm-up.js';
 import { measureTier } from './tiers/tier-size.js';
@@ -164,13 +164,9 @@ function storeOf(
     openChosenCold: (...request) => openChosenCold(context, ...request),
     openThaw: (...request) => openThaw(context, ...request),
 
-    searchVectors: (...query) => searchVectors(context, indexes, ...query),
-    searchMadeVectors: (...query) => searchMadeVectors(context, indexes, ...query),
-    searchWords: (...query) => searchWords(context, ...query),
-    listMatches: (...query) => listMatches(context, ...query),
+    ...searchStore(context, indexes),
     lastChange: () => catalog.read.lastChange(),
     tiersMovedInto: (since) => catalog.read.tiersMovedInto(since),
-    fetch: (...request) => fetchMemories(context, ...request),
     listMemories: (systemId, page) => listMemories(context, systemId, page),
     explainMemory: (key, asOf) => explainMemory(context, key, asOf),
     ...vectorStore(context, indexes),

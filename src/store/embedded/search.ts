@@ -5,6 +5,7 @@ import type {
   FoundKey,
   Match,
   MatchStart,
+  MemoryStore,
   ModelVector,
   ScanTurn,
   SearchFilters,
@@ -26,11 +27,35 @@ import {
 import type { TableTier } from './tiers/tables.js';
 import type { VectorIndexes } from './vector-index/vector-indexes.js';
 
+/** Since the last search: people and agents who look for something ask again within seconds. */
+const SEARCHED_MS = 10_000;
+
+type SearchStore = Pick<
+  MemoryStore,
+  'isSearched' | 'searchVectors' | 'searchMadeVectors' | 'searchWords' | 'listMatches' | 'fetch'
+>;
+
+/** What the engine does to search. */
+export function searchStore(context: EngineContext, indexes: VectorIndexes): SearchStore {
+  let searchedAt = -Infinity;
+  const note = (): void => {
+    searchedAt = performance.now();
+  };
+  return {
+    isSearched: () => performance.now() - searchedAt < SEARCHED_MS,
+    searchVectors: (...query) => (note(), searchVectors(context, indexes, ...query)),
+    searchMadeVectors: (...query) => searchMadeVectors(context, indexes, ...query),
+    searchWords: (...query) => (note(), searchWords(context, ...query)),
+    listMatches: (...query) => (note(), listMatches(context, ...query)),
+    fetch: (...request) => fetchMemories(context, ...request),
+  };
+}
+
 /**
  * The vectors that stand in the rows: what hosts send is of `EMBEDDING_MODEL`. In hot and warm by the index, where there is one: it has those that
  * the server made as well, so that `searchMadeVectors` has none to add.
  */
-export async function searchVectors(
+async function searchVectors(
   context: EngineContext,
   indexes: VectorIndexes,
   tier: Tier,
@@ -53,7 +78,7 @@ export async function searchVectors(
   });
 }
 
-export async function searchMadeVectors(
+async function searchMadeVectors(
   context: EngineContext,
   indexes: VectorIndexes,
   tier: Tier,
@@ -69,7 +94,7 @@ export async function searchMadeVectors(
   return context.scans.take(() => context.catalog.scan.searchMadeVectors(scan), turn);
 }
 
-export async function searchWords(
+async function searchWords(
   context: EngineContext,
   tier: Tier,
   terms: readonly string[],
@@ -106,7 +131,7 @@ async function searchIndexedWords(
 }
 
 /** What a cold row says of itself may be outdated, and what an ingest first committed later is listed too: the caller looks at the rows. */
-export async function listMatches(
+async function listMatches(
   context: EngineContext,
   tier: Tier,
   terms: readonly string[],
@@ -131,7 +156,7 @@ export async function listMatches(
 }
 
 /** Keys become their current placements, placements become rows; see `MemoryStore.fetch`. */
-export async function fetchMemories(
+async function fetchMemories(
   context: EngineContext,
   keys: readonly FoundKey[],
   tiers: readonly Tier[],
