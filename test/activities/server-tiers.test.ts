@@ -21,6 +21,7 @@ async function waitingActivities(): Promise<Activities> {
     openCold: (_asOf: number, _partition: unknown, _limit: number, signal?: AbortSignal) =>
       untilRaised(signal),
     tierPause: () => Promise.resolve(undefined),
+    isSearched: () => false,
     closeExpiredOperations: () => Promise.resolve(0),
     sweepRows: (_options: unknown, signal?: AbortSignal) => untilRaised(signal),
   };
