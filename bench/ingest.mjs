@@ -74,7 +74,10 @@ async function printBacklog(all) {
     AKOSHA_POLL_INTERVAL_SECONDS: '1',
     ...(values.concurrency === undefined ? {} : { AKOSHA_INGEST_CONCURRENCY: values.concurrency }),
   };
-  const { seconds, quarters, cpu } = await withServer(folder, bucket.url, settings, () => timeBacklog(all));
+  const { seconds, quarters, cpu, index } = await withServer(folder, bucket.url, settings, async (api) => ({
+    ...(await timeBacklog(all)),
+    index: await timeIndex(api),
+  }));
   printTable([
     ['', 'seconds', 'uploads a minute'],
     ['akosha', seconds.toFixed(1), perMinute(uploads, seconds)],
@@ -85,6 +88,10 @@ async function printBacklog(all) {
   console.log(`uploads a minute by quarters: ${named.join(', ')}`);
   const used = cpu.map(([part, spent]) => `${part} ${((spent / uploads) * 1000).toFixed(0)}`);
   console.log(`CPU ms an upload: ${used.join(', ')}`);
+  console.log(
+    `vector index at the last receipt: ${index.behind} changes behind, ${index.waiting} rows compared one by one; ` +
+      `none of either ${index.seconds.toFixed(1)} s later`,
+  );
 }
 
 /** One half told by events, then the other found by polls at their usual interval. */
@@ -152,6 +159,23 @@ async function timeBacklog(all) {
   const seconds = (performance.now() - started) / 1000;
   const cpu = [...cpuSeconds()].map(([part, spent]) => [part, spent - (before.get(part) ?? 0)]);
   return { seconds, quarters, cpu };
+}
+
+/** What the vector index lags behind now, and how long that takes it, as the metrics tell, which each poll counts anew. */
+async function timeIndex(api) {
+  const started = performance.now();
+  const first = await indexLag(api);
+  for (let lag = first; lag.behind > 0 || lag.waiting > 0; lag = await indexLag(api)) await sleep(500);
+  return { ...first, seconds: (performance.now() - started) / 1000 };
+}
+
+async function indexLag(api) {
+  const metrics = await (await fetch(`${api}/metrics`)).text();
+  const value = (name) => Number(new RegExp(`^${name} (.+)$`, 'm').exec(metrics)[1]);
+  return {
+    behind: value('akosha_vector_index_behind_changes'),
+    waiting: value('akosha_vector_index_waiting_rows'),
+  };
 }
 
 /** The ids of uploads in a state. The server's own ledger says so at no cost to it or to the object store. */

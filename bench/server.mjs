@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { startS3Server } from '../dist/servers/index.js';
 import { NOW } from './support.mjs';
 
-const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+/** What `akosha` is once it is installed. */
+const MAIN = fileURLToPath(new URL('../dist/cli/akosha.cjs', import.meta.url));
 const ACCESS = {
   accessKeyId: 'bench',
   secretAccessKey: 'bench-secret',

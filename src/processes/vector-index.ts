@@ -8,6 +8,8 @@ interface VectorIndexReport {
   reason: string | null;
   rows: number;
   changes_behind: number;
+  /** Rows that are compared one by one, because the graph does not hold them yet. */
+  rows_waiting: number;
   memory_bytes: number;
 }
 
@@ -15,12 +17,13 @@ interface VectorIndexReport {
 export async function describeVectorIndexes(
   store: Pick<MemoryStore, 'vectorIndexes'>,
 ): Promise<VectorIndexReport[]> {
-  return (await store.vectorIndexes()).map(({ model, state, reason, rows, behind, bytes }) => ({
+  return (await store.vectorIndexes()).map(({ model, state, reason, rows, waiting, behind, bytes }) => ({
     model,
     state,
     reason,
     rows,
     changes_behind: behind,
+    rows_waiting: waiting,
     memory_bytes: bytes,
   }));
 }
@@ -35,6 +38,7 @@ export async function observeVectorIndexes(
     indexes.reduce((total, index) => total + value(index), 0);
   metrics.vectorIndexRows.set(sum(({ rows }) => rows));
   metrics.vectorIndexBehind.set(sum(({ behind }) => behind));
+  metrics.vectorIndexWaiting.set(sum(({ waiting }) => waiting));
   metrics.vectorIndexBytes.set(sum(({ bytes }) => bytes));
   const isReady = indexes.length > 0 && indexes.every(({ state }) => state === 'ready');
   metrics.vectorIndexReady.set(isReady ? 1 : 0);

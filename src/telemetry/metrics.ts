@@ -160,6 +160,11 @@ export function createMetrics() {
       help: 'Changes of memories that the vector index has still to follow.',
       registers,
     }),
+    vectorIndexWaiting: new Gauge({
+      name: 'akosha_vector_index_waiting_rows',
+      help: 'Memories in the vector index that its graph does not hold yet: a search compares with each of them.',
+      registers,
+    }),
     vectorIndexBytes: new Gauge({
       name: 'akosha_vector_index_memory_bytes',
       help: 'Memory that the vector index takes, about.',

@@ -156,6 +156,29 @@ describe('the vector index of a store', () => {
     expect(await ready(test)).toMatchObject({ rows: 3, behind: 0 });
   });
 
+  it('finds what came just now, whose place in its graph waits while more comes, until somebody searches', async () => {
+    const test = await open();
+    await ready(test);
+    /** The index as soon as it has so many rows. */
+    const having = (rows: number): Promise<VectorIndexStatus | undefined> =>
+      eventually(async () => {
+        const [status] = await test.store.vectorIndexes();
+        expect(status?.rows).toBe(rows);
+        return status;
+      });
+    await test.ingest('host-1', [memory('a', AGE.hot)]);
+    expect(await having(1)).toMatchObject({ waiting: 1 });
+    expect(ids(await search(test, 'hot'))).toEqual(['a']);
+    let rows = 1;
+    await vi.waitFor(
+      async () => {
+        await test.ingest(`host-${++rows}`, [memory('b', AGE.hot)]);
+        expect(await having(rows)).toMatchObject({ waiting: 0 });
+      },
+      { timeout: 8_000, interval: 300 },
+    );
+  });
+
   it('goes on from its file, is made anew without one that can be used, and follows what came meanwhile', async () => {
     const test = await open();
     await test.ingest('host-1', [memory('a', AGE.hot), memory('b', AGE.warm)]);

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { EMBEDDING_DIMENSIONS } from '../../../memory/index.js';
 import type { AsJson } from '../catalog/as-json.js';
 import type { CatalogDatabase } from '../catalog/database.js';
@@ -31,6 +31,12 @@ import type {
 /** Added to the graph before searches that came meanwhile get their turn: some 5 ms. */
 const SLICE = 16;
 
+/**
+ * While rows come and nobody searches, their places in the graph wait: to find them costs a sixth of an ingest's CPU, and others want the cores. So many are
+ * compared one by one in 40 ms, which is what the first search pays, and then take a minute of one core.
+ */
+const GIVES_WAY = { rowsMs: 2_000, searchMs: 10_000, atMost: 250_000, lookMs: 250 };
+
 /** Above it two vectors are the same to the graph's 8 bits: that of a row that moved to warm need not be put in anew. */
 const SAME = 0.999;
 
@@ -44,6 +50,8 @@ export class IndexWorker implements IndexMethods {
   /** While the file is written, what goes into it stays as it is; its caller sends no change until then. */
   #saving = false;
   #closed = false;
+  /** When rows came last, and the last search, by the process's own clock. */
+  readonly #last = { rows: -Infinity, search: -Infinity };
   /** The last change that was looked at, and the last of them that a search has to wait for. */
   #looked = { until: 0, awaited: 0 };
 
@@ -80,6 +88,7 @@ export class IndexWorker implements IndexMethods {
       if (change === 'moved' && rows.slotOf(place.pid) !== undefined) rows.place(place);
       else needed.push(place);
     }
+    if (needed.length > 0) this.#last.rows = performance.now();
     return { needed, until, seq };
   }
 
@@ -100,6 +109,7 @@ export class IndexWorker implements IndexMethods {
    * tens of milliseconds. What left for cold meanwhile is found in vain, so that more is looked for.
    */
   search(query: IndexQuery, applied: number): IndexAnswer {
+    this.#last.search = performance.now();
     const { candidates, found, current } = this.#find(query);
     const seq = lastChange(this.catalog);
     if (seq <= applied) return { candidates, seq, isWhole: true };
@@ -205,6 +215,11 @@ export class IndexWorker implements IndexMethods {
   async #buildSlices(): Promise<void> {
     const { rows, graph, waiting } = this.#content;
     while (waiting.size > 0 && !this.#saving && !this.#closed) {
+      if (this.#givesWay()) {
+        // Whoever closes it does not wait for that.
+        await sleep(GIVES_WAY.lookMs, undefined, { ref: false });
+        continue;
+      }
       const slots: number[] = [];
       for (const slot of waiting) {
         slots.push(slot);
@@ -215,6 +230,15 @@ export class IndexWorker implements IndexMethods {
       await setImmediate();
     }
     this.#building = false;
+  }
+
+  #givesWay(): boolean {
+    const now = performance.now();
+    return (
+      now - this.#last.rows < GIVES_WAY.rowsMs &&
+      now - this.#last.search >= GIVES_WAY.searchMs &&
+      this.#content.waiting.size < GIVES_WAY.atMost
+    );
   }
 }
 

@@ -1,8 +1,5 @@
 import { EMBEDDING_DIMENSIONS } from '../../../memory/index.js';
-
-/** Rows of one block: 6 MB, so that growing copies nothing and leaves little empty. */
-const BLOCK_ROWS = 8192;
-const BLOCK_ITEMS = BLOCK_ROWS * EMBEDDING_DIMENSIONS;
+import { BLOCK_ROWS, MEMORY_ROWS, RowMemory } from './row-memory.js';
 
 /** The greatest component of a row that came as floating point. */
 const PEAK = 32_767;
@@ -12,34 +9,32 @@ const PEAK = 32_767;
  * of the ten best among hot's near equals; these lose none.
  */
 export class Matrix {
-  readonly #blocks: Int16Array[] = [];
-  /** 1 / length of each row in its own steps. */
+  readonly #memories: RowMemory[] = [];
+  /** 1 / length of each row in its own steps, block by block. */
   readonly #inverse: Float32Array[] = [];
 
   get bytes(): number {
-    return this.#blocks.length * BLOCK_ROWS * (EMBEDDING_DIMENSIONS * 2 + 4);
+    return this.#inverse.length * BLOCK_ROWS * (EMBEDDING_DIMENSIONS * 2 + 4);
   }
 
-  /** Makes room for so many rows. */
+  /** Makes room for so many rows, block by block: nothing is copied, and little stays empty. */
   grow(rows: number): void {
-    while (this.#blocks.length * BLOCK_ROWS < rows) {
-      this.#blocks.push(new Int16Array(BLOCK_ITEMS));
+    while (this.#inverse.length * BLOCK_ROWS < rows) {
+      const memory = Math.floor((this.#inverse.length * BLOCK_ROWS) / MEMORY_ROWS);
+      (this.#memories[memory] ??= new RowMemory()).grow();
       this.#inverse.push(new Float32Array(BLOCK_ROWS));
     }
   }
 
   /** The first rows, block by block. */
   *parts(rows: number): Generator<Int16Array> {
-    for (const [i, block] of this.#blocks.entries()) {
-      const items = (rows - i * BLOCK_ROWS) * EMBEDDING_DIMENSIONS;
-      if (items > 0) yield block.subarray(0, Math.min(items, BLOCK_ITEMS));
-    }
+    for (let from = 0; from < rows; from += BLOCK_ROWS)
+      yield this.#memory(from).rows(from % MEMORY_ROWS, Math.min(BLOCK_ROWS, rows - from));
   }
 
-  /** The row's part of its block. */
+  /** The row's part of the memory, until that grows. */
   row(slot: number): Int16Array {
-    const from = (slot % BLOCK_ROWS) * EMBEDDING_DIMENSIONS;
-    return this.#block(slot).subarray(from, from + EMBEDDING_DIMENSIONS);
+    return this.#memory(slot).row(slot % MEMORY_ROWS);
   }
 
   set(slot: number, row: Int16Array): void {
@@ -59,25 +54,19 @@ export class Matrix {
     if (inverse !== undefined) inverse[slot % BLOCK_ROWS] = length === 0 ? 0 : 1 / length;
   }
 
-  /** The cosine between a row and a vector of length 1. */
-  cosine(slot: number, vector: Float32Array): number {
-    const from = (slot % BLOCK_ROWS) * EMBEDDING_DIMENSIONS;
-    const block = this.#block(slot);
-    let [a, b, c, d] = [0, 0, 0, 0];
-    // Four sums, which the processor adds up side by side.
-    for (let i = 0; i < EMBEDDING_DIMENSIONS; i += 4) {
-      a += (vector[i] ?? 0) * (block[from + i] ?? 0);
-      b += (vector[i + 1] ?? 0) * (block[from + i + 1] ?? 0);
-      c += (vector[i + 2] ?? 0) * (block[from + i + 2] ?? 0);
-      d += (vector[i + 3] ?? 0) * (block[from + i + 3] ?? 0);
-    }
-    return (a + b + c + d) * (this.#inverse[Math.floor(slot / BLOCK_ROWS)]?.[slot % BLOCK_ROWS] ?? 0);
+  /** What tells the cosine between a row and a vector of length 1: until it is asked of another vector, or the matrix grows. */
+  cosineWith(vector: Float32Array): (slot: number) => number {
+    for (const memory of this.#memories) memory.ask(vector);
+    return (slot) => {
+      const inverse = this.#inverse[Math.floor(slot / BLOCK_ROWS)]?.[slot % BLOCK_ROWS] ?? 0;
+      return this.#memory(slot).dot(slot % MEMORY_ROWS) * inverse;
+    };
   }
 
-  #block(slot: number): Int16Array {
-    const block = this.#blocks[Math.floor(slot / BLOCK_ROWS)];
-    if (block === undefined) throw new Error(`the vector index has no row ${slot}`);
-    return block;
+  #memory(slot: number): RowMemory {
+    const memory = this.#memories[Math.floor(slot / MEMORY_ROWS)];
+    if (memory === undefined) throw new Error(`the vector index has no row ${slot}`);
+    return memory;
   }
 }
 

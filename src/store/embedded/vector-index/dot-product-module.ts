@@ -1,0 +1,5 @@
+/** dot-product.wat, assembled by scripts/assemble-wasm.mjs; a test compares the two. */
+export const DOT_PRODUCT = Buffer.from(
+  'AGFzbQEAAAABBgFgAX8BfQIQAQRyb3dzBm1lbW9yeQIAAQMCAQAHBwEDZG90AAAKgAEBfgICfwN7IABBgAZqIQIDQCAA/QAEACEDIAQgA/2nAf36ASAB/QAEAP3mAf3kASEEIAUgA/2oAf36ASAB/QAEEP3mAf3kASEFIAFBIGohASAAQRBqIQAgACACSQ0ACyAEIAX95AEhBCAE/R8AIAT9HwGSIAT9HwIgBP0fA5KSCw==',
+  'base64',
+);
