@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -151,10 +151,10 @@ describe('the cache of cold objects', () => {
     const own = await fixture.object('own');
     const last = objects.slice(-1);
     const search = fixture.cache.use(objects, nothing);
-    const first = fixture.cache.use([own, ...last], nothing, { goesFirst: true });
-    await first;
-    expect(fixture.downloads.slice(8, 10).sort()).toEqual([last[0]?.name, own.name].sort());
-    expect(fixture.downloads.length).toBeLessThan(20);
+    await vi.waitFor(() => expect(fixture.downloads.length).toBeGreaterThan(0), { interval: 1 });
+    await fixture.cache.use([own, ...last], nothing, { goesFirst: true });
+    expect(fixture.downloads).toEqual(expect.arrayContaining([last[0]?.name, own.name]));
+    expect(fixture.downloads.length).toBeLessThan(25);
     await search;
     expect(fixture.downloads).toHaveLength(31);
     expect(fixture.most).toBe(8);
@@ -188,6 +188,32 @@ describe('the cache of cold objects', () => {
     expect(fixture.downloads).toEqual([]);
     await restarted.use([second], nothing);
     expect(fixture.downloads).toEqual([second.name]);
+  });
+
+  it('finds of many objects those that are there, downloads what somebody deleted, and knows which were used last', async () => {
+    const fixture = await Fixture.create(21 * BYTES);
+    const objects = await fixture.objects(22);
+    const [[first], many, [last]] = [objects.slice(0, 1), objects.slice(1, 21), objects.slice(21)];
+    if (first === undefined || last === undefined) expect.fail();
+    await fixture.cache.use(many, nothing);
+    await fixture.cache.use([first], nothing);
+    const gone = await fixture.cache.use(many, async ([file = '']) => {
+      await rm(file);
+      return many[0];
+    });
+    fixture.downloads.length = 0;
+    const sizes = await fixture.cache.use(many, (files) =>
+      Promise.all(files.map(async (file) => (await stat(file)).size)),
+    );
+    expect(sizes).toEqual(many.map(() => BYTES));
+    expect(fixture.downloads).toEqual([gone?.name]);
+    // That one goes, which was used before the many were again.
+    await fixture.cache.use([last], nothing);
+    fixture.downloads.length = 0;
+    await fixture.cache.use(many, nothing);
+    expect(fixture.downloads).toEqual([]);
+    await fixture.cache.use([first], nothing);
+    expect(fixture.downloads).toEqual([first.name]);
   });
 
   it('leaves the modification time of what it hands out alone, by which DuckDB knows that a file is the same', async () => {

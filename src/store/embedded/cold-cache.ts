@@ -29,13 +29,25 @@ export interface UseOptions {
   goesFirst?: boolean;
 }
 
+/** From so many objects on, one look at the folder is cheaper than one at each file: a search over years uses thousands. */
+const LIST_FROM = 16;
+
+/** Of what such a search uses it is noted on disk so often that it was: for a restart, which the order of use is known to by then to some minutes. */
+const NOTE_MS = 600_000;
+
+interface CachedFile {
+  bytes: number;
+  /** When its use was noted on disk, by the system's clock. */
+  notedAt: number;
+}
+
 const CACHED = /^[0-9a-f]{64}\.parquet$/;
 
 /** Downloaded cold objects. Derived: deleting the folder costs downloads only. Least recently used out first. */
 export class ColdCache {
   readonly #options: ColdCacheOptions;
-  /** Bytes of each file, the least recently used first. */
-  readonly #files = new Map<string, number>();
+  /** The least recently used first. */
+  readonly #files = new Map<string, CachedFile>();
   readonly #loading = new Map<string, Promise<string>>();
   readonly #removing = new Map<string, Promise<void>>();
   readonly #inUse = new Map<string, number>();
@@ -68,7 +80,8 @@ export class ColdCache {
       // One listener for each object, of which a month may have hundreds.
       if (signal !== undefined) setMaxListeners(0, signal);
       // All settle before any may be evicted: a download that ends after its search failed would stay uncounted otherwise.
-      const loaded = await Promise.allSettled(objects.map((object) => this.#ensure(object, options)));
+      const missing = objects.length < LIST_FROM ? objects : await this.#unnoted(objects);
+      const loaded = await Promise.allSettled(missing.map((object) => this.#ensure(object, options)));
       for (const outcome of loaded) if (outcome.status === 'rejected') throw outcome.reason;
       return await work(files);
     } finally {
@@ -88,7 +101,7 @@ export class ColdCache {
       // On another file system, or without room: the first search fetches it, and what was verified counts all the same.
       return;
     }
-    this.#touch(cached, object.bytes);
+    this.#touch(cached, object.bytes, Date.now());
     await this.#evict();
   }
 
@@ -146,7 +159,22 @@ export class ColdCache {
       if (CACHED.test(name)) found.push({ file, bytes: size, usedAt: atimeMs });
       else await rm(file, { recursive: true, force: true });
     }
-    for (const { file, bytes } of found.sort((a, b) => a.usedAt - b.usedAt)) this.#touch(file, bytes);
+    for (const { file, bytes, usedAt } of found.sort((a, b) => a.usedAt - b.usedAt))
+      this.#touch(file, bytes, usedAt);
+  }
+
+  /** Marks as used those that are there, and returns the others, and those whose use is to be noted on disk again. */
+  async #unnoted(objects: readonly WrittenObject[]): Promise<WrittenObject[]> {
+    const listed = new Set(await readdir(this.#options.folder).catch(() => []));
+    const since = Date.now() - NOTE_MS;
+    return objects.filter((object) => {
+      const file = this.#file(object.name);
+      const cached = this.#files.get(file);
+      if (cached?.bytes !== object.bytes || cached.notedAt < since) return true;
+      if (!listed.has(path.basename(file))) return true;
+      this.#touch(file, cached.bytes, cached.notedAt);
+      return false;
+    });
   }
 
   async #ensure(object: WrittenObject, options: UseOptions): Promise<string> {
@@ -181,7 +209,7 @@ export class ColdCache {
     } else {
       await this.#inTurn(file, () => this.#download(object, file, signal));
     }
-    this.#touch(file, object.bytes);
+    this.#touch(file, object.bytes, Date.now());
     return file;
   }
 
@@ -218,9 +246,9 @@ export class ColdCache {
     }
   }
 
-  #touch(file: string, bytes: number): void {
+  #touch(file: string, bytes: number, notedAt: number): void {
     this.#files.delete(file);
-    this.#files.set(file, bytes);
+    this.#files.set(file, { bytes, notedAt });
   }
 
   #release(file: string): void {
@@ -236,9 +264,9 @@ export class ColdCache {
 
   async #evict(): Promise<void> {
     let total = 0;
-    for (const bytes of this.#files.values()) total += bytes;
+    for (const { bytes } of this.#files.values()) total += bytes;
     const victims: string[] = [];
-    for (const [file, bytes] of this.#files) {
+    for (const [file, { bytes }] of this.#files) {
       if (total <= this.#options.maxBytes) break;
       if (this.#inUse.has(file)) continue;
       victims.push(file);
