@@ -119,7 +119,10 @@ class ThreadPool {
 export class Catalog {
   readonly write: CatalogWriter;
   readonly read: CatalogReader;
-  /** As `read`, on a thread of its own: a scan of vectors takes a hundred times as long as a look-up. */
+  /**
+   * As `read`, on a thread of its own, for what nobody waits for by the millisecond: a scan of vectors takes a hundred times as long as a look-up. So do the look-ups of
+   * moves, beside which a search would go to the second reader, which has none of the catalog in memory yet.
+   */
   readonly scan: CatalogReader;
   /** Those that were started, the newest first: the writer is the last. */
   readonly #threads: CatalogThread[] = [];
