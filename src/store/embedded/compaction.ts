@@ -33,7 +33,7 @@ async function openCompaction(
   if (rewrite === undefined) return undefined;
   try {
     // After it was opened: no placement gets a standing object for its keeper, so what they keep at the commit they keep now.
-    const kept = await context.catalog.scan.keptRows(sources);
+    const kept = await context.catalog.background.keptRows(sources);
     if (kept.length > 0) {
       const staging = await CompactionStaging.load(context.tiers, kept, signal);
       return new EmbeddedCompaction(context, group, rewrite, staging, kept.length);

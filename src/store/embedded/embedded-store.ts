@@ -129,14 +129,14 @@ function storeOf(
     openIngest: (batch, signal) => openIngest(context, batch, signal),
 
     countDue: (asOf) =>
-      catalog.scan.countDue({
+      catalog.background.countDue({
         hotCutoff: context.hotCutoff(asOf),
         warmCutoff: context.warmCutoff(asOf),
         now: context.now(),
       }),
     openMove: (asOf, limit, signal) => openMove(context, asOf, limit, signal),
     coldPartitionsDue: (asOf, all) =>
-      catalog.scan.coldPartitionsDue({
+      catalog.background.coldPartitionsDue({
         cutoff: context.warmCutoff(asOf),
         ...coldDue(context, asOf, all),
         now: context.now(),
@@ -158,8 +158,8 @@ function storeOf(
     unpinMemories: (memories) => catalog.write.unpinMemories(memories),
     unpinSystem: (systemId) => catalog.write.unpinSystem(systemId),
     listPins: (page) => catalog.read.listPins({ ...page, now: context.now() }),
-    countSelected: (selection) => catalog.scan.countSelected(selection),
-    selectMemories: (selection, page) => catalog.scan.selectPage(selection, page),
+    countSelected: (selection) => catalog.background.countSelected(selection),
+    selectMemories: (selection, page) => catalog.background.selectPage(selection, page),
     openChosenMove: (...request) => openChosenMove(context, ...request),
     openChosenCold: (...request) => openChosenCold(context, ...request),
     openThaw: (...request) => openThaw(context, ...request),

@@ -20,8 +20,8 @@ export async function sweepRows(
   for (const tier of TABLE_TIERS) {
     for (const table of await context.tiers.tables(tier)) {
       throwIfAborted(signal, `sweep of ${tier}`);
-      if ((await context.catalog.scan.tierPause()) !== undefined) return { ...swept, paused: true };
-      const placed = await context.catalog.scan.countPlaced(table.from, table.until, tier);
+      if ((await context.catalog.background.tierPause()) !== undefined) return { ...swept, paused: true };
+      const placed = await context.catalog.background.countPlaced(table.from, table.until, tier);
       swept.rows += await sweepTable(context, { table, placed }, options, signal);
       // What is placed stands in it, and to look again would hold up its writers.
       if (placed > 0 || !(await dropIfEmpty(context.tiers, table))) continue;

@@ -5,9 +5,9 @@ const DAY_MS = 86_400_000;
 
 /** The brake and the reports of transitions, as the catalog keeps them. */
 export function transitionLedger(context: EngineContext): TransitionLedger {
-  const { read, scan, write } = context.catalog;
+  const { read, background, write } = context.catalog;
   return {
-    tierPause: () => scan.tierPause(),
+    tierPause: () => background.tierPause(),
     pauseTiers: (reason) => write.pauseTiers(reason, context.now()),
     resumeTiers: () => write.resumeTiers(),
     beginTransition: (transitionId, asOf) =>
@@ -18,7 +18,7 @@ export function transitionLedger(context: EngineContext): TransitionLedger {
       (await read.transitionReports({ limit: 1, parts: 0, transitionId }))[0],
     transitionReports: (limit, parts) => read.transitionReports({ limit, parts }),
     forecastTransition: ({ all, ...request }) =>
-      scan.forecastTransition({
+      background.forecastTransition({
         ...request,
         ...coldDue(context, request.asOf, all),
         hotCutoff: context.hotCutoff(request.asOf),

@@ -30,7 +30,7 @@ async function waitingTexts(
   limit: number,
   signal?: AbortSignal,
 ): Promise<WaitingTexts> {
-  const { placed, next } = await context.catalog.scan.waitingPlacements({ model, after, limit });
+  const { placed, next } = await context.catalog.background.waitingPlacements({ model, after, limit });
   // Apart, so that an archive that is away holds up what is here.
   const parts = await Promise.all([
     readTexts(

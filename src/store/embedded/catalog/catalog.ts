@@ -119,11 +119,10 @@ class ThreadPool {
 export class Catalog {
   readonly write: CatalogWriter;
   readonly read: CatalogReader;
-  /**
-   * As `read`, on a thread of its own, for what nobody waits for by the millisecond: a scan of vectors takes a hundred times as long as a look-up. So do the look-ups of
-   * moves, beside which a search would go to the second reader, which has none of the catalog in memory yet.
-   */
+  /** As `read`, on a thread of its own: a scan of vectors takes a hundred times as long as a look-up. */
   readonly scan: CatalogReader;
+  /** As `read`, on a thread of its own, for moves: a search beside them would go to the second reader, which has none of the catalog in memory. */
+  readonly background: CatalogReader;
   /** Those that were started, the newest first: the writer is the last. */
   readonly #threads: CatalogThread[] = [];
   #closed = false;
@@ -132,6 +131,7 @@ export class Catalog {
     this.write = remote<CatalogWriter>(new ThreadPool(1, () => this.#start('write')));
     this.read = remote<CatalogReader>(new ThreadPool(READERS, () => this.#start('read')));
     this.scan = remote<CatalogReader>(new ThreadPool(1, () => this.#start('read')));
+    this.background = remote<CatalogReader>(new ThreadPool(1, () => this.#start('read')));
   }
 
   /** `firstEpoch` is what a new catalog starts with; with 0 it stays without one. Raises `StoreDamaged` where the file cannot be opened. */
