@@ -26,6 +26,7 @@ const NAMES = [
   'akosha_vectors_made_total',
   'akosha_vector_index_rows',
   'akosha_vector_index_behind_changes',
+  'akosha_vector_index_waiting_rows',
   'akosha_vector_index_memory_bytes',
   'akosha_vector_index_ready',
   'akosha_swept_total',
