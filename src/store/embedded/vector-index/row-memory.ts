@@ -26,7 +26,7 @@ export class RowMemory {
     this.#dot = dot;
   }
 
-  /** One more block. What `row` and `block` gave before is of no use from then on. */
+  /** One more block. What `row` and `rows` gave before is of no use from then on. */
   grow(): void {
     this.#memory.grow(BLOCK_PAGES);
     this.#rows = new Int16Array(this.#memory.buffer, PAGE_BYTES);
