@@ -52,7 +52,8 @@ export const SERVER_SETTINGS = {
   readerProcesses: setting(shape.wholeNumber(1, 64), {
     group: 'Ingest',
     rule: 'a whole number from 1 to 64',
-    description: 'Child processes that open uploaded files, which are not trusted.',
+    description:
+      'Child processes that open uploaded files, which are not trusted. One more reads what takes longer than 10 s while others wait, so that an upload that hangs holds up no other system’s.',
     initial: 2,
   }),
   readerMemoryMb: setting(shape.wholeNumber(64, 1_048_576), {
@@ -72,7 +73,8 @@ export const SERVER_SETTINGS = {
   readerTimeoutSeconds: setting(shape.wholeNumber(1, 86_400), {
     group: 'Ingest',
     rule: 'a whole number from 1 to 86400',
-    description: 'How long one may take over a file, before it is ended and the upload tried again.',
+    description:
+      'How long one may take over the files of an upload, before it is ended and the upload tried again, five times in all.',
     initial: 600,
   }),
 

@@ -194,8 +194,8 @@ export function ingestOptions(systemId: string): ActivityRules {
   return {
     ...COMMON,
     taskQueue: TASK_QUEUES.store,
-    // Two databases, each with the default limits for a request (10 min) and the reader (10 min), and the operation's
-    // lease (15 min) make 55 minutes; settings may raise each. It only ends an attempt that hangs and yet is alive.
+    // Two downloads with the default limit for a request (10 min), a turn among what is slow to read (2 h 40 min), the reading itself (20 min)
+    // and the operation's lease (15 min) make 3 h 35 min. It only ends an attempt that hangs and yet is alive.
     startToCloseTimeout: 4 * HOUR,
     // Without a key it has that of its workflow, which was started as urgent as the upload was; see `raisedPriority` for what came later.
     priority: fairnessOf(systemId),

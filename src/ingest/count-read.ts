@@ -6,7 +6,8 @@ import type { IngestContext } from './context.js';
 /**
  * So many times in a row a file may take its reader, or this process, down with it before it goes to quarantine. One failure may be
  * bad luck; but as long as the upload is tried, its system's later ones wait behind it. With the pauses between attempts, five take half a
- * minute where the reader dies at once, and five times its time limit where it hangs; twice that, where it is read beside what the store has.
+ * minute where the reader dies at once, and five times its time limit where it hangs; twice that, where it is read beside what the store has,
+ * and longer, where several systems' uploads hang, because these wait for each other.
  */
 const MAX_READS = 5;
 

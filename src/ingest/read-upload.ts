@@ -140,7 +140,7 @@ async function readWithList(
 ): Promise<{ result: ReadResult; known: KnownFile | undefined }> {
   const known = await listKnown(context, fetched.record, fetched, signal);
   const read = (list?: string): Promise<ReadResult> =>
-    context.reader.readDatabases({ ...request, known: list }, { signal });
+    context.reader.readDatabases({ ...request, known: list }, { signal, owner: fetched.record.systemId });
   if (known === undefined) return { result: await read(), known };
   try {
     return { result: await read(known.path), known };

@@ -27,7 +27,7 @@ import { createBreakers } from './breakers.js';
 import { modelDirectory } from './model-directory.js';
 import { engineOptions } from './engine-options.js';
 import { observed } from './observed-store.js';
-import { readerOptions } from './reader-options.js';
+import { readerOptions, slowLane } from './reader-options.js';
 
 /** Everything of a server that does not need Temporal. */
 export interface ServerParts {
@@ -93,7 +93,17 @@ export async function openServerParts(
     // Where the files in transit are: what is read of an upload is moved there.
     const transit = transitOf(settings.dataDir);
     const reader = opened(
-      new ReaderPool({ size: settings.readerProcesses, folder: transit, ...readerOptions(settings) }),
+      new ReaderPool({
+        size: settings.readerProcesses,
+        slow: slowLane(settings, (systemId) =>
+          log.warn(
+            { systemId },
+            'uploads of this system take long to read: they give way to those of others',
+          ),
+        ),
+        folder: transit,
+        ...readerOptions(settings),
+      }),
     );
     const openedAt = Date.now();
     const store = opened(await openStore(settings, archive, reader));

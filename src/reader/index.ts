@@ -3,6 +3,7 @@ export { hashStored } from './hash-stored.js';
 export { LOG_SUFFIXES } from './log-suffixes.js';
 export type { BuiltDatabase, DatabaseRead, Exclusions, FileSums, ReadResult, Snapshot } from './messages.js';
 export { OWN_READER } from './own-reader.js';
+export type { SlowLaneOptions } from './lanes.js';
 export { ReaderPool } from './pool.js';
 export type { JobOptions, ReaderPoolOptions } from './pool.js';
 export { isMachineFault } from './reader-failed.js';

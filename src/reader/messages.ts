@@ -226,7 +226,7 @@ const KnownErrorType = z.custom<ErrorType>(
   (type) => typeof type === 'string' && Object.hasOwn(ERROR_TYPES, type),
 );
 
-/** Sent when what the job needs is loaded and before any file is opened, and before each further step that may take as long as a job. */
+/** Sent when what the job needs is loaded, before any file is opened: its time begins. */
 export const BegunSchema = z.object({ id: z.number().int(), begun: z.literal(true) });
 export type Begun = z.infer<typeof BegunSchema>;
 

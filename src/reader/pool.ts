@@ -19,6 +19,7 @@ import {
   type Snapshot,
 } from './messages.js';
 import type { ExternalReaderOptions } from './external-reader.js';
+import { Lanes, type SlowLaneOptions } from './lanes.js';
 import { readerFailed } from './reader-failed.js';
 import { ReaderProcess, readerEnvironment } from './reader-process.js';
 import type { BuildRequest, ListRequest, ReadRequest, SnapshotRequest } from './requests.js';
@@ -37,11 +38,13 @@ const ZLIB_LEVEL = 6;
 const NOTHING: Exclusions = { projects: [], kinds: [], categories: [], patterns: [] };
 
 export interface ReaderPoolOptions {
-  /** Children at work at once. */
+  /** Children at work at once, but for those of the slow lane. */
   size: number;
+  /** Where jobs of an owner go that take long while others wait. By default they keep their place. */
+  slow?: SlowLaneOptions | undefined;
   /** For DuckDB in each child. */
   memoryLimitMb: number;
-  /** For one job, from its start in a child, not from its call; for each database of an upload. */
+  /** For one job, all databases of an upload together, from its start in a child, not from its call. */
   jobTimeoutMs: number;
   maxJobsPerChild?: number;
   /** An existing folder in which databases are unpacked and read: up to the files of one upload for each child. Default the system's. */
@@ -54,11 +57,8 @@ export interface ReaderPoolOptions {
 
 export interface JobOptions {
   signal?: AbortSignal | undefined;
-}
-
-interface Waiting {
-  resolve: (reader: ReaderProcess) => void;
-  reject: (error: AkoshaError) => void;
+  /** On whose behalf, a system's for one: its jobs give way to those of others where they take long. By default they never do. */
+  owner?: string | undefined;
 }
 
 /**
@@ -71,15 +71,15 @@ interface Waiting {
  * closed. A child whose job failed, whatever the reason, is replaced.
  */
 export class ReaderPool {
-  readonly #options: Required<ReaderPoolOptions>;
+  readonly #options: Required<Omit<ReaderPoolOptions, 'slow'>>;
+  readonly #lanes: Lanes;
   readonly #idle: ReaderProcess[] = [];
   readonly #busy = new Set<ReaderProcess>();
   readonly #ending = new Set<Promise<void>>();
-  readonly #queue: Waiting[] = [];
   #forked = 0;
   #closed = false;
 
-  constructor(options: ReaderPoolOptions) {
+  constructor({ slow, ...options }: ReaderPoolOptions) {
     this.#options = {
       maxJobsPerChild: MAX_JOBS_PER_CHILD,
       maxUploadBytes: MAX_UPLOAD_BYTES,
@@ -87,6 +87,7 @@ export class ReaderPool {
       folder: tmpdir(),
       ...options,
     };
+    this.#lanes = new Lanes({ size: options.size, slow });
   }
 
   get maxUploadBytes(): number {
@@ -138,10 +139,10 @@ export class ReaderPool {
     const ways = { maxRawBytes: this.maxUploadBytes, ...this.#limits() };
     const paths = { output, ...(known === undefined ? {} : { known: resolve(known) }) };
     try {
-      return await this.#withReader(options, async (reader) => {
+      return await this.#withReader(options, async (reader, signal) => {
         const root = await this.#folderOf(reader);
         const job: Job = { job: 'readDatabases', ...rest, databases: named, ...paths, ...ways, root };
-        const result = await this.#ask(reader, job, ReadSchema, options);
+        const result = await this.#ask(reader, job, ReadSchema, signal);
         if (result.databases.some((database) => 'fault' in database)) reader.spend();
         return result;
       });
@@ -192,27 +193,32 @@ export class ReaderPool {
   /** Ends the idle children, kills the busy ones, and rejects what runs or waits. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const waiting of this.#queue.splice(0)) waiting.reject(poolClosed());
+    this.#lanes.refuse(poolClosed());
     const idle = this.#idle.splice(0).map((reader) => reader.end());
     await Promise.all([...idle, ...[...this.#busy].map((reader) => reader.kill()), ...this.#ending]);
   }
 
   #run<T>(job: Job, schema: z.ZodType<T>, options: JobOptions): Promise<T> {
-    return this.#withReader(options, (reader) => this.#ask(reader, job, schema, options));
+    return this.#withReader(options, (reader, signal) => this.#ask(reader, job, schema, signal));
   }
 
-  async #withReader<T>({ signal }: JobOptions, use: (reader: ReaderProcess) => Promise<T>): Promise<T> {
-    const reader = await this.#acquire(signal);
-    try {
-      return await use(reader);
-    } catch (error) {
-      throw this.#closed ? poolClosed(error) : error;
-    } finally {
-      this.#release(reader);
-    }
+  #withReader<T>(
+    { signal: caller, owner }: JobOptions,
+    use: (reader: ReaderProcess, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return this.#lanes.run(owner, caller, async (signal) => {
+      const reader = this.#take();
+      try {
+        return await use(reader, signal);
+      } catch (error) {
+        throw this.#closed ? poolClosed(error) : error;
+      } finally {
+        this.#release(reader);
+      }
+    });
   }
 
-  async #ask<T>(reader: ReaderProcess, job: Job, schema: z.ZodType<T>, { signal }: JobOptions): Promise<T> {
+  async #ask<T>(reader: ReaderProcess, job: Job, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
     const answer = await reader.run(job, { timeoutMs: this.#options.jobTimeoutMs, signal });
     const result = schema.safeParse(answer);
     // A reader of another version, as above.
@@ -234,31 +240,8 @@ export class ReaderPool {
     }
   }
 
-  async #acquire(signal: AbortSignal | undefined): Promise<ReaderProcess> {
-    if (this.#closed) throw poolClosed();
-    if (signal?.aborted === true) throw new AkoshaError('Cancelled', 'cancelled', { cause: signal.reason });
-    if (this.#busy.size < this.#options.size) return this.#take();
-    return new Promise((resolve, reject) => {
-      const waiting: Waiting = {
-        resolve: (reader) => {
-          signal?.removeEventListener('abort', onAbort);
-          resolve(reader);
-        },
-        reject,
-      };
-      const onAbort = (): void => {
-        const at = this.#queue.indexOf(waiting);
-        if (at !== -1) this.#queue.splice(at, 1);
-        reject(
-          new AkoshaError('Cancelled', 'cancelled while waiting for a reader', { cause: signal?.reason }),
-        );
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#queue.push(waiting);
-    });
-  }
-
   #take(): ReaderProcess {
+    if (this.#closed) throw poolClosed();
     let reader = this.#idle.pop();
     while (reader !== undefined && !reader.usable) reader = this.#idle.pop();
     reader ??= this.#fork();
@@ -280,8 +263,6 @@ export class ReaderPool {
     if (this.#closed) return;
     if (reader.usable && reader.jobs < this.#options.maxJobsPerChild) this.#idle.push(reader);
     else this.#retire(reader);
-    const next = this.#queue.shift();
-    if (next !== undefined) next.resolve(this.#take());
   }
 
   #retire(reader: ReaderProcess): void {

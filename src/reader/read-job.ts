@@ -16,16 +16,14 @@ let sandbox: Sandbox | undefined;
  * Reads the databases of one upload, and makes one Parquet with `BATCH_COLUMNS` out of them, one row per key, at `job.output`; none
  * where no database could be read. What came of a single one may have its `source_rank` besides.
  *
- * `onStep` is called before each of them, and before they are made one: each step has the time of a job.
- *
  * Raises what `exportDatabase` does. A database that its host could not read either is answered with its fault instead.
  */
-export async function readDatabases(request: ReadJob, onStep: () => void): Promise<ReadResult> {
+export async function readDatabases(request: ReadJob): Promise<ReadResult> {
   // Here and not by whoever asks: a server that reads hundreds of uploads a minute has better to do than to clear up after each. Of a reader
   // that is killed the whole folder goes.
   const work = await mkdtemp(join(request.root, 'job-'));
   try {
-    return await readInto({ ...request, work }, onStep);
+    return await readInto({ ...request, work });
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -34,12 +32,11 @@ export async function readDatabases(request: ReadJob, onStep: () => void): Promi
 /** A job and its folder. */
 type RunningJob = ReadJob & { work: string };
 
-async function readInto(job: RunningJob, onStep: () => void): Promise<ReadResult> {
+async function readInto(job: RunningJob): Promise<ReadResult> {
   const known = job.known === undefined ? undefined : await fetchKnown(job, job.known);
   const databases: ReadResult['databases'] = [];
   const exports: (ExportedFile & ExportedDatabase)[] = [];
   for (const [index, database] of job.databases.entries()) {
-    onStep();
     const path = join(job.work, `${index}.parquet`);
     const outcome = await readOne(job, database, { index, path, known });
     if ('fault' in outcome) {
@@ -50,7 +47,6 @@ async function readInto(job: RunningJob, onStep: () => void): Promise<ReadResult
     exports.push({ ...outcome, path, name: database.label });
   }
   if (exports.length === 0) return { databases, rows: 0, keys: null, missing: null };
-  onStep();
   const whole = join(job.work, 'rows.parquet');
   const merged = await inSandbox(job, (connection) => rowsOf(connection, exports, { output: whole, known }));
   // DuckDB writes nowhere but in the job's folder.

@@ -7,7 +7,7 @@ import { lacksResources, readerFailed } from './reader-failed.js';
  * nowhere else. What a job needs is loaded with the first of its kind, so that hashing does not wait for
  * DuckDB.
  */
-async function load(job: Job): Promise<(onStep: () => void) => Promise<unknown>> {
+async function load(job: Job): Promise<() => Promise<unknown>> {
   switch (job.job) {
     case 'hashFile': {
       const { hashFile } = await import('./streams.js');
@@ -27,7 +27,7 @@ async function load(job: Job): Promise<(onStep: () => void) => Promise<unknown>>
     }
     case 'readDatabases': {
       const { readDatabases } = await import('./read-job.js');
-      return (onStep) => readDatabases(job, onStep);
+      return () => readDatabases(job);
     }
     case 'buildDatabase': {
       const { buildDatabase } = await import('./build-job.js');
@@ -49,9 +49,8 @@ async function answer(message: unknown): Promise<void> {
   try {
     const run = await load(job);
     // From here on a failure may be the file's.
-    const begin = (): void => send({ id, begun: true });
-    begin();
-    send({ id, ok: true, result: await run(begin) });
+    send({ id, begun: true });
+    send({ id, ok: true, result: await run() });
   } catch (error) {
     const { type, message: text, details } = asAkoshaError(error);
     send({ id, ok: false, error: { type, message: text, details } });

@@ -142,8 +142,9 @@ export class ReaderProcess {
       const fail = (error: AkoshaError): void => settle(() => reject(error));
       const onMessage = (message: unknown): void => {
         if (BegunSchema.safeParse(message).data?.id === request.id) {
+          // Once: a reader that a file has taken over gets no second term by saying so.
+          if (!begun) timer.refresh();
           begun = true;
-          timer.refresh();
           return;
         }
         const response = ResponseSchema.safeParse(message);

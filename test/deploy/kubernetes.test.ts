@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { readSettings, type Settings } from '../../src/config/index.js';
+import { SLOW_READERS } from '../../src/processes/reader-options.js';
 
 const FOLDER = path.resolve('deploy/kubernetes');
 const GIB = 1024;
@@ -95,7 +96,7 @@ const Policy = z.object({
   }),
 });
 
-/** `3584Mi` and `20Gi` in MiB. */
+/** `4096Mi` and `20Gi` in MiB. */
 function mebibytes(quantity: string): number {
   const [, digits, unit] = /^(\d+)(Mi|Gi)$/.exec(quantity) ?? [];
   if (digits === undefined) throw new Error(`not a quantity in Mi or Gi: ${quantity}`);
@@ -170,7 +171,7 @@ describe('deploy/kubernetes', () => {
   it('has memory for what the settings let the store and the readers take, and 1.5 GiB beside', () => {
     const limit = mebibytes(container.resources.limits.memory);
     expect(limit).toBe(
-      settings.storeMemoryMb + settings.readerProcesses * settings.readerMemoryMb + 1.5 * GIB,
+      settings.storeMemoryMb + (settings.readerProcesses + SLOW_READERS) * settings.readerMemoryMb + 1.5 * GIB,
     );
     const [claim] = set.spec.volumeClaimTemplates;
     expect(mebibytes(claim.spec.resources.requests.storage)).toBeGreaterThan(10 * settings.coldCacheMb);

@@ -5,7 +5,7 @@ import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { foreignFault } from '../../src/reader/database-file.js';
 import { isMachineFault } from '../../src/reader/index.js';
 import type { Job } from '../../src/reader/messages.js';
@@ -85,6 +85,29 @@ it('kills a child that takes too long, and goes on with the next', async () => {
     message: expect.stringMatching(/^hashing .*pipe: not done after 700 ms$/),
   });
   expect((await next).bytes).toBe(3);
+});
+
+it('ends what hangs while others wait, and does it again after them', async () => {
+  const onSlow = vi.fn<(owner: string) => void>();
+  const slow = { afterMs: 300, size: 1, waiting: 2, onSlow };
+  const pool = openPool({ size: 1, jobTimeoutMs: 1_500, slow });
+  const began = performance.now();
+  const hanging = ['one', 'two', 'three'].map(async (owner) => {
+    const stored = await endlessFile();
+    const output = join(await temporaryFolder(), 'out.parquet');
+    return expect(readOne(pool, { stored, output }, { owner })).rejects.toMatchObject({
+      type: 'ReaderFailed',
+      message: expect.stringContaining('not done after 1500 ms'),
+    });
+  });
+  await vi.waitFor(() => expect(pool.forked).toBeGreaterThan(0));
+  const path = await smallFile();
+  const others = await Promise.all(['a', 'b', 'c'].map((owner) => pool.hashFile(path, { owner })));
+  expect(others.map(({ bytes }) => bytes)).toEqual([3, 3, 3]);
+  // Three time limits, were they to wait for those that hang.
+  expect(performance.now() - began).toBeLessThan(4_000);
+  await Promise.all(hanging);
+  expect(onSlow.mock.calls.flat().sort()).toEqual(['one', 'three', 'two']);
 });
 
 it('kills a child whose caller gave up, and leaves no scratch', async () => {

@@ -146,7 +146,7 @@ describe('an upload of several databases', () => {
     await failed;
   });
 
-  it('has the time of a job for each of them, and one that hangs takes no more: that is its own fault', async () => {
+  it('has the time of a job for all of them together: that it hangs is its own fault', async () => {
     // A double of DuckDB's command line that takes a while, and fails.
     const slow = await writeProgram(
       await temporaryFolder(),
@@ -155,11 +155,13 @@ describe('an upload of several databases', () => {
 sleep 0.8; exit 1`,
     );
     const pool = openPool({ jobTimeoutMs: JOB_MS, external: { command: [slow] } });
+    const output = join(await temporaryFolder(), 'rows.parquet');
+    // What follows is measured, and is not to wait for a child to start.
+    await pool.readDatabases({ ...TIMES, databases: [{ stored: await small() }], output });
     const newer = await small();
     await setFileVersion(newer, 999n);
     const late = { stored: newer, mayFail: true };
     const databases = [late, late, { stored: await pipe() }];
-    const output = join(await temporaryFolder(), 'rows.parquet');
     const begun = performance.now();
     const error: unknown = await pool
       .readDatabases({ ...TIMES, databases, output })
@@ -169,7 +171,7 @@ sleep 0.8; exit 1`,
       message: expect.stringContaining(`not done after ${JOB_MS} ms`),
     });
     expect(isMachineFault(error)).toBe(false);
-    expect(performance.now() - begun).toBeGreaterThan(JOB_MS + 1_500);
+    expect(performance.now() - begun).toBeLessThan(JOB_MS + 1_500);
   });
 });
 
