@@ -41,6 +41,21 @@ export async function countRead<T>(
   return result;
 }
 
+/**
+ * Counts an attempt that failed before there was anything to read, for a reason of the upload's own. Returns what to raise: `error`, or
+ * `UploadUnreadable` when there have been enough.
+ */
+export async function countFailure(
+  { store }: IngestContext,
+  { systemId, uploadId }: UploadRecord,
+  error: AkoshaError,
+): Promise<AkoshaError> {
+  const ref = { systemId, uploadId };
+  const { attempts } = await store.beginRead(ref);
+  await store.recordReadFailure(ref, error.message);
+  return attempts < MAX_READS ? error : exhausted(ref, error.message, error);
+}
+
 function exhausted({ systemId, uploadId }: UploadRef, reason: string, cause?: unknown): AkoshaError {
   return new AkoshaError(
     'UploadUnreadable',

@@ -13,6 +13,7 @@ import type { IngestBatch, IngestOperation, UploadRecord, WrittenObject } from '
 import { abandonAgain, isWaitingAgain } from './again.js';
 import type { IngestContext } from './context.js';
 import { countRead } from './count-read.js';
+import { countRefused } from './count-refused.js';
 import { finishUpload } from './finish-upload.js';
 import { inHand } from './in-hand.js';
 import { requireUpload } from './ledger.js';
@@ -103,7 +104,12 @@ async function readAndCommit(
   await inScratch(context.scratch, 'ingest-', async (scratch) => {
     options.onStep?.('read');
     const fetched = await withSpan('akosha.ingest.download', {}, () =>
-      fetchUpload(context, record, scratch, options.signal),
+      countRefused(
+        context,
+        record,
+        () => fetchUpload(context, record, scratch, options.signal),
+        options.signal,
+      ),
     );
     const batch = await withSpan('akosha.ingest.read', { fields: { files: fetched.files.length } }, () =>
       countRead(context, record, () => readFiles(context, fetched, options.signal)),
