@@ -33,7 +33,7 @@ export async function queueAnnounced(
   const look = new Look(context);
   const before = await context.store.knownUploads(places);
   const prefixes = new Set(before.map(({ place }) => uploadPrefix(place)));
-  const refused = await register(
+  const { taken: refused } = await register(
     context,
     look,
     places.filter((place) => !prefixes.has(uploadPrefix(place))),

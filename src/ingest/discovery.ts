@@ -1,47 +1,103 @@
-import {
-  INBOX_PREFIX,
-  inboxKey,
-  parseInboxKey,
-  type UploadRef,
-  type UploadState,
-} from '../contract/index.js';
+import { INBOX_PREFIX, inboxKey, type UploadRef, type UploadState } from '../contract/index.js';
 import type { KnownUpload } from '../store/index.js';
+import { AbsentManifests } from './absent-manifests.js';
 import type { IngestContext } from './context.js';
 import { finishUpload } from './finish-upload.js';
-import { knownAt, without } from './known-places.js';
+import { addTo, scanInbox, type NewEntry } from './inbox-scan.js';
+import { inTurns } from './inbox-turns.js';
 import { Look, type Discovered } from './look.js';
 import { register, tellTaken, type TakenPlace } from './register.js';
 import { tellReplaced } from './replaced.js';
-import { signalOption } from './signal-option.js';
 
-/**
- * Reads the inbox once: queues what is new, and removes entries of uploads that are through. Costs what is new, not what
- * exists. An upload that fails is in `failed` and holds up no other; raises where all fail, where the object store does not
- * answer, and where `signal` fires.
- */
-export async function pollInbox(context: IngestContext, signal?: AbortSignal): Promise<Discovered> {
-  const look = new Look(context, INBOX_PREFIX);
-  for await (const page of context.uploads.list(INBOX_PREFIX, {
-    purpose: 'inbox',
-    ...signalOption(signal),
-  })) {
-    const places = page.objects.flatMap(({ key }) => placeOfEntry(look, key));
-    look.seen += places.length;
-    const known = await knownAt(context, places);
-    await tellReplaced(context, look, [...known.values()], signal);
-    await finishStale(context, look, [...known.values()]);
-    const taken = await register(context, look, without(places, known), signal);
-    await dropTaken(context, look, taken);
-  }
-  return look.result();
+export interface PollOptions {
+  signal?: AbortSignal | undefined;
+  /** By `performance.now()`: no further portion is begun after it, and the next poll has the rest. Default never. */
+  until?: number;
+  /** Told of each portion once it is in the queue, and whether among it is what has just come. */
+  onQueued?: (added: UploadRef[], newest: boolean) => Promise<void>;
+  /** Kept from poll to poll. */
+  absent?: AbsentManifests;
 }
 
-/** Our agents alone write entries, and an agent's folders are named by its ids. */
-function placeOfEntry(look: Look, key: string): UploadRef[] {
-  const place = parseInboxKey(key);
-  if (place !== undefined) return [place];
-  look.skip(key, 'is not inbox/<upload id>@<system id>');
-  return [];
+export interface Polled extends Discovered {
+  /** Entries that were found and have not had their turn. */
+  left: { uploads: number; oldest: number | null };
+}
+
+/**
+ * Reads the inbox: queues what is new, portion by portion, and removes entries of uploads that are through. Costs what is new, not what
+ * exists, but for the listing. An upload that fails is in `failed` and holds up no other; raises where all fail, where the object store does not
+ * answer, and where `signal` fires.
+ */
+export async function pollInbox(context: IngestContext, options: PollOptions = {}): Promise<Polled> {
+  const { signal, until = Infinity, onQueued, absent = new AbsentManifests() } = options;
+  const look = new Look(context, INBOX_PREFIX);
+  const { fresh, known, beyond: left } = await scanInbox(context, look, { absent, signal });
+  let over = false;
+  for (const { entries, newest } of inTurns(fresh)) {
+    if (over) {
+      for (const entry of entries) addTo(left, entry);
+      continue;
+    }
+    await queuePortion(context, look, entries, {
+      absent,
+      signal,
+      onQueued: (added) => onQueued?.(added, newest),
+    });
+    over = performance.now() >= until;
+  }
+  for (let at = 0; at < known.length && (at === 0 || performance.now() < until); at += TIDIED_AT_ONCE) {
+    await tidy(context, look, known.slice(at, at + TIDIED_AT_ONCE), signal);
+  }
+  return { ...look.result(), left };
+}
+
+/** Between two looks at the clock: each may cost a request or two. */
+const TIDIED_AT_ONCE = 200;
+
+async function queuePortion(
+  context: IngestContext,
+  look: Look,
+  entries: readonly NewEntry[],
+  {
+    absent,
+    signal,
+    onQueued,
+  }: Pick<Required<PollOptions>, 'absent' | 'signal'> & {
+    onQueued: (added: UploadRef[]) => Promise<void> | undefined;
+  },
+): Promise<void> {
+  const before = look.added.length;
+  const places = entries.map(({ place }) => place);
+  const { taken, incomplete } = await register(context, look, places, signal);
+  if (look.added.length > before) await onQueued(look.added.slice(before));
+  await dropTaken(context, look, taken);
+  await dropAbsent(
+    context,
+    look,
+    incomplete.filter((place) => absent.note(place, performance.now())),
+  );
+}
+
+/**
+ * A manifest that comes later is found by the walk, so the entry is no loss; kept, it would be looked at for ever.
+ */
+async function dropAbsent(context: IngestContext, look: Look, places: readonly UploadRef[]): Promise<void> {
+  await look.each(places, async (place) => {
+    await context.uploads.delete([inboxKey(place)]);
+    look.skip(inboxKey(place), 'its upload has had no manifest for an hour: the entry is removed');
+  });
+  look.throwIfEnded();
+}
+
+async function tidy(
+  context: IngestContext,
+  look: Look,
+  known: readonly KnownUpload[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await tellReplaced(context, look, known, signal);
+  await finishStale(context, look, known);
 }
 
 /** An entry outlives its upload where the server died after the receipt, or where the host delivered it again. */
@@ -85,6 +141,7 @@ async function dropTaken(context: IngestContext, look: Look, taken: readonly Tak
 /** Queues one upload that somebody names by its folders, if it is complete. Returns whether it is in the queue since now. */
 export async function registerUpload(context: IngestContext, place: UploadRef): Promise<boolean> {
   const look = new Look(context);
-  tellTaken(look, await register(context, look, [place]));
+  const { taken } = await register(context, look, [place]);
+  tellTaken(look, taken);
   return look.result().added.length > 0;
 }

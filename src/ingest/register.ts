@@ -12,19 +12,27 @@ export interface TakenPlace {
   reason: string;
 }
 
-/**
- * Queues what is complete of the uploads that lie at these places, none of which is on record. Returns those whose id is taken, of which
- * the caller tells.
- */
+/** What was not queued of the uploads that lie at some places. */
+export interface NotQueued {
+  /** The caller tells of them. */
+  taken: TakenPlace[];
+  /** Those whose manifest does not stand. */
+  incomplete: UploadRef[];
+}
+
+/** Queues what is complete of the uploads that lie at these places, none of which is on record. */
 export async function register(
   context: IngestContext,
   look: Look,
   places: readonly UploadRef[],
   signal?: AbortSignal,
-): Promise<TakenPlace[]> {
+): Promise<NotQueued> {
   const startedAt = Date.now();
-  const read = await look.each(places, (place) => readFound(context, place, signal));
-  const complete = read.filter((upload) => upload !== undefined);
+  const read = await look.each(places, async (place) => ({
+    place,
+    found: await readFound(context, place, signal),
+  }));
+  const complete = read.flatMap(({ found }) => found ?? []);
   const found = complete.map(({ upload }) => upload);
   let taken: TakenPlace[] = [];
   if (found.length > 0) {
@@ -38,7 +46,7 @@ export async function register(
     taken = await findTaken(context, found, added);
   }
   look.throwIfEnded();
-  return taken;
+  return { taken, incomplete: read.filter(({ found: it }) => it === undefined).map(({ place }) => place) };
 }
 
 /** Notes them as failed, so that they do not go unnoticed. */

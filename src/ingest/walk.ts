@@ -192,7 +192,8 @@ async function lookAt(walk: Walk, systems: Rest): Promise<Rest> {
     const known = await knownAt(context, some);
     await giveReceipts(context, look, [...known.values()]);
     await noteRawBack(context, [...known.values()]);
-    tellTaken(look, await register(context, look, without(some, known), signal));
+    const { taken } = await register(context, look, without(some, known), signal);
+    tellTaken(look, taken);
   }
   return more;
 }

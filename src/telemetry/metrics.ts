@@ -27,12 +27,12 @@ export function createMetrics() {
     registry,
     ingestionBacklog: new Gauge({
       name: 'akosha_ingestion_backlog_count',
-      help: 'Uploads found, by the inbox or by the last walk, and not yet ingested, as of the last poll.',
+      help: 'Uploads found, by the inbox or by the last walk, and not yet ingested, as of the last poll; those that a burst has left in the inbox are among them.',
       registers,
     }),
     oldestUploadAge: new Gauge({
       name: 'akosha_ingestion_oldest_upload_age_seconds',
-      help: 'How long the upload that waits longest has been in the queue, by the clock of the server; 0 where none waits.',
+      help: 'How long the upload that waits longest has been in the queue, since it was found or taken from quarantine, or in the inbox, by the clock of the server; 0 where none waits.',
       registers,
     }),
     quarantinedUploads: new Gauge({

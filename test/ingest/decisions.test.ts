@@ -37,8 +37,12 @@ describe('an upload in quarantine that is retried', () => {
     // As though a reader that can read it had come.
     for (const [name, content] of Object.entries(await sampleFiles()))
       if (name.startsWith('reflection')) await world.uploads.put(uploadPrefix(ref) + name, content);
+    const before = Date.now();
     await retryUpload(world.context, ref);
-    expect(await world.store.getUpload(ref)).toMatchObject({ state: 'pending', attempts: 0, reason: null });
+    const queued = await world.store.getUpload(ref);
+    expect(queued).toMatchObject({ state: 'pending', attempts: 0, reason: null });
+    // It waits since now, not since it was found, which may be weeks ago.
+    expect(queued?.registeredAt).toBeGreaterThanOrEqual(before);
     expect(await world.receipt(ref)).toBeUndefined();
     expect(await world.store.nextUpload(ref.systemId)).toMatchObject(ref);
     const outcome = await ingestUpload(world.context, ref);

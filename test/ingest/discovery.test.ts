@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   AkoshaError,
   inboxKey,
@@ -7,7 +7,13 @@ import {
   type ErrorType,
   type UploadRef,
 } from '../../src/contract/index.js';
-import { ingestUpload, pollInbox, registerUpload, walkUploads } from '../../src/ingest/index.js';
+import {
+  AbsentManifests,
+  ingestUpload,
+  pollInbox,
+  registerUpload,
+  walkUploads,
+} from '../../src/ingest/index.js';
 import { MAX_MANIFEST_BYTES } from '../../src/memory/index.js';
 import type { ObjectStore } from '../../src/objects/index.js';
 import { openIngestWorld, originalId, putOriginal, type IngestWorld } from './support.js';
@@ -29,8 +35,8 @@ afterAll(() => world.close());
 const announce = (ref: UploadRef): Promise<void> => world.uploads.put(inboxKey(ref), '');
 
 /** A complete upload with an inbox entry. Discovery reads no files. */
-async function arrive(): Promise<UploadRef> {
-  const ref = { systemId, uploadId: originalId() };
+async function arrive(of = systemId): Promise<UploadRef> {
+  const ref = { systemId: of, uploadId: originalId() };
   await putOriginal(world.uploads, ref, {});
   await announce(ref);
   return ref;
@@ -172,12 +178,103 @@ describe('an upload that cannot be read now', () => {
   it.each(['ObjectStoreUnavailable', 'Cancelled'] as const)(
     'ends the look with %s, but what was read is queued',
     async (type) => {
-      const [bad, good] = [await arrive(), await arrive()];
+      const [bad, good] = [await arrive(), await arrive(`${systemId}-too`)];
       const faulty = world.withFaults(failing('get', type, manifestKey(bad)));
       await expect(pollInbox(faulty)).rejects.toMatchObject({ type });
-      expect(await world.store.nextUpload(systemId)).toMatchObject(good);
+      expect(await world.store.nextUpload(good.systemId)).toMatchObject(good);
     },
   );
+});
+
+describe('a burst in the inbox', () => {
+  it('is queued portion by portion, of which each is told, until the time is over; the rest is counted', async () => {
+    const own = await openIngestWorld();
+    onTestFinished(() => own.close());
+    const refs = Array.from({ length: 450 }, (_, n) => ({
+      systemId: `host-${n % 150}`,
+      uploadId: `upload-${1000 + n}`,
+    }));
+    for (const ref of refs) await own.uploads.put(inboxKey(ref), '');
+    // Discovery reads no more of a manifest than that it stands; this one goes to quarantine later.
+    const context = own.withFaults({ get: () => Promise.resolve(Buffer.from('{}')) });
+    const told: [number, boolean][] = [];
+    const onQueued = (added: UploadRef[], newest: boolean): Promise<void> =>
+      Promise.resolve(void told.push([added.length, newest]));
+    const before = Date.now();
+    const first = await pollInbox(context, { until: 0, onQueued });
+    expect(told).toEqual([[100, true]]);
+    expect(first).toMatchObject({ seen: 450, left: { uploads: 350 } });
+    expect(first.left.oldest).toBeLessThanOrEqual(before);
+    expect(first.left.oldest).toBeGreaterThan(before - 60_000);
+    const second = await pollInbox(context, { onQueued });
+    expect(told.slice(1)).toEqual([
+      [100, true],
+      [50, false],
+      [200, false],
+    ]);
+    expect(second.left).toEqual({ uploads: 0, oldest: null });
+    const last = await pollInbox(context);
+    expect(last).toMatchObject({ seen: 450, added: [], left: { uploads: 0, oldest: null } });
+  });
+
+  it('of one host leaves room for the others’, and what there is no room for is counted', async () => {
+    const own = await openIngestWorld();
+    onTestFinished(() => own.close());
+    for (let n = 0; n < 1_001; n++) {
+      await own.uploads.put(inboxKey({ systemId: 'noisy', uploadId: `upload-${10_000 + n}` }), '');
+    }
+    await own.uploads.put(inboxKey({ systemId: 'zz-last', uploadId: 'upload-1' }), '');
+    const context = own.withFaults({ get: () => Promise.resolve(Buffer.from('{}')) });
+    const first = await pollInbox(context, { until: 0 });
+    expect(first.systems.sort()).toEqual(['noisy', 'zz-last']);
+    expect(first.left.uploads).toBe(1_000);
+    expect((await pollInbox(context)).left.uploads).toBe(0);
+  });
+});
+
+describe('an inbox entry without a manifest', () => {
+  const HOUR_MS = 3_600_000;
+
+  it('is looked at less and less often, and removed after an hour; the walk finds what comes later', async () => {
+    const own = await openIngestWorld();
+    onTestFinished(() => own.close());
+    const ref = { systemId, uploadId: originalId() };
+    await own.uploads.put(inboxKey(ref), '');
+    const asked: string[] = [];
+    const context = own.withFaults({
+      get: (key, options) => (asked.push(key), own.uploads.get(key, options)),
+    });
+    const absent = new AbsentManifests();
+    let now = performance.now();
+    vi.spyOn(performance, 'now').mockImplementation(() => now);
+    onTestFinished(() => void vi.restoreAllMocks());
+    const begun = now;
+    for (; now < begun + HOUR_MS; now += 30_000) {
+      expect(await pollInbox(context, { absent })).toMatchObject({ added: [], failed: [], skipped: 0 });
+    }
+    // At once, after 30 s, 1, 2, 4, 8 minutes more and then each 15, where each of 120 polls would have asked.
+    expect(asked).toHaveLength(8);
+    expect(own.warnings).toEqual([]);
+    now = begun + 2 * HOUR_MS;
+    expect(await pollInbox(context, { absent })).toMatchObject({ skipped: 1 });
+    expect(JSON.stringify(own.warnings)).toContain('has had no manifest for an hour: the entry is removed');
+    expect(await own.announced(ref)).toBe(false);
+    await putOriginal(own.uploads, ref, {});
+    expect((await pollInbox(context, { absent })).seen).toBe(0);
+    expect((await walk(own.context)).added).toEqual([ref]);
+  });
+
+  it('is queued as soon as its manifest is seen', async () => {
+    const ref = { systemId, uploadId: originalId() };
+    await announce(ref);
+    const absent = new AbsentManifests();
+    await pollInbox(world.context, { absent });
+    await putOriginal(world.uploads, ref, {});
+    const { now } = performance;
+    vi.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + 31_000);
+    onTestFinished(() => void vi.restoreAllMocks());
+    expect((await pollInbox(world.context, { absent })).added).toEqual([ref]);
+  });
 });
 
 describe('a name that is no upload’s', () => {

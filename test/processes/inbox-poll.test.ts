@@ -10,6 +10,9 @@ import { openIngestWorld, type IngestWorld } from '../ingest/support.js';
 /** More than two looks check on. */
 const WAITING = 2_500;
 
+/** A look with time for all there is. */
+const LONG = { intervalMs: 60_000 };
+
 /** What a look takes that takes long. */
 const LOOK_MS = 500;
 
@@ -72,7 +75,8 @@ describe('the inbox poll', () => {
     const counts = new Map<string, number>();
     for (const systemId of turns.flat()) counts.set(systemId, (counts.get(systemId) ?? 0) + 1);
     expect([...counts.values()]).toEqual(Array<number>(WAITING).fill(2));
-    expect(backlog).toEqual([WAITING, WAITING, WAITING, WAITING, WAITING]);
+    // Once before the first look: what a process finds when it starts.
+    expect(backlog).toEqual(Array<number>(6).fill(WAITING));
   });
 
   it('tells no more systems of new uploads than it can between two looks, and has the rest started by the next', async () => {
@@ -80,16 +84,52 @@ describe('the inbox poll', () => {
     const fresh = Array.from({ length: 1_200 }, (_, n) => ({ systemId: `fresh-${n}`, uploadId: 'upload' }));
     for (const ref of fresh) await world.uploads.put(inboxKey(ref), '');
     const ingest = world.withFaults({ get: () => Promise.resolve(Buffer.from('{}')) });
-    const { told, turns, urgencies } = await poll(1, ingest);
+    const { told, turns, urgencies } = await poll(1, ingest, LONG);
     expect(told).toHaveLength(1_000);
-    expect(urgencies).toEqual(['backlog']);
+    expect(urgencies).toEqual(['found', ...Array<string>(5).fill('backlog')]);
     expect(new Set([...told, ...turns.flat()]).size).toBe(2_000);
+  });
+
+  it('counts what it has had no time for among the backlog, and comes back for it at once', async () => {
+    const own = await openIngestWorld();
+    onTestFinished(() => own.close());
+    for (let n = 0; n < 250; n++)
+      await own.uploads.put(inboxKey({ systemId: `burst-${n}`, uploadId: 'upload' }), '');
+    const ingest = own.withFaults({ get: () => Promise.resolve(Buffer.from('{}')) });
+    const begun = performance.now();
+    // As long as it takes to read the clock is half of this interval not.
+    const { backlog, told } = await poll(2, ingest, { intervalMs: 0 });
+    expect(backlog).toEqual([0, 250, 250]);
+    expect(told.length).toBeGreaterThan(100);
+    expect(performance.now() - begun).toBeLessThan(20_000);
+  });
+
+  it('queues all of a burst where the orchestrator is away, and says so once', async () => {
+    const own = await openIngestWorld();
+    onTestFinished(() => own.close());
+    for (let n = 0; n < 250; n++)
+      await own.uploads.put(inboxKey({ systemId: `burst-${n}`, uploadId: 'upload' }), '');
+    const stopping = new AbortController();
+    let nudges = 0;
+    await runInboxPoll(
+      {
+        ingest: own.withFaults({ get: () => Promise.resolve(Buffer.from('{}')) }),
+        ...LONG,
+        log: createLog({ level: 'silent', format: 'json' }),
+        nudge: () => (nudges++, Promise.reject(new AkoshaError('OrchestratorUnavailable', 'injected'))),
+        ensureRunning: () => Promise.resolve(stopping.abort()),
+        onBacklog: () => undefined,
+      },
+      stopping.signal,
+    );
+    expect(nudges).toBe(1);
+    expect((await own.store.backlog()).uploads).toBe(250);
   });
 
   it('takes what it finds among few for fresh', async () => {
     await world.uploads.put(inboxKey({ systemId: 'alone', uploadId: 'upload' }), '');
     const ingest = world.withFaults({ get: () => Promise.resolve(Buffer.from('{}')) });
-    const { told, urgencies } = await poll(1, ingest);
+    const { told, urgencies } = await poll(1, ingest, LONG);
     expect(told).toEqual(['alone']);
     expect(urgencies).toEqual(['found']);
   });
@@ -136,7 +176,7 @@ describe('the inbox poll', () => {
     const fresh = ['busy-system', 'new-system'].map((systemId) => ({ systemId, uploadId: 'z' }));
     for (const ref of fresh) await world.uploads.put(inboxKey(ref), '');
     const ingest = world.withFaults({ get: () => Promise.resolve(Buffer.from('{}')) });
-    expect((await poll(1, ingest)).told).toEqual(['new-system']);
+    expect((await poll(1, ingest, LONG)).told).toEqual(['new-system']);
   });
 
   it('checks on the queue also while the object store is away', async () => {

@@ -116,7 +116,7 @@ function storeOf(
     withdrawRead: (ref) => catalog.write.withdrawRead(ref),
     clearReads: (ref) => catalog.write.clearReads(ref),
     quarantine: (ref, reason) => catalog.write.quarantineUpload(ref, reason, context.now()),
-    requeue: (ref) => catalog.write.requeueUpload(ref),
+    requeue: (ref) => catalog.write.requeueUpload(ref, context.now()),
     drop: (ref, dropped) => catalog.write.dropUpload(ref, { ...dropped, at: context.now() }),
     requestAgain: (ref) => catalog.write.requestAgain(ref, context.now()),
     abandonAgain: (ref, reason) => catalog.write.abandonAgain(ref, reason),

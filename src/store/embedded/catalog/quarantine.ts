@@ -25,13 +25,13 @@ export function quarantinedUploads(db: CatalogDatabase, limit: number): Quaranti
 
 /**
  * Back to the queue, with no attempt counted and no reason. While it was in quarantine its order was a gap, so nothing that came
- * after it is replaced by it.
+ * after it is replaced by it. It waits since now: the time that a person took to decide is no lag of the server's.
  */
-export function requeueUpload(db: CatalogDatabase, ref: UploadRef): boolean {
+export function requeueUpload(db: CatalogDatabase, ref: UploadRef, now: number): boolean {
   const changed = db.run(
-    `UPDATE uploads SET state = 'pending', reason = NULL, quarantined_at = NULL, attempts = 0, last_failure = NULL
+    `UPDATE uploads SET state = 'pending', registered_at = $now, reason = NULL, quarantined_at = NULL, attempts = 0, last_failure = NULL
      WHERE system_id = $systemId AND upload_id = $uploadId AND state = 'quarantined'`,
-    { ...refOf(ref) },
+    { ...refOf(ref), now },
   );
   return changed > 0;
 }
