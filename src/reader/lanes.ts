@@ -21,6 +21,8 @@ export interface LaneOptions {
 
 type Lane = 'quick' | 'slow';
 
+export type Work<T> = (signal: AbortSignal, begin: () => void) => Promise<T>;
+
 /** One try at one job. */
 interface Turn {
   owner: string | undefined;
@@ -31,6 +33,8 @@ interface Turn {
   lane: Lane;
   /** Has run for longer than others are to wait for it. */
   long: boolean;
+  /** Has been told to give way. */
+  leaving: boolean;
   stop: AbortController;
   go: () => void;
   fail: (error: AkoshaError) => void;
@@ -58,14 +62,10 @@ export class Lanes {
   }
 
   /**
-   * Runs `work` when there is a place, perhaps twice: its signal is the caller's, and fires as well where it has to give way. Without an owner
-   * it never does. Raises `Cancelled` where the caller's signal fires while it waits.
+   * Runs `work` when there is a place, perhaps twice: its signal is the caller's, and fires as well where it has to give way. It calls `begin` when
+   * its time begins: to start a reader is no fault of the job's. Without an owner it never gives way. Raises `Cancelled` where the caller's signal fires while it waits.
    */
-  async run<T>(
-    owner: string | undefined,
-    signal: AbortSignal | undefined,
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
+  async run<T>(owner: string | undefined, signal: AbortSignal | undefined, work: Work<T>): Promise<T> {
     const slow = owner !== undefined && this.#slowOwners.has(owner);
     const first = await this.#try({ owner, slow, settled: false }, signal, work);
     if (first !== 'gave way') return first.result;
@@ -82,21 +82,26 @@ export class Lanes {
   async #try<T>(
     kind: Pick<Turn, 'owner' | 'slow' | 'settled'>,
     signal: AbortSignal | undefined,
-    work: (signal: AbortSignal) => Promise<T>,
+    work: Work<T>,
   ): Promise<{ result: T } | 'gave way'> {
     const turn = await this.#enter(kind, signal);
-    const timer = this.#slow && setTimeout(() => this.#becomesLong(turn), this.#slow.afterMs);
-    const { stop } = turn;
+    let timer: NodeJS.Timeout | undefined;
+    const begin = (): void => {
+      timer ??= this.#slow && setTimeout(() => this.#becomesLong(turn), this.#slow.afterMs);
+    };
+    const onAbort = (): void => turn.stop.abort(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal?.aborted === true) onAbort();
     try {
-      const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
-      return { result: await work(either) };
+      return { result: await work(turn.stop.signal, begin) };
     } catch (error) {
-      if (stop.signal.aborted && signal?.aborted !== true) return 'gave way';
+      if (turn.leaving && signal?.aborted !== true) return 'gave way';
       throw error;
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
       this.#running.delete(turn);
-      if (turn.slow && !stop.signal.aborted && !turn.long) this.#forget(turn.owner);
+      if (turn.slow && !turn.leaving && !turn.long) this.#forget(turn.owner);
       this.#dispatch();
     }
   }
@@ -119,6 +124,7 @@ export class Lanes {
         ...kind,
         lane: 'quick',
         long: false,
+        leaving: false,
         stop: new AbortController(),
         go: () => {
           leave();
@@ -160,18 +166,18 @@ export class Lanes {
   /** As many give way as wait in vain, those that began first. */
   #makeRoom(): void {
     const inQuick = [...this.#running].filter(({ lane }) => lane === 'quick');
-    const leaving = inQuick.filter(({ stop }) => stop.signal.aborted).length;
+    const leaving = inQuick.filter((turn) => turn.leaving).length;
     const room = Math.max(0, this.#size - inQuick.length) + leaving;
     const giving = inQuick.filter((turn) => this.#givesWay(turn));
     for (const turn of giving.slice(0, Math.max(0, this.#waiting.quick.length - room))) {
       this.#remember(turn.owner);
       if (this.#isFree('slow')) turn.lane = 'slow';
-      else turn.stop.abort();
+      else leave(turn);
     }
   }
 
   #givesWay(turn: Turn): boolean {
-    if (this.#slow === undefined || turn.owner === undefined || turn.stop.signal.aborted) return false;
+    if (this.#slow === undefined || turn.owner === undefined || turn.leaving) return false;
     return turn.slow || turn.long;
   }
 
@@ -196,6 +202,11 @@ export class Lanes {
   #forget(owner: string | undefined): void {
     if (owner !== undefined) this.#slowOwners.delete(owner);
   }
+}
+
+function leave(turn: Turn): void {
+  turn.leaving = true;
+  turn.stop.abort();
 }
 
 function cancelled(signal: AbortSignal | undefined): AkoshaError {

@@ -19,7 +19,7 @@ import {
   type Snapshot,
 } from './messages.js';
 import type { ExternalReaderOptions } from './external-reader.js';
-import { Lanes, type SlowLaneOptions } from './lanes.js';
+import { Lanes, type SlowLaneOptions, type Work } from './lanes.js';
 import { readerFailed } from './reader-failed.js';
 import { ReaderProcess, readerEnvironment } from './reader-process.js';
 import type { BuildRequest, ListRequest, ReadRequest, SnapshotRequest } from './requests.js';
@@ -139,10 +139,10 @@ export class ReaderPool {
     const ways = { maxRawBytes: this.maxUploadBytes, ...this.#limits() };
     const paths = { output, ...(known === undefined ? {} : { known: resolve(known) }) };
     try {
-      return await this.#withReader(options, async (reader, signal) => {
+      return await this.#withReader(options, async (reader, signal, begin) => {
         const root = await this.#folderOf(reader);
         const job: Job = { job: 'readDatabases', ...rest, databases: named, ...paths, ...ways, root };
-        const result = await this.#ask(reader, job, ReadSchema, signal);
+        const result = await this.#ask(reader, job, ReadSchema, [signal, begin]);
         if (result.databases.some((database) => 'fault' in database)) reader.spend();
         return result;
       });
@@ -199,17 +199,17 @@ export class ReaderPool {
   }
 
   #run<T>(job: Job, schema: z.ZodType<T>, options: JobOptions): Promise<T> {
-    return this.#withReader(options, (reader, signal) => this.#ask(reader, job, schema, signal));
+    return this.#withReader(options, (reader, ...turn) => this.#ask(reader, job, schema, turn));
   }
 
   #withReader<T>(
     { signal: caller, owner }: JobOptions,
-    use: (reader: ReaderProcess, signal: AbortSignal) => Promise<T>,
+    use: (reader: ReaderProcess, ...turn: Parameters<Work<T>>) => Promise<T>,
   ): Promise<T> {
-    return this.#lanes.run(owner, caller, async (signal) => {
+    return this.#lanes.run(owner, caller, async (...turn) => {
       const reader = this.#take();
       try {
-        return await use(reader, signal);
+        return await use(reader, ...turn);
       } catch (error) {
         throw this.#closed ? poolClosed(error) : error;
       } finally {
@@ -218,8 +218,13 @@ export class ReaderPool {
     });
   }
 
-  async #ask<T>(reader: ReaderProcess, job: Job, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
-    const answer = await reader.run(job, { timeoutMs: this.#options.jobTimeoutMs, signal });
+  async #ask<T>(
+    reader: ReaderProcess,
+    job: Job,
+    schema: z.ZodType<T>,
+    [signal, onBegun]: Parameters<Work<T>>,
+  ): Promise<T> {
+    const answer = await reader.run(job, { timeoutMs: this.#options.jobTimeoutMs, signal, onBegun });
     const result = schema.safeParse(answer);
     // A reader of another version, as above.
     if (!result.success)

@@ -38,6 +38,8 @@ const LEFTOVER_MS = 24 * 60 * 60 * 1000;
 export interface RunOptions {
   timeoutMs: number;
   signal?: AbortSignal | undefined;
+  /** Called when the reader has started, and its time begins. */
+  onBegun?: (() => void) | undefined;
 }
 
 /** One child process. Runs one job at a time. */
@@ -128,7 +130,7 @@ export class ReaderProcess {
     if (this.#folder !== undefined) await removeFolder(this.#folder).catch(() => undefined);
   }
 
-  #exchange(request: Request, { timeoutMs, signal }: RunOptions): Promise<unknown> {
+  #exchange(request: Request, { timeoutMs, signal, onBegun }: RunOptions): Promise<unknown> {
     const child = this.#child;
     const what = describe(request.job);
     let begun = false;
@@ -145,7 +147,7 @@ export class ReaderProcess {
           // Once: a reader that a file has taken over gets no second term by saying so.
           if (!begun) timer.refresh();
           begun = true;
-          return;
+          return onBegun?.();
         }
         const response = ResponseSchema.safeParse(message);
         if (!response.success || response.data.id !== request.id) {

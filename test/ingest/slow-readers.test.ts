@@ -11,7 +11,8 @@ import { openIngestWorld, originalId, putOriginal } from './support.js';
 const TIMEOUT_MS = 40_000;
 
 it('ingests a system’s upload while those of more systems than there are readers hang', async () => {
-  const slow = { afterMs: 300, size: 1, waiting: 4 };
+  // On a busy machine a small upload takes some tenths of a second.
+  const slow = { afterMs: 1_000, size: 1, waiting: 4 };
   const command: string[] = [];
   const world = await openIngestWorld({ size: 2, jobTimeoutMs: TIMEOUT_MS, slow, external: { command } });
   onTestFinished(() => world.close());

@@ -26,8 +26,9 @@ beforeEach(() => {
 
 /** A job that runs until it is ended or has to stop, as a reader does. */
 function job(name: string, signal?: AbortSignal, owner: string | null = name): Promise<string> {
-  return lanes.run(owner ?? undefined, signal, (stop) => {
+  return lanes.run(owner ?? undefined, signal, (stop, begin) => {
     held.began.push(name);
+    begin();
     return new Promise<string>((resolve, reject) => {
       ends.set(name, () => resolve(`${name} done`));
       const failed = (): void => reject(new AkoshaError('Cancelled', `${name} stopped`));
@@ -162,6 +163,17 @@ it('ends the wait of who gave up, and of all when told', async () => {
   for (const name of ['a', 'b']) held.end(name);
   await Promise.all(running);
   expect(held.began).toEqual(['a', 'b']);
+});
+
+it('counts no time before a job begins', async () => {
+  const starting = lanes.run('a', undefined, () => sleep(AFTER_MS * 3).then(() => 'started'));
+  const others = [job('b'), job('c')];
+  expect(await starting).toBe('started');
+  for (const name of ['b', 'c']) held.end(name);
+  await vi.waitFor(() => expect(held.began).toContain('c'));
+  held.end('c');
+  await Promise.all(others);
+  expect(onSlow.mock.calls.flat()).not.toContain('a');
 });
 
 it('tells a caller that gives up so, and does not begin its job anew', async () => {
