@@ -12,6 +12,7 @@ export { explainUpload, type UploadExplanation } from './explain-upload.js';
 export { dropUpload, retryUpload } from './quarantine.js';
 export { forgetIntake } from './forget-intake.js';
 export { listUploads, requireUpload } from './ledger.js';
+export { mayRead } from './may-read.js';
 export { readFound } from './read-found.js';
 export type { Discovered, FailedUpload } from './look.js';
 export { KnownManifests } from './known-manifests.js';

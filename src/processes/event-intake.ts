@@ -2,6 +2,7 @@ import type { TakenEvents } from '../api/index.js';
 import { AkoshaError, uploadPrefix, type UploadRef } from '../contract/index.js';
 import {
   announcedUploads,
+  mayRead,
   parseEvents,
   parseEventText,
   queueAnnounced,
@@ -35,17 +36,21 @@ export class EventIntake {
 
   /**
    * Messages of the queue, by their texts. Returns for each whether it is done with: all uploads that it announces are on record, or
-   * refused for good, or it announces none. Raises `ObjectStoreUnavailable` and `Cancelled`.
+   * refused for good, or it announces none. Raises an `AkoshaError` where the reason is none of the messages': what they announce can
+   * be taken later.
    */
   async takeMessages(texts: readonly string[], signal: AbortSignal): Promise<boolean[]> {
     const parsed = texts.map((text) => this.#uploadsIn(parseEventText(text)));
     this.#count('queue', 'unreadable', parsed.filter((uploads) => uploads === undefined).length);
     this.#count('queue', 'ignored', parsed.filter((uploads) => uploads?.length === 0).length);
-    const { onRecord, refused } = await this.#announce(
+    const { onRecord, refused, failed } = await this.#announce(
       'queue',
       distinct(parsed.flatMap((uploads) => uploads ?? [])),
       signal,
     );
+    const [first] = failed;
+    if (first !== undefined && onRecord.length === 0 && !(await mayRead(this.#options.ingest, signal)))
+      throw new AkoshaError('ObjectStoreRefused', first.reason);
     const done = new Set([...onRecord, ...refused.map(({ place }) => place)].map(uploadPrefix));
     return parsed.map((uploads) => uploads?.every((upload) => done.has(uploadPrefix(upload))) ?? false);
   }

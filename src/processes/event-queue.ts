@@ -39,14 +39,15 @@ export interface EventQueueOptions {
   queue: EventQueue;
   breaker: CircuitBreaker;
   intake: EventIntake;
-  /** Whether the object store answers: raises where it does not. */
-  checkStore: (signal: AbortSignal) => Promise<void>;
   metrics: Metrics;
   log: Logger;
 }
 
-/** Between a failure and the next try, while the breaker lets calls through: five of them open it. Also between looks at the store. */
+/** Between a failure of the queue and the next try, while the breaker lets calls through: five of them open it. Also the first between two tries to take a batch. */
 const PAUSE_MS = 1_000;
+
+/** Each pause between two tries to take a batch is twice the one before, up to this: events are soon of use again once the reason is gone. */
+const LONGEST_PAUSE_MS = 15_000;
 
 /** SQS's counts are a minute behind at most times, so that asking more often tells nothing more. */
 const DEPTHS_MS = 60_000;
@@ -77,7 +78,7 @@ export class EventQueueLoop {
         await this.#takeBatch(signal);
       } catch (error) {
         log.debug({ err: error }, 'reading the queue of events failed');
-        await this.#pauseAfter(error, signal);
+        await this.#pauseAfterFailure(signal);
       }
     }
     await watching;
@@ -86,13 +87,10 @@ export class EventQueueLoop {
 
   /** A message goes after its uploads are rows of the catalog, and not before: a crash in between only makes it come again. */
   async #takeBatch(signal: AbortSignal): Promise<void> {
-    const { queue, intake, log } = this.#options;
+    const { queue, log } = this.#options;
     const messages = await this.#calling(() => queue.receive(signal));
     if (messages.length === 0) return;
-    const done = await intake.takeMessages(
-      messages.map(({ body }) => body),
-      signal,
-    );
+    const done = await this.#takeWhenPossible(messages, signal);
     const handles = messages.filter((_, n) => done[n] === true).map(({ handle }) => handle);
     if (handles.length < messages.length) {
       log.warn(
@@ -103,6 +101,32 @@ export class EventQueueLoop {
     if (handles.length === 0) return;
     const kept = await this.#calling(() => queue.delete(handles, signal));
     if (kept > 0) log.info({ messages: kept }, 'messages could not be deleted; they come again');
+  }
+
+  /**
+   * Tries until it works, and receives nothing meanwhile: each message that is received and not deleted counts towards the queue's limit, and a
+   * full disk, or credentials that ran out, would send every event of some minutes to the dead letters. Messages that are visible again by then come a
+   * second time, and change nothing.
+   */
+  async #takeWhenPossible(messages: readonly QueueMessage[], signal: AbortSignal): Promise<boolean[]> {
+    const { intake, log } = this.#options;
+    const bodies = messages.map(({ body }) => body);
+    for (let pauseMs = 0; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2 || PAUSE_MS)) {
+      await pause(pauseMs, signal);
+      try {
+        const done = await intake.takeMessages(bodies, signal);
+        if (pauseMs > 0) log.info('events are taken again');
+        return done;
+      } catch (error) {
+        // Of an unknown error the messages may be the reason; they come again, and end as dead letters.
+        if (signal.aborted || !isAkoshaError(error)) throw error;
+        if (pauseMs === 0)
+          log.warn(
+            { err: error },
+            'events cannot be taken, and none is received until they can: uploads are found by polling alone',
+          );
+      }
+    }
   }
 
   /** Keeps the state in step with how calls of the queue end. */
@@ -126,24 +150,9 @@ export class EventQueueLoop {
     this.#status.state = state;
   }
 
-  /**
-   * While the object store is away no message is taken: each that is received and not deleted counts towards the queue's limit, and an
-   * outage of minutes would send every event to the dead letters.
-   */
-  async #pauseAfter(error: unknown, signal: AbortSignal): Promise<void> {
+  async #pauseAfterFailure(signal: AbortSignal): Promise<void> {
     const { retryAt } = this.#options.breaker.status();
     await pause(retryAt === null ? PAUSE_MS : Math.max(PAUSE_MS, retryAt - Date.now()), signal);
-    if (!isAkoshaError(error, 'ObjectStoreUnavailable')) return;
-    while (!signal.aborted && !(await this.#storeAnswers(signal))) await pause(PAUSE_MS, signal);
-  }
-
-  async #storeAnswers(signal: AbortSignal): Promise<boolean> {
-    try {
-      await this.#options.checkStore(signal);
-      return true;
-    } catch {
-      return false;
-    }
   }
 
   async #watchDepths(signal: AbortSignal): Promise<void> {

@@ -57,7 +57,6 @@ async function openLoop(
     queue: openSqsQueue(settings.ingestionQueue, breaker),
     breaker,
     intake,
-    checkStore: (signal) => parts.uploads.check({ signal }),
     metrics,
     log,
   });

@@ -1,15 +1,22 @@
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { interceptLocalhostDns, startFauxqs, type FauxqsServer } from 'fauxqs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { AkoshaError, manifestKey, type UploadRef } from '../../src/contract/index.js';
-import type { IngestContext } from '../../src/ingest/index.js';
+import { AkoshaError, manifestKey, type ErrorType, type UploadRef } from '../../src/contract/index.js';
+import { ingestUpload, registerUpload, type IngestContext } from '../../src/ingest/index.js';
+import type { MemoryStore } from '../../src/store/index.js';
 import { EventIntake } from '../../src/processes/event-intake.js';
 import { EventQueueLoop, type EventQueue } from '../../src/processes/event-queue.js';
 import { openSqsQueue } from '../../src/processes/sqs-queue.js';
 import { CircuitBreaker } from '../../src/runtime/index.js';
 import { freePort } from '../../src/servers/index.js';
 import { createLog, createMetrics, type Logger } from '../../src/telemetry/index.js';
-import { openIngestWorld, originalId, putOriginal, type IngestWorld } from '../ingest/support.js';
+import {
+  openIngestWorld,
+  originalId,
+  putOriginal,
+  sampleFiles,
+  type IngestWorld,
+} from '../ingest/support.js';
 import { eventually } from '../support/eventually.js';
 import { emptyManifest } from '../upload/support.js';
 
@@ -86,7 +93,6 @@ interface LoopOptions {
   breaker?: CircuitBreaker;
   /** Doubles that inject faults. */
   faults?: (queue: EventQueue) => Partial<EventQueue>;
-  checkStore?: () => Promise<void>;
   log?: Logger;
 }
 
@@ -106,7 +112,6 @@ function startLoop(queueUrl: string, options: LoopOptions = {}) {
     queue: { ...queue, ...options.faults?.(queue) },
     breaker,
     intake,
-    checkStore: options.checkStore ?? (() => Promise.resolve()),
     metrics,
     log: options.log ?? createLog({ level: 'silent', format: 'json' }),
   });
@@ -199,21 +204,36 @@ describe('the queue of events', () => {
     expect(bodies(url, '-dead')).toEqual([]);
   });
 
-  it('takes no message while the object store is away, or an outage would turn them all into dead letters', async () => {
+  it.each([
+    ['the object store is away', { get: 'ObjectStoreUnavailable' }],
+    ['its credentials have run out', { get: 'ObjectStoreRefused' }],
+    ['the disk is full', { registerUploads: 'DiskFull' }],
+    ['the store is damaged', { registerUploads: 'StoreDamaged' }],
+  ] as const)('takes no message while %s, or all would end as dead letters', async (_what, faults) => {
     const url = makeQueue(server);
     const upload = await newUpload('waiting');
     await send(url, created(manifestKey(upload)));
-    let away = true;
-    let received = 0;
-    const ingest = world.withFaults({
-      get: (key, options) => {
-        if (away) throw new AkoshaError('ObjectStoreUnavailable', 'injected');
-        return world.uploads.get(key, options);
-      },
+    // Doubles that inject the fault.
+    let type: ErrorType | undefined = Object.values(faults)[0];
+    const failOf = (method: string): void => {
+      if (type !== undefined && method in faults) throw new AkoshaError(type, 'injected');
+    };
+    const faulty = world.withFaults({
+      get: async (key, options) => (failOf('get'), world.uploads.get(key, options)),
     });
-    startLoop(url, {
-      ingest,
-      checkStore: () => (away ? Promise.reject(new Error('injected')) : Promise.resolve()),
+    const store: MemoryStore = {
+      ...world.store,
+      registerUploads: async (found) => (failOf('registerUploads'), world.store.registerUploads(found)),
+    };
+    let received = 0;
+    const lines: string[] = [];
+    const { loop } = startLoop(url, {
+      ingest: { ...faulty, store },
+      log: createLog({
+        level: 'info',
+        format: 'json',
+        destination: { write: (line: string) => void lines.push(line) },
+      }),
       faults: (queue) => ({
         receive: async (signal) => {
           const messages = await queue.receive(signal);
@@ -226,10 +246,34 @@ describe('the queue of events', () => {
     // The message would have been visible again, twice.
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect(received).toBe(1);
-    away = false;
-    await eventually(() => expect(bodies(url)).toEqual([]));
+    type = undefined;
+    await eventually(() => expect(bodies(url)).toEqual([]), 20_000);
     expect(bodies(url, '-dead')).toEqual([]);
     expect(await world.store.knownUploads([upload])).toHaveLength(1);
+    expect(loop.status().state).toBe('working');
+    const told = (text: string): number => lines.filter((line) => line.includes(text)).length;
+    expect([told('events cannot be taken'), told('events are taken again')]).toEqual([1, 1]);
+  });
+
+  it('lets a manifest that alone may not be read hold up no others', async () => {
+    const url = makeQueue(server);
+    const [kept, fresh] = [await newUpload('kept'), await newUpload('fresh')];
+    // By whose receipt the server tells that it may read.
+    const ingested = { systemId: 'ingested', uploadId: originalId() };
+    await putOriginal(world.uploads, ingested, await sampleFiles());
+    await registerUpload(world.context, ingested);
+    expect(await ingestUpload(world.context, ingested)).toMatchObject({ status: 'ingested' });
+    const ingest = world.withFaults({
+      get: (key, options) =>
+        key === manifestKey(kept)
+          ? Promise.reject(new AkoshaError('ObjectStoreRefused', 'injected'))
+          : world.uploads.get(key, options),
+    });
+    await send(url, created(manifestKey(kept)));
+    startLoop(url, { ingest });
+    await eventually(() => expect(bodies(url, '-dead')).toHaveLength(1), 20_000);
+    await send(url, created(manifestKey(fresh)));
+    await eventually(async () => expect(await world.store.knownUploads([fresh])).toHaveLength(1));
   });
 
   it('says that it is away, and goes on by itself when it is back', async () => {
