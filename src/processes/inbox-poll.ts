@@ -15,7 +15,7 @@ export interface InboxPollOptions {
   ensureRunning: (systemIds: string[]) => Promise<void>;
   /** Default 55 s. */
   recheckMs?: number;
-  /** Told before the first look, and with every look after what the inbox holds has been queued: with what of it has not. */
+  /** Told with every look, after what the inbox holds has been queued: with what of it has not. */
   onBacklog: (backlog: Backlog) => void | Promise<void>;
 }
 
@@ -56,7 +56,6 @@ const SYSTEMS_IN_TURN = 10_000;
  */
 export async function runInboxPoll(options: InboxPollOptions, signal: AbortSignal): Promise<void> {
   const poll = new InboxPoll(options, signal);
-  await poll.tellBacklog();
   while (!signal.aborted) {
     // With a large backlog a look takes seconds, which are not to come on top of the interval for what is fresh.
     const next = performance.now() + options.intervalMs;
@@ -89,12 +88,12 @@ class InboxPoll {
   async once(): Promise<void> {
     const told = new Set<string>();
     await this.#attempt('polling the inbox', () => this.#look(told));
-    await this.tellBacklog();
+    await this.#tellBacklog();
     if (this.#signal.aborted) return;
     await this.#attempt('checking on the queue', () => this.#checkQueue(told));
   }
 
-  tellBacklog(): Promise<void> {
+  #tellBacklog(): Promise<void> {
     return this.#attempt('counting what waits', async () => {
       const queued = await this.#options.ingest.store.backlog();
       await this.#options.onBacklog(together(queued, this.#left));

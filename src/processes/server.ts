@@ -7,6 +7,7 @@ import type { BatchAcceptor } from '../ingest/index.js';
 import { allEnded, runAll } from '../runtime/index.js';
 import type { OutageWatch } from '../bootstrap/index.js';
 import { listSchedules, reconcileSchedules } from '../schedules/index.js';
+import type { Backlog } from '../store/index.js';
 import { observeProcess, type Metrics, type TemporalTraces } from '../telemetry/index.js';
 import { countWork, setBacklog, withMetrics } from './activity-metrics.js';
 import type { ProcessOptions } from './agent.js';
@@ -69,10 +70,11 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
   const embedding = openEmbedding(parts, options);
   const forgets = new Forgets({ forget: parts.forget, client, log });
   const repairs = openRepairs(parts.maintenance, options);
+  const onBacklog = backlogObserver(options, parts, embedding);
   const stopping = new AbortController();
   const loops = {
     workers: runServerWorkers(options, { parts, client, outage, traces }, state, stopping.signal),
-    'inbox poll': pollInboxes(options, { parts, embedding }, ingest, stopping.signal),
+    'inbox poll': pollInboxes(options, { parts, onBacklog }, ingest, stopping.signal),
     'outage watch': outage.run(stopping.signal),
     embedding: embedding.run(stopping.signal),
     backup: runBackups(backupOptions(options, parts), stopping.signal),
@@ -89,6 +91,8 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
   const running = [...Object.values(loops), learnWhatExpired(parts.maintenance, log, stopping.signal)];
   let api: RunningApi;
   try {
+    // Before anybody can ask for metrics: from 0 to what there is would look like growth.
+    await onBacklog(await parts.ingest.store.backlog());
     api = await startApi({
       host: settings.host,
       port: settings.port,
@@ -207,8 +211,8 @@ function runServerWorkers(
 }
 
 function pollInboxes(
-  { settings, log, metrics }: ServerProcessOptions,
-  { parts: { ingest }, embedding }: { parts: ServerParts; embedding: Embedding },
+  { settings, log }: ServerProcessOptions,
+  { parts: { ingest }, onBacklog }: { parts: ServerParts; onBacklog: (backlog: Backlog) => Promise<void> },
   client: Pick<AkoshaClient, 'nudgeIngest'>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -219,17 +223,25 @@ function pollInboxes(
       log,
       nudge: (systemIds, urgency) => client.nudgeIngest(systemIds, { urgency }),
       ensureRunning: (systemIds) => client.nudgeIngest(systemIds, { onlyIfIdle: true, urgency: 'backlog' }),
-      onBacklog: async (backlog) => {
-        setBacklog(metrics, backlog, Date.now());
-        // With each poll, so that the gauges are as fresh as the queue's whoever asks for them.
-        const counts = await ingest.store.countTiers();
-        for (const tier of TIERS) metrics.tierRows.set({ tier }, counts[tier].rows);
-        await observeScrubs(ingest.store, metrics);
-        await observeDrills(ingest.store, metrics);
-        await embedding.observe();
-        await observeVectorIndexes(ingest.store, metrics);
-      },
+      onBacklog,
     },
     signal,
   );
+}
+
+/** Sets the gauges of the backlog, and with it those of the store, so that they are as fresh as the queue's whoever asks for them. */
+function backlogObserver(
+  { metrics }: ServerProcessOptions,
+  { ingest: { store } }: ServerParts,
+  embedding: Embedding,
+): (backlog: Backlog) => Promise<void> {
+  return async (backlog) => {
+    setBacklog(metrics, backlog, Date.now());
+    const counts = await store.countTiers();
+    for (const tier of TIERS) metrics.tierRows.set({ tier }, counts[tier].rows);
+    await observeScrubs(store, metrics);
+    await observeDrills(store, metrics);
+    await embedding.observe();
+    await observeVectorIndexes(store, metrics);
+  };
 }
