@@ -11,6 +11,8 @@ import { Backoff } from './shift.js';
 export interface GiveBack {
   client: AkoshaClient;
   store: MemoryStore;
+  /** Schedules that an operator has paused. */
+  paused: () => readonly string[];
   log: BootstrapLog;
 }
 
@@ -25,14 +27,14 @@ const SYSTEMS_AT_ONCE = 1_000;
  * Tried again until it is done or the signal is raised; raises nothing.
  */
 export async function giveBack(
-  { client, store, log }: GiveBack,
+  { client, store, paused, log }: GiveBack,
   file: OutageFile,
   signal: AbortSignal,
 ): Promise<void> {
   const backoff = new Backoff();
   while (!signal.aborted && !file.state.replayed) {
     try {
-      await reconcileSchedules(client);
+      await reconcileSchedules(client, paused());
       if (!(await startAll({ client, store }, signal))) return;
       // The workflow reads the record from disk.
       await file.save();

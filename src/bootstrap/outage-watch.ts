@@ -239,7 +239,7 @@ export class OutageWatch {
     const { client, work, log } = this.#options;
     const settling = Promise.all([
       this.#alerts.tell('resolve', file, signal),
-      giveBack({ client, store: work.ingest.store, log }, file, signal),
+      giveBack({ client, store: work.ingest.store, paused: () => this.marks.paused, log }, file, signal),
     ])
       .then(() => file.save())
       .then(() => this.#files.prune((state) => this.#isSettled(state)))

@@ -57,9 +57,18 @@ export class RunMarks {
     await this.#write(MARKS_FILE, this.#marks, 'the end of a run could not be marked on disk');
   }
 
-  /** What Temporal says: these are paused, and no others. Durable as a mark is; nothing is written where it is on disk. */
-  async setPaused(scheduleIds: readonly ScheduleId[]): Promise<void> {
-    const paused = scheduleIds.toSorted();
+  /** Those that were paused when Temporal last told of them. */
+  get paused(): readonly string[] {
+    return this.#paused;
+  }
+
+  /**
+   * What Temporal says: of those that it has, `seen`, these are paused and no others. One that it has not, because it came back without its
+   * schedules, stays what it was. Durable as a mark is; nothing is written where it is on disk.
+   */
+  async setPaused(scheduleIds: readonly string[], seen: readonly string[]): Promise<void> {
+    const lost = this.#paused.filter((id) => !seen.includes(id));
+    const paused = [...scheduleIds, ...lost].toSorted();
     if (this.#pausedOnDisk && JSON.stringify(paused) === JSON.stringify(this.#paused)) return;
     this.#paused = paused;
     this.#pausedOnDisk = await this.#write(

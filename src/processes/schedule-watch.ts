@@ -6,7 +6,7 @@ export interface ScheduleWatchOptions {
   /** What Temporal knows of the schedules. */
   list: () => Promise<ScheduleState[]>;
   /** Told which of them an operator has paused, for the time in which Temporal cannot be asked. */
-  onPaused: (scheduleIds: readonly ScheduleId[]) => Promise<void>;
+  onPaused: (paused: readonly ScheduleId[], seen: readonly ScheduleId[]) => Promise<void>;
   metrics: Metrics;
   log: Logger;
 }
@@ -33,7 +33,8 @@ async function refresh({ list, onPaused, metrics, log }: ScheduleWatchOptions): 
   try {
     const states = await list();
     setSchedules(metrics, states);
-    await onPaused(states.filter(({ paused }) => paused).map(({ scheduleId }) => scheduleId));
+    const idsOf = (some: readonly ScheduleState[]): ScheduleId[] => some.map(({ scheduleId }) => scheduleId);
+    await onPaused(idsOf(states.filter(({ paused }) => paused)), idsOf(states));
   } catch (error) {
     log.debug({ err: error }, 'could not read the schedules');
   }

@@ -19,6 +19,7 @@ import { Forgets } from './forgets.js';
 import { openEmbedding, type Embedding } from './embedding.js';
 import { runInboxPoll } from './inbox-poll.js';
 import { logEarlyEnds } from './early-ends.js';
+import { endedWithin } from './ended-within.js';
 import { openOutageWatch, tellWhoeverIngests } from './outage.js';
 import { keepWorking } from '../workers/index.js';
 import { createServerWorkers } from '../workers/server.js';
@@ -82,7 +83,12 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
     'object events': events.run(stopping.signal),
     forgets: forgets.run(stopping.signal),
     'schedule watch': runScheduleWatch(
-      { list: () => listSchedules(client), onPaused: (ids) => outage.marks.setPaused(ids), metrics, log },
+      {
+        list: () => listSchedules(client),
+        onPaused: (...ids) => outage.marks.setPaused(...ids),
+        metrics,
+        log,
+      },
       stopping.signal,
     ),
   };
@@ -123,7 +129,10 @@ export async function startServer(options: ServerProcessOptions): Promise<Server
     );
     throw error;
   }
-  return { api, stop: () => stop(api, { parts, client, acceptor, state, stopping, running }) };
+  return {
+    api,
+    stop: () => stop(api, { parts, client, acceptor, state, stopping, running, ...limits(settings), log }),
+  };
 }
 
 interface Running {
@@ -133,24 +142,34 @@ interface Running {
   state: ServerState;
   stopping: AbortController;
   running: Promise<void>[];
+  /** For `running` to end, in milliseconds. */
+  loopsMs: number;
+  log: ServerProcessOptions['log'];
 }
 
 /** Not ready first, so that nobody sends more; the store last, since everything else uses it. */
 async function stop(
   api: RunningApi,
-  { parts, client, acceptor, state, stopping, running }: Running,
+  { parts, client, acceptor, state, stopping, running, loopsMs, log }: Running,
 ): Promise<void> {
   state.stopping = true;
   stopping.abort();
   await runAll([
     // Each uses the store, which is closed last.
-    () => allEnded(running),
+    () => endedWithin(running, loopsMs, log),
     () => api.close(),
     // A client that was hung up on will ask again; what it sent is stored whole or not at all.
     () => acceptor.close(),
     () => client.close(),
     () => parts.close(),
   ]);
+}
+
+/** Workers end by themselves within `shutdown_force_seconds`; this is for them to say so. */
+const LOOPS_MARGIN_MS = 1_000;
+
+function limits({ shutdownForceSeconds }: ServerProcessOptions['settings']): { loopsMs: number } {
+  return { loopsMs: shutdownForceSeconds * 1000 + LOOPS_MARGIN_MS };
 }
 
 interface Inner {
@@ -190,7 +209,7 @@ function runServerWorkers(
         await client.lookAgain();
         const added = await client.ensureSearchAttributes();
         if (added.length > 0) log.info({ added }, 'search attributes added to Temporal');
-        await reconcileSchedules(client);
+        await reconcileSchedules(client, outage.marks.paused);
       },
       create: (connection) =>
         createServerWorkers({

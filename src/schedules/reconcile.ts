@@ -21,25 +21,38 @@ export interface Reconciled {
 
 /**
  * Makes the schedules in Temporal what the table says. What an operator did to one, its pause and its note, stays: a new version
- * of the program must not undo it. To be run at every start of a server; several at once do no harm.
+ * of the program must not undo it. `paused`: those that were when Temporal last told of them; where it has lost its schedules they begin paused, too.
+ * To be run at every start of a server; several at once do no harm.
  */
-export async function reconcileSchedules(client: AkoshaClient): Promise<Reconciled[]> {
+export async function reconcileSchedules(
+  client: AkoshaClient,
+  paused: readonly string[] = [],
+): Promise<Reconciled[]> {
   const done: Reconciled[] = [];
   for (const definition of SCHEDULES) {
-    const outcome = (await create(client, definition)) ? 'created' : await update(client, definition);
+    const outcome = (await create(client, definition, paused.includes(definition.scheduleId)))
+      ? 'created'
+      : await update(client, definition);
     done.push({ scheduleId: definition.scheduleId, outcome });
   }
   return done;
 }
 
+/** Its own note was lost with the schedule. */
+const PAUSED_BEFORE = 'paused by an operator, before Temporal lost its schedules';
+
 /** False where it exists. */
-async function create({ connection }: AkoshaClient, definition: ScheduleDefinition): Promise<boolean> {
+async function create(
+  { connection }: AkoshaClient,
+  definition: ScheduleDefinition,
+  paused: boolean,
+): Promise<boolean> {
   try {
     await connection.request(() =>
       connection.temporal.schedule.create({
         scheduleId: definition.scheduleId,
         ...compile(definition),
-        state: { note: definition.purpose },
+        state: { paused, note: paused ? PAUSED_BEFORE : definition.purpose },
       }),
     );
     return true;

@@ -190,11 +190,23 @@ describe('a disk that refuses', () => {
     await marks.mark(SCHEDULE_IDS.dailyIngest, now);
     expect(marks.isDue(SCHEDULE_IDS.dailyIngest, now)).toBe(false);
     // A pause as well, and the next time that Temporal tells the same it is written.
-    await marks.setPaused([SCHEDULE_IDS.tierTransition]);
+    await marks.setPaused([SCHEDULE_IDS.tierTransition], [SCHEDULE_IDS.tierTransition]);
     await rm(refusing);
-    await marks.setPaused([SCHEDULE_IDS.tierTransition]);
+    await marks.setPaused([SCHEDULE_IDS.tierTransition], [SCHEDULE_IDS.tierTransition]);
     const next = await RunMarks.open(refusing, QUIET);
     expect(next.isDue(SCHEDULE_IDS.tierTransition, now)).toBe(false);
+  });
+
+  it('keep a pause of which Temporal, come back without its schedules, knows nothing', async () => {
+    const place = join(folder, 'kept');
+    const { tierTransition, dailyIngest } = SCHEDULE_IDS;
+    const marks = await RunMarks.open(place, QUIET);
+    await marks.setPaused([tierTransition], [dailyIngest, tierTransition]);
+    await marks.setPaused([], []);
+    await marks.setPaused([], [dailyIngest]);
+    expect((await RunMarks.open(place, QUIET)).paused).toEqual([tierTransition]);
+    await marks.setPaused([], [dailyIngest, tierTransition]);
+    expect((await RunMarks.open(place, QUIET)).paused).toEqual([]);
   });
 });
 

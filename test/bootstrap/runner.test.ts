@@ -74,7 +74,7 @@ it('has every system that waits started once Temporal is back', async () => {
     recordOutage: () => Promise.resolve(false),
   };
   const store = { unfinishedSystems: (limit: number) => Promise.resolve(waiting.slice(0, limit)) };
-  const parts = { client, store, log: QUIET } as unknown as GiveBack;
+  const parts = { client, store, paused: () => [], log: QUIET } as unknown as GiveBack;
   const file = await new OutageFiles(folder, { now: Date.now, log: QUIET }).begin(Date.now());
   await giveBack(parts, file, new AbortController().signal);
   expect(pages.map(({ length }) => length)).toEqual([1_000, 1_000, 500]);

@@ -66,7 +66,7 @@ async function run({ now = 0, paused = false } = {}): Promise<{
   store: Queues;
 }> {
   const marks = await RunMarks.open(folder, QUIET);
-  if (paused) await marks.setPaused([SCHEDULE_IDS.dailyIngest, SCHEDULE_IDS.tierTransition]);
+  if (paused) await marks.setPaused([SCHEDULE_IDS.dailyIngest, SCHEDULE_IDS.tierTransition], []);
   else for (const id of Object.values(SCHEDULE_IDS)) await marks.mark(id, Date.now());
   const store: Queues = {
     unfinishedSystems: () =>
@@ -192,6 +192,6 @@ it('leaves out a schedule that an operator has paused', async () => {
   await paused.runner.stop(LIMITS);
   const marks = await RunMarks.open(folder, QUIET);
   expect(marks.isDue(SCHEDULE_IDS.tierTransition, now)).toBe(false);
-  await marks.setPaused([]);
+  await marks.setPaused([], Object.values(SCHEDULE_IDS));
   expect((await RunMarks.open(folder, QUIET)).isDue(SCHEDULE_IDS.dailyIngest, now)).toBe(true);
 });

@@ -171,10 +171,22 @@ describe('deploy/kubernetes', () => {
   it('has memory for what the settings let the store and the readers take, and 1.5 GiB beside', () => {
     const limit = mebibytes(container.resources.limits.memory);
     expect(limit).toBe(
-      settings.storeMemoryMb + (settings.readerProcesses + SLOW_READERS) * settings.readerMemoryMb + 1.5 * GIB,
+      settings.storeMemoryMb +
+        (settings.readerProcesses + SLOW_READERS) * settings.readerMemoryMb +
+        1.5 * GIB,
     );
+  });
+
+  it('has a volume for the store and for as many uploads of the largest size as are ingested at once', () => {
     const [claim] = set.spec.volumeClaimTemplates;
-    expect(mebibytes(claim.spec.resources.requests.storage)).toBeGreaterThan(10 * settings.coldCacheMb);
+    const { ingestConcurrency, uploadMaxMb, readerProcesses, coldCacheMb } = settings;
+    // Its files, its rows, its journal, and what is read back of that.
+    const uploads = ingestConcurrency * 4 * uploadMaxMb;
+    // A database unpacked, and what DuckDB spills.
+    const readers = (readerProcesses + SLOW_READERS) * 2 * uploadMaxMb;
+    expect(mebibytes(claim.spec.resources.requests.storage)).toBeGreaterThan(
+      uploads + readers + 10 * coldCacheMb,
+    );
   });
 
   it('mounts the volumes that it declares, the data where the image keeps it, and finds its settings', async () => {

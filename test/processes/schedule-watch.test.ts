@@ -65,8 +65,8 @@ it('tells which are paused, for the time in which nobody can be asked', async ()
   const watch = runScheduleWatch(
     {
       list: () => Promise.resolve([state, paused]),
-      onPaused: (ids) => {
-        told.push(ids);
+      onPaused: (ids, seen) => {
+        told.push(ids, seen);
         watching.abort();
         return Promise.resolve();
       },
@@ -76,5 +76,5 @@ it('tells which are paused, for the time in which nobody can be asked', async ()
     watching.signal,
   );
   await watch;
-  expect(told).toEqual([['akosha-tier-transition']]);
+  expect(told).toEqual([['akosha-tier-transition'], [state.scheduleId, 'akosha-tier-transition']]);
 });

@@ -94,6 +94,20 @@ describe('schedules', () => {
     expect(resumed.nextRuns.length).toBeGreaterThan(0);
   });
 
+  it('begin paused, those that an operator had paused, where Temporal came back without them', async () => {
+    const { schedule } = temporal.client.connection.temporal;
+    await schedule.getHandle('akosha-daily-ingest').delete();
+    await schedule.getHandle('akosha-scrub').delete();
+    await reconcileSchedules(temporal.client, ['akosha-daily-ingest', 'akosha-no-more']);
+    expect(await stateOf('akosha-daily-ingest')).toMatchObject({
+      paused: true,
+      note: 'paused by an operator, before Temporal lost its schedules',
+      nextRuns: [],
+    });
+    expect(await stateOf('akosha-scrub')).toMatchObject({ paused: false });
+    await resumeSchedule(temporal.client, 'akosha-daily-ingest', 'it is known');
+  });
+
   it('get back what somebody changed of their definition', async () => {
     const handle = temporal.client.connection.temporal.schedule.getHandle('akosha-tier-transition');
     await handle.update((previous) => ({ ...previous, spec: { intervals: [{ every: '5 minutes' }] } }));
