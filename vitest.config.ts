@@ -5,7 +5,7 @@ import { LongestFirst } from './test/support/longest-first.js';
 const PROGRAMS = [
   'test/{e2e,servers,setup,workers}/**/*.test.ts',
   'test/faults/!(kill).test.ts',
-  'test/cli/up.test.ts',
+  'test/cli/{up,uploads}.test.ts',
   'test/deploy/runbooks.test.ts',
 ];
 

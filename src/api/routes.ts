@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { TIERS } from '../contract/index.js';
 import { renderMetrics, type Metrics } from '../telemetry/index.js';
 import type { App } from './app.js';
@@ -92,11 +93,12 @@ export function reportRoutes(app: App, services: ApiServices): void {
     '/api/v1/status',
     {
       schema: {
-        summary: 'What `akosha status` tells',
+        summary: 'What `akosha status` tells; with `system_id` also how far behind that system is',
+        querystring: z.object({ system_id: schema.SystemId.optional() }),
         response: { 200: schema.StatusReply, ...schema.FAILURES },
       },
     },
-    () => services.status(),
+    ({ query }) => services.status(query.system_id),
   );
 }
 

@@ -1,4 +1,5 @@
 import type {
+  SystemId,
   ForgetScope,
   MemoryKey,
   MoveAction,
@@ -67,8 +68,8 @@ export interface ApiServices {
   circuitBreakers(): readonly CircuitBreakerStatus[];
   /** Begins the shutdown and returns at once. Called after the reply is out. */
   shutdown(): void;
-  /** What `akosha status` tells, as JSON. */
-  status(): Promise<Readonly<Record<string, unknown>>>;
+  /** What `akosha status` tells, as JSON; of one system too where it is named. */
+  status(systemId?: SystemId): Promise<Readonly<Record<string, unknown>>>;
   tiers(): Promise<Record<Tier, TierCounts>>;
   tierPause(): Promise<TierPause | undefined>;
   /** Stops moving between tiers, with Temporal or without, until `resumeTiers`. */

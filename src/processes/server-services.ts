@@ -3,6 +3,7 @@ import type { AkoshaClient } from '../client/index.js';
 import type { OutageStatus } from '../bootstrap/index.js';
 import type { Settings } from '../config/index.js';
 import {
+  type SystemId,
   AkoshaError,
   isAkoshaError,
   messageOf,
@@ -67,7 +68,7 @@ export function serverServices(inputs: ServiceInputs): ApiServices {
     takeEvents: (event, signal) => inputs.events.intake.takePosted(event, signal),
     circuitBreakers: () => parts.breakers.statuses(),
     shutdown: inputs.onShutdown,
-    status: () => describeServer(inputs),
+    status: (systemId) => describeServer(inputs, systemId),
     tiers: () => parts.store.countTiers(),
     ...tierServices(parts),
     listMemories: (systemId, page) => parts.store.listMemories(systemId, page),
@@ -204,7 +205,10 @@ function isReady({ parts, state }: ServiceInputs): boolean {
   return atWork && !state.stopping && parts.store.failure() === undefined;
 }
 
-async function describeServer(inputs: ServiceInputs): Promise<Record<string, unknown>> {
+async function describeServer(
+  inputs: ServiceInputs,
+  systemId: SystemId | undefined,
+): Promise<Record<string, unknown>> {
   const { settings, version, parts, client, state, describe } = inputs;
   const tiers = await parts.store.countTiers();
   return {
@@ -222,7 +226,7 @@ async function describeServer(inputs: ServiceInputs): Promise<Record<string, unk
     clock: settings.clock,
     discovery: inputs.events.status(),
     uploads: await parts.store.countUploads(),
-    ...(await ingestStatus(parts.store)),
+    ...(await ingestStatus(parts.store, systemId)),
     transition: await transitionStatus(parts),
     embedding: await inputs.embedding.status(),
     vector_indexes: await describeVectorIndexes(parts.store),

@@ -157,7 +157,7 @@ export interface UploadLedger {
   /** Reads what waits in the queue and in quarantine, not the ledger. */
   backlog(): Promise<Backlog>;
   /** The systems whose uploads wait longest. */
-  furthestBehind(limit: number): Promise<SystemLag[]>;
+  furthestBehind(limit: number, systemId?: SystemId): Promise<SystemLag[]>;
   countUploads(): Promise<Record<UploadState, number>>;
   markReceipted(ref: UploadRef): Promise<void>;
   markDone(ref: UploadRef): Promise<void>;

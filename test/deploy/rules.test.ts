@@ -69,6 +69,20 @@ describe('the alerts', () => {
     }
   });
 
+  it('of a backlog have the severity that their runbook says', async () => {
+    const runbook = await readFile('docs/runbooks/001-ingestion-backlog.md', 'utf8');
+    const severity = /^\| Severity +\| (.*?) +\|$/m.exec(runbook)?.[1];
+    expect(severity).toBe(
+      'warning above 10,000 uploads, and where one has waited for more than 30 minutes; critical above 50,000',
+    );
+    const severities = [
+      'AkoshaIngestionBacklogHigh',
+      'AkoshaOldestUploadLate',
+      'AkoshaIngestionBacklogCritical',
+    ].map((name) => rules.find(({ alert }) => alert === name)?.labels.severity);
+    expect(severities).toEqual(['warning', 'warning', 'critical']);
+  });
+
   it('are checked by something that finds another threshold, and a rule that is none', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'akosha-rules-'));
     onTestFinished(() => rm(folder, { recursive: true }));

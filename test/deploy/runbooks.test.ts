@@ -127,6 +127,13 @@ describe('the runbooks', () => {
     return outputs.join('\n');
   }
 
+  it.each(['001-ingestion-backlog.md', '003-orchestrator-unreachable.md', '004-object-store-slow.md'])(
+    'name no command outside of what is run: %s',
+    async (file) => {
+      expect(await readFile(path.join(FOLDER, file), 'utf8')).not.toMatch(/`akosha /);
+    },
+  );
+
   it('are all run here', async () => {
     expect((await readdir(FOLDER)).sort()).toEqual([
       '001-ingestion-backlog.md',
@@ -252,6 +259,20 @@ describe('the runbooks', () => {
     expect(await runAll(steps.amiss)).toContain(`object_differs  ${key}`);
     await uploads.put(key, bytes);
     expect(await runAll(steps.well)).toMatch(/nothing stands\n[^]*passed; memories [1-9]/);
+  });
+
+  it('each listing of object storage is counted, by what it is for: 004 goes by it', async () => {
+    const counted = async (purpose: string): Promise<number> => {
+      const text = await (await ask('/metrics')).text();
+      const sample = new RegExp(`^akosha_object_list_requests_total\\{purpose="${purpose}"\\} (\\d+)$`, 'm');
+      return Number(sample.exec(text)?.[1] ?? 0);
+    };
+    const before = await counted('inbox');
+    expect(before).toBeGreaterThan(0);
+    await program.waitUntil('another look', async () => (await counted('inbox')) > before);
+    const walked = await counted('walk');
+    await program.walk();
+    expect(await counted('walk')).toBeGreaterThan(walked);
   });
 
   it('every metric and label in the rules of the alerts is exported', async () => {

@@ -80,6 +80,13 @@ describe('how far ingest is behind', () => {
         { system_id: 'a-late-one', pending: 1, oldest_age_seconds: age },
       ],
     });
+    // However many wait longer.
+    expect(await ingestStatus(world.store, 'a-late-one')).toMatchObject({
+      system: { system_id: 'a-late-one', pending: 1, oldest_age_seconds: age },
+    });
+    expect(await ingestStatus(world.store, 'nobody')).toMatchObject({
+      system: { system_id: 'nobody', pending: 0, oldest_age_seconds: null },
+    });
     const metrics = createMetrics();
     const backlog = await world.store.backlog();
     setBacklog(metrics, backlog, (backlog.oldest ?? 0) + 90_500);

@@ -10,10 +10,12 @@ import { EXIT } from '../errors.js';
 import { leftServers, leftServerText } from '../left-servers.js';
 import { describeFields, print, table, withJson } from '../output.js';
 import { settingsOf, withSettings, type SettingOptions } from '../settings.js';
+import { systemIdOf } from '../uploads.js';
 
 interface Options extends SettingOptions {
   json?: boolean;
   ready?: boolean;
+  system?: string;
 }
 
 const Status = z.record(z.string(), z.unknown());
@@ -21,6 +23,7 @@ type Status = z.infer<typeof Status>;
 
 export function define(command: Command): void {
   withJson(withSettings(command))
+    .option('--system <id>', 'tell also how many uploads of this system wait, and how long')
     .option('--ready', 'fail (exit code 1) unless it is ready for work')
     .addHelpText(
       'after',
@@ -29,14 +32,15 @@ Exit code 1 where nothing runs; then it tells which servers a killed run left be
 
 Examples:
   akosha status
-  akosha status --json --ready`,
+  akosha status --json --ready
+  akosha status --system laptop-1`,
     )
     .action(run);
 }
 
 async function run(options: Options): Promise<void> {
   const settings = settingsOf(options);
-  const status = await readStatus(settings);
+  const status = await readStatus(settings, options.system);
   if (status === undefined) {
     process.exitCode = EXIT.failed;
     const servers = leftServers(settings.dataDir);
@@ -55,7 +59,7 @@ async function run(options: Options): Promise<void> {
 }
 
 /** Of the program on this data folder, else of the server at the address that the settings name; undefined where neither is. */
-async function readStatus(settings: Settings): Promise<Status | undefined> {
+async function readStatus(settings: Settings, system: string | undefined): Promise<Status | undefined> {
   const running = await findRunning(settings.dataDir);
   const known = {
     ...(running === undefined ? {} : { temporal_ui_url: running.temporal_ui_url }),
@@ -64,13 +68,17 @@ async function readStatus(settings: Settings): Promise<Status | undefined> {
   if (running?.roles.includes('server') === false) return { running: true, api_url: null, ...known };
   try {
     const api = await ApiClient.open(settings);
-    const served = await api.get('/api/v1/status', Status);
+    const served = await api.get(`/api/v1/status${queryOf(system)}`, Status);
     return { running: true, api_url: api.url, ...known, ...served };
   } catch (error) {
     const silent = isAkoshaError(error, 'ServerUnavailable') && httpStatusOf(error) === undefined;
     if (running === undefined && silent) return undefined;
     throw error;
   }
+}
+
+function queryOf(system: string | undefined): string {
+  return system === undefined ? '' : `?system_id=${encodeURIComponent(systemIdOf(system))}`;
 }
 
 /** Where this host's uploads stand, on a machine that is one, and its name where its id is made of it. */

@@ -107,7 +107,7 @@ function storeOf(
     unfinishedSystems: (limit) => catalog.read.unfinishedSystems(limit),
     countUnfinished: (registeredBefore) => catalog.read.countUnfinished(registeredBefore),
     backlog: () => catalog.read.backlog(),
-    furthestBehind: (limit) => catalog.read.furthestBehind(limit),
+    furthestBehind: (limit, systemId) => catalog.read.furthestBehind(limit, systemId),
     countUploads: () => catalog.read.countStates(),
     markReceipted: (ref) => catalog.write.advanceUpload(ref, 'committed', 'receipted'),
     markDone: (ref) => catalog.write.advanceUpload(ref, 'receipted', 'done'),

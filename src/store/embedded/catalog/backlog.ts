@@ -14,10 +14,11 @@ export function backlog(db: CatalogDatabase): Backlog {
   return { uploads: count('pending'), oldest: oldest?.at ?? null, quarantined: count('quarantined') };
 }
 
-export function furthestBehind(db: CatalogDatabase, limit: number): SystemLag[] {
+export function furthestBehind(db: CatalogDatabase, limit: number, systemId?: string): SystemLag[] {
+  const one = systemId === undefined ? '' : 'AND system_id = $systemId';
   return db.all<SystemLag>(
     `SELECT system_id AS systemId, count(*) AS pending, min(registered_at) AS oldest FROM uploads
-     WHERE state = 'pending' GROUP BY system_id ORDER BY oldest, system_id LIMIT $limit`,
-    { limit },
+     WHERE state = 'pending' ${one} GROUP BY system_id ORDER BY oldest, system_id LIMIT $limit`,
+    systemId === undefined ? { limit } : { limit, systemId },
   );
 }
