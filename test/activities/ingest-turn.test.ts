@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ingestInTurn, type TurnDeps } from '../../src/activities/ingest-turn.js';
+import type { StepDetails } from '../../src/activities/run-activity.js';
 import {
   addIngested,
   AkoshaError,
@@ -101,6 +102,22 @@ describe('a turn of ingest', () => {
       expect(ingested).toEqual(['ingested']);
     },
   );
+
+  it('leaves an upload that is cancelled while it is read in the queue, and counts no attempt', async () => {
+    const [ref = expect.fail()] = await queueThree('cancelled');
+    const cancelled = new AbortController();
+    const steps: unknown[] = [];
+    const report = ({ step }: StepDetails): void => {
+      steps.push(step);
+      if (step === 'read') cancelled.abort();
+    };
+    await expect(ingestInTurn(deps, ref, { signal: cancelled.signal, report })).rejects.toThrow();
+    expect(steps).toContain('read');
+    expect(await world.store.nextUpload('cancelled')).toMatchObject({ ...ref, state: 'pending' });
+    expect(await world.store.beginRead(ref)).toMatchObject({ attempts: 1 });
+    await world.store.withdrawRead(ref);
+    expect(await ingestInTurn(deps, ref, running)).toMatchObject({ status: 'ingested' });
+  });
 
   it('hands all of it back where the process was told to stop before', async () => {
     const [ref = expect.fail()] = await queueThree('late');

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { runActivity } from '../../src/activities/run-activity.js';
 import {
   NO_ROWS,
   QUERIES,
@@ -218,6 +221,50 @@ describe('ingestSystem', () => {
     });
     expect(attempts).toBe(2);
   });
+
+  it('ends as cancelled after the step in hand, and leaves its upload to whoever starts it anew', async () => {
+    const begun = gate();
+    const queue = ['u1'];
+    let attempts = 0;
+    let inHand = 0;
+    let most = 0;
+    await run({
+      nextUpload: ({ systemId }) => {
+        const [uploadId] = queue;
+        return Promise.resolve(uploadId === undefined ? null : { systemId, uploadId });
+      },
+      ingestUpload: () =>
+        runActivity(async ({ signal }) => {
+          attempts += 1;
+          inHand += 1;
+          most = Math.max(most, inHand);
+          begun.open();
+          try {
+            if (attempts === 1) {
+              await once(signal, 'abort');
+              // As a step that tidies up: the workflow is not to be over meanwhile.
+              await sleep(300);
+              signal.throwIfAborted();
+            }
+          } finally {
+            inHand -= 1;
+          }
+          queue.shift();
+          return { status: 'ingested', rows: NO_ROWS, reason: null };
+        }),
+    });
+    const handle = temporal.client.connection.temporal.workflow.getHandle('ingest/cancelled');
+    await temporal.client.nudgeIngest(['cancelled']);
+    await begun.opened;
+    await handle.cancel();
+    await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+    expect((await handle.describe()).status.name).toBe('CANCELLED');
+    expect([attempts, inHand]).toEqual([1, 0]);
+
+    await temporal.client.nudgeIngest(['cancelled']);
+    expect(await result('cancelled')).toMatchObject({ ingested: 1, quarantined: 0 });
+    expect([attempts, most]).toEqual([2, 1]);
+  }, 30_000);
 
   it('shows how far it is, and names the upload of each step', async () => {
     const reached = gate();
